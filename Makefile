@@ -1,0 +1,50 @@
+# make demo    set up, run the default configuration, say where the figures are
+# make test    set up, run the test suite
+# make check   set up, run the linters and the type checker
+# VENV=path    the virtual environment to use or make (6.5 GB), so that clones can share one
+VENV ?= .venv
+PYTHON ?= python3
+CORES ?= all
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/workflow
+READY := $(VENV)/.ready-$(shell cat envs/requirements*.txt pyproject.toml | cksum | tr ' ' -)
+
+.PHONY: demo test test-slow check format install clean-env
+
+demo: install
+	snakemake --cores $(CORES)
+	@echo "Figures: $(CURDIR)/results/digits/figures"
+	@echo "Tables:  $(CURDIR)/results/digits/influence and results/digits/frechet"
+	@echo "Report:  snakemake --report report.html (from the environment $(VENV))"
+
+test: install check
+	pytest
+
+test-slow: install
+	pytest -m slow
+
+check: install
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	mypy
+	snakemake --lint
+
+format: install
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+install: $(READY)
+
+$(READY):
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python %s found, 3.11 or newer needed; name one with make PYTHON=..." % sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  torch==2.14.1 torchvision==0.29.1
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -r envs/requirements.txt -r envs/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	rm -f $(VENV)/.ready-*
+	touch $@

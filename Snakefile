@@ -1,0 +1,55 @@
+"""Encoded ensembles of diffusion models, from data to figures.
+
+snakemake --cores all                                    the default run, config.yaml
+snakemake --cores all --configfile presets/X.yaml        another run
+snakemake --profile slurm                                on a cluster
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+config = checked(config)
+
+
+wildcard_constraints:
+    member=r"\d+|full",
+
+
+scattergather:
+    landscape=config["landscape"]["blocks"],
+    frechet=config["frechet"]["blocks"],
+
+
+localrules:
+    all,
+    record_run,
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/code.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/ablate.smk"
+include: "workflow/rules/influence.smk"
+include: "workflow/rules/frechet.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/record.smk"
+
+
+rule all:
+    """All figures and tables of the run, and the record of what made them."""
+    default_target: True
+    input:
+        expand("results/{run}/figures/{figure}.pdf", run=config["run"], figure=FIGURES),
+        expand("results/{run}/run.json", run=config["run"]),

@@ -1,0 +1,125 @@
+"""Laws of noise and of the ensemble's sampling loop."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler
+from encoded_ensembles import ensemble, noise, unet
+
+SHAPE = (1, 8, 8)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def members():
+    torch.set_num_threads(1)
+    config = unet.unet_config(shape=SHAPE, widths=[8, 16], layers_per_block=1, attention=False)
+    return [unet.build_unet(config, seed=seed).eval() for seed in range(4)]
+
+
+def draw(samples=3, steps=5):
+    return noise.draw_noise(steps=steps, samples=samples, shape=SHAPE, seed=1)
+
+
+def sample(members, keep, z, **options):
+    arguments = {"sampler": "ddpm", "device": CPU} | options
+    return ensemble.sample(members, keep=np.array(keep, bool), noise=z, **arguments)
+
+
+def test_noise_of_a_sample_does_not_depend_on_the_others():
+    z = draw(samples=6)
+    assert z.shape == (6, 6, 1, 8, 8)
+    assert np.array_equal(draw(samples=3), z[:, :3])
+    part = noise.draw_noise(steps=5, samples=2, shape=SHAPE, seed=1, first=4)
+    assert np.array_equal(part, z[:, 4:])
+    assert not np.array_equal(z[:, 0], z[:, 1])
+    assert abs(draw(samples=200).mean()) < 0.01
+    assert abs(draw(samples=200).std() - 1) < 0.01
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
+def test_equals_a_plain_loop(members, sampler):
+    """One trajectory, one member at a time, with diffusers' scheduler."""
+    z, keep = draw(), np.array([[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 1, 0]], bool)
+    fast = sample(members, keep, z, sampler=sampler)
+    for a, mask in enumerate(keep):
+        for b in range(z.shape[1]):
+            scheduler = DDIMScheduler(num_train_timesteps=1000)
+            scheduler.set_timesteps(5)
+            x = torch.from_numpy(z[0, b : b + 1])
+            with torch.inference_mode():
+                for k, t in enumerate(scheduler.timesteps, start=1):
+                    kept = [m(x, t).sample for m, stays in zip(members, mask, strict=True) if stays]
+                    x = scheduler.step(
+                        sum(kept) / len(kept), t, x,
+                        eta=1.0 if sampler == "ddpm" else 0.0,
+                        use_clipped_model_output=sampler == "ddpm",
+                        variance_noise=torch.from_numpy(z[k, b : b + 1]),
+                    ).prev_sample  # fmt: skip
+            assert np.allclose(x.numpy()[0], fast[a, b], atol=2e-5)
+
+
+@pytest.mark.parametrize("steps", [10, 50, 1000])
+def test_ddpm_steps_equal_ddpm_scheduler(steps, monkeypatch):
+    """DDIM with eta 1 and clipped output is ancestral sampling, checked against DDPMScheduler."""
+    ours, theirs = ensemble.make_scheduler(steps=steps), DDPMScheduler(num_train_timesteps=1000)
+    theirs.set_timesteps(steps)
+    assert ours.timesteps.tolist() == theirs.timesteps.tolist()
+    generator = torch.Generator().manual_seed(0)
+    for t in ours.timesteps:
+        x, eps, z = torch.randn(3, 4, 1, 8, 8, generator=generator)
+        monkeypatch.setattr(
+            "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, z=z, **__: z
+        )
+        ancestral = theirs.step(eps, t, x).prev_sample
+        mine = ours.step(eps, t, x, eta=1.0, use_clipped_model_output=True, variance_noise=z)
+        assert torch.allclose(mine.prev_sample, ancestral, atol=2e-4), t
+
+
+def test_ablating_nothing_gives_the_factual_sample_byte_for_byte(members):
+    z = draw()
+    alone = sample(members, [[1, 1, 1, 1]], z)
+    among = sample(members, [[1, 0, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1]], z)
+    assert alone[0].tobytes() == among[2].tobytes()
+
+
+def test_no_byte_depends_on_batch_or_group_size(members):
+    z = draw(samples=7)
+    keep = np.random.default_rng(0).random((9, 4)) < 0.6
+    keep[~keep.any(axis=1), 0] = True
+    whole = sample(members, keep, z)
+    for options in ({"batch": 16}, {"batch": 37}, {"trajectories": 1}, {"trajectories": 20}):
+        assert sample(members, keep, z, **options).tobytes() == whole.tobytes(), options
+    assert sample(members, keep[3:5], z).tobytes() == whole[3:5].tobytes()
+    assert sample(members, keep, z[:, :2]).tobytes() == whole[:, :2].tobytes()
+
+
+def test_a_dropped_member_cannot_matter(members):
+    keep, z = [[1, 0, 1, 1]], draw()
+    before = sample(members, keep, z)
+    broken = unet.build_unet(members[1].config, seed=99).eval()
+    after = sample([members[0], broken, *members[2:]], keep, z)
+    assert before.tobytes() == after.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("keep", "options", "message"),
+    [
+        ([[1, 1]], {}, "expected"),
+        ([[0, 0, 0, 0]], {}, "keeps no member"),
+        ([[1, 1, 1, 1]], {"batch": 8}, "at least 16"),
+    ],
+)
+def test_refused(members, keep, options, message):
+    with pytest.raises(ValueError, match=message):
+        sample(members, keep, draw(), **options)
+
+
+def test_unet_too_deep_names_the_size_that_would_do():
+    with pytest.raises(ValueError, match=r"28x28 pixels do not divide by 8.*dataset.size to 32"):
+        unet.unet_config(shape=(1, 28, 28), widths=[8] * 4, layers_per_block=1, attention=False)
+
+
+def test_attention_and_colour():
+    config = unet.unet_config(shape=(3, 8, 8), widths=[8, 16], layers_per_block=1, attention=True)
+    assert unet.build_unet(config, seed=0)(torch.zeros(2, 3, 8, 8), 5).sample.shape == (2, 3, 8, 8)

@@ -1,0 +1,73 @@
+"""Units and splits."""
+
+import numpy as np
+import pytest
+from encoded_ensembles import data, splits, units
+from encoded_ensembles.files import InputError
+from hypothesis import given
+from hypothesis import strategies as st
+
+IMAGES = data.ImageSet(
+    np.arange(24, dtype=np.uint8).reshape(6, 2, 2, 1),
+    np.array([0, 1, 0, 1, 2, 2]),
+    np.array(["a", "b", "c"]),
+    np.array([f"x/{i}" for i in range(6)]),
+)
+CODE = np.array([[1, 0], [0, 1], [1, 0]], bool)
+
+
+@given(st.sets(st.integers(0, 500)))
+def test_ranges_round_trip(numbers):
+    index = np.array(sorted(numbers), np.int64)
+    assert splits.from_ranges(splits.to_ranges(index)).tolist() == index.tolist()
+
+
+def test_ranges_by_hand():
+    assert splits.to_ranges(np.array([0, 1, 2, 5])) == "0-2 5"
+
+
+def test_units():
+    by_label = units.assign_units(IMAGES, by="label")
+    assert by_label.names.tolist() == ["a", "b", "c"]
+    assert by_label.unit_of.tolist() == [0, 1, 0, 1, 2, 2]
+    by_image = units.assign_units(IMAGES, by="image")
+    assert by_image.unit_of.tolist() == list(range(6))
+    with pytest.raises(ValueError, match="expected 'image' or 'label'"):
+        units.assign_units(IMAGES, by="artist")
+
+
+def test_split_holds_the_images_of_its_units():
+    unit_of = units.assign_units(IMAGES, by="label").unit_of
+    split = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="00")
+    assert split.rows.tolist() == [0, 2, 4, 5]
+    full = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="full")
+    assert full.rows.tolist() == list(range(6))
+    manifest = splits.to_manifest(split, member="00")
+    assert splits.select(IMAGES, manifest).names.tolist() == ["x/0", "x/2", "x/4", "x/5"]
+
+
+def test_digest_follows_the_images_not_their_positions():
+    turn = np.array([3, 2, 1, 0, 5, 4])
+    moved = IMAGES.take(turn)
+    digests = [
+        splits.make_split(
+            each, unit_of=units.assign_units(each, by="label").unit_of, code=CODE, member="1"
+        ).digest
+        for each in (IMAGES, moved)
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_select_refuses_other_images():
+    unit_of = units.assign_units(IMAGES, by="label").unit_of
+    split = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="0")
+    manifest = splits.to_manifest(split, member="0")
+    with pytest.raises(InputError, match="make the split again"):
+        splits.select(IMAGES.take(np.array([1, 0, 2, 3, 4, 5])), manifest)
+    with pytest.raises(InputError, match="names image 5, but the image set has 3"):
+        splits.select(IMAGES.take(np.arange(3)), manifest)
+
+
+def test_manifest_of_a_large_set_stays_under_a_megabyte():
+    index = np.flatnonzero(np.random.default_rng(0).random(162_770) < 0.5)
+    assert len(splits.to_ranges(index)) < 1_000_000

@@ -1,0 +1,135 @@
+"""Laws of training: keyed randomness, resumption, nothing but the split matters."""
+
+import numpy as np
+import pytest
+import torch
+from encoded_ensembles import train as training
+from encoded_ensembles import unet
+from encoded_ensembles.files import InputError
+from encoded_ensembles.randomness import name_key
+
+CPU = torch.device("cpu")
+NAMES = [f"x/{i}" for i in range(9)]
+IMAGES = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+RECIPE = training.Recipe(
+    epochs=3, steps_per_epoch=4, learning_rate=1e-3, ema=0.9, precision="float32", seed=5
+)
+
+
+def fresh():
+    torch.set_num_threads(1)
+    config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    return unet.build_unet(config, seed=0)
+
+
+def run(images=IMAGES, names=NAMES, recipe=RECIPE, **options):
+    model, losses = training.train(fresh(), images, names, recipe=recipe, device=CPU, **options)
+    return b"".join(t.numpy().tobytes() for t in model.state_dict().values()), losses
+
+
+def plan(keys, start=0):
+    return list(training.batches(sorted(keys), recipe=RECIPE, shape=(1, 2, 2), start=start))
+
+
+def test_initial_weights_follow_from_the_seed():
+    a, b = fresh().state_dict(), fresh().state_dict()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_every_image_is_used_once_an_epoch():
+    steps = plan(range(50))
+    assert len(steps) == 12
+    for epoch in range(3):
+        rows = np.concatenate([rows for rows, _, _ in steps[4 * epoch : 4 * epoch + 4]])
+        assert sorted(rows) == list(range(50))
+    levels = np.concatenate([levels for _, levels, _ in steps])
+    assert 0 <= levels.min() < 100 < 900 < levels.max() < 1000
+
+
+def test_an_image_that_goes_changes_only_the_batches_that_held_it():
+    keys = sorted(name_key(name) for name in NAMES)
+    gone = keys[3]
+    without = [key for key in keys if key != gone]
+    for (rows, levels, noise), (rows2, levels2, noise2) in zip(
+        plan(keys), plan(without), strict=True
+    ):
+        stays = np.array([keys[row] != gone for row in rows], bool)
+        assert [keys[r] for r in rows[stays]] == [without[r] for r in rows2]
+        assert np.array_equal(levels[stays], levels2)
+        assert np.array_equal(noise[stays], noise2)
+
+
+def test_plan_can_start_anywhere():
+    keys = [name_key(name) for name in NAMES]
+    for full, late in zip(plan(keys)[5:], plan(keys, start=5), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(full, late, strict=True))
+
+
+def test_same_bytes_again_and_in_any_order_of_images():
+    weights, losses = run()
+    turn = np.random.default_rng(1).permutation(9)
+    again, losses_again = run(IMAGES[turn], [NAMES[i] for i in turn])
+    assert weights == again
+    assert np.array_equal(losses, losses_again, equal_nan=True)
+    assert len(losses) == 12
+
+
+def test_training_learns():
+    recipe = training.Recipe(150, 1, 5e-3, 0.9, "float32", 0)
+    _, losses = run(recipe=recipe)
+    assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:5])
+
+
+def test_empty_batches_are_passed_over():
+    weights, losses = run(IMAGES[:1], NAMES[:1])
+    assert np.isnan(losses).sum() == 9
+    assert len(weights)
+
+
+@pytest.mark.parametrize("killed_after", [1, 5, 11])
+def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after):
+    whole = run()
+    path = tmp_path / "state.safetensors"
+
+    def killed(steps, total):
+        for step in steps:
+            if step == killed_after:
+                raise KeyboardInterrupt
+            yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint=training.Checkpoint(path, key="k", seconds=0), track=killed)
+    assert training.Checkpoint(path, key="k", seconds=0).load()[0] == killed_after
+    weights, losses = run(checkpoint=training.Checkpoint(path, key="k", seconds=0))
+    assert weights == whole[0]
+    assert np.array_equal(losses, whole[1], equal_nan=True)
+
+
+def test_checkpoint_of_something_else_or_damaged_is_passed_over(tmp_path):
+    path = tmp_path / "state.safetensors"
+    training.Checkpoint(path, key="a", seconds=0).save(3, [1.0], {"x": torch.zeros(2)})
+    assert training.Checkpoint(path, key="b", seconds=0).load() is None
+    path.write_bytes(path.read_bytes()[:30])
+    assert training.Checkpoint(path, key="a", seconds=0).load() is None
+    path.unlink()
+    assert training.Checkpoint(path, key="a", seconds=0).load() is None
+
+
+def test_diverging_training_says_so():
+    recipe = training.Recipe(50, 1, 1e30, 0.9, "float32", 0)
+    with pytest.raises(InputError, match=r"the loss became .* at step .*learning_rate \(1e\+30\)"):
+        run(recipe=recipe)
+
+
+def test_empty_split_is_refused():
+    with pytest.raises(InputError, match="the split is empty"):
+        run(IMAGES[:0], [])
+
+
+def test_bfloat16_runs():
+    recipe = training.Recipe(2, 1, 1e-3, 0.9, "bfloat16", 0)
+    assert np.isfinite(run(recipe=recipe)[1]).all()
+
+
+def test_loss_table():
+    assert training.loss_table([0.5, float("nan")]) == "step,loss\n1,0.5\n2,\n"

@@ -1,0 +1,150 @@
+"""encens plot-*: one verb for each figure, written as PDF and PNG."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Output = Annotated[Path, Option(help="output, .pdf; a .png is written beside it")]
+Code = Annotated[Path, Option(help="code, .npz of encode-units")]
+Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]
+Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
+Scores = Annotated[Path, Option(help="scores, .parquet of score-frechet")]
+Influence = Annotated[Path, Option(help="influence, .parquet of measure-influence")]
+Chosen = Annotated[str, Option("--chosen", help="numbers of samples, such as 0,1,2")]
+
+
+def plot_code(
+    code: Code,
+    properties: Annotated[Path, Option(help="properties, .json of encode-units")],
+    output: Output,
+) -> None:
+    """Draw the code matrix and its properties."""
+    from encoded_ensembles.figures import code_figure
+    from encoded_ensembles.files import read_arrays, read_json
+
+    _save(code_figure(read_arrays(code)["code"], read_json(properties)), output)
+
+
+def plot_samples(data: Data, samples: Samples, scores: Scores, output: Output) -> None:
+    """Draw real images and samples of the full model, a member, the ensemble, ablated ensembles."""
+    import pandas as pd
+
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.figures import samples_figure
+    from encoded_ensembles.files import read_tensors
+
+    table = pd.read_parquet(scores)
+    drawn = read_tensors(samples)
+
+    def second(name: str) -> str:
+        values = table.loc[table["set"] == name, "frechet"]
+        if not len(values):
+            return ""
+        spread = f" ± {values.std():.1f}" if len(values) > 1 else ""
+        return f"FD {values.mean():.1f}{spread}"
+
+    members = drawn["members"]
+    rows = [("real", second("real"), to_signed(read_images(data).images))]
+    rows.append(("full model", second("full"), drawn["full"]))
+    rows.append(("one member", second("member"), members[0]))
+    rows.append((f"ensemble of {len(members)}", second("factual"), drawn["factual"]))
+    for number, images in enumerate(drawn["null"][:2], start=1):
+        rows.append((f"ablated ensemble {number}", second("ablated"), images))
+    _save(samples_figure(rows), output)
+
+
+def plot_influence(
+    blocks: Annotated[list[Path], Argument(help="all blocks, .safetensors of ablate-block")],
+    data: Data,
+    code: Code,
+    samples: Samples,
+    influence: Influence,
+    chosen: Chosen,
+    output: Output,
+    top: Annotated[int, Option(help="units shown for each sample")] = 5,
+) -> None:
+    """Draw chosen samples with their most influential units, counterfactuals and differences."""
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.figures import influence_figure
+    from encoded_ensembles.files import read_arrays, read_tensors
+
+    images = read_images(data).images
+    unit_of = read_arrays(code)["unit_of"]
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    table = pd.read_parquet(influence)
+    numbers = [int(part) for part in chosen.split(",")]
+    tops = [
+        table[(table["sample"] == number) & (table["rank"] <= top)].sort_values("rank")
+        for number in numbers
+    ]
+    wanted = {int(unit) for each in tops for unit in each["unit"]}
+    found = {}
+    for file in blocks:
+        units = read_tensors(file, names=["units"])["units"]
+        if wanted.intersection(units.tolist()):
+            pictures = read_tensors(file, names=["counterfactuals"])["counterfactuals"]
+            for row in np.flatnonzero(np.isin(units, list(wanted))):
+                found[int(units[row])] = pictures[row][numbers]
+    panels = []
+    for place, (number, each) in enumerate(zip(numbers, tops, strict=True)):
+        first = [int(np.flatnonzero(unit_of == unit)[0]) for unit in each["unit"]]
+        counterfactuals = np.stack([found[int(unit)][place] for unit in each["unit"]])
+        panels.append((number, factual[number], each, to_signed(images[first]), counterfactuals))
+    _save(influence_figure(panels), output)
+
+
+def plot_landscape(
+    influence: Influence,
+    null: Annotated[Path, Option(help="null distances, .parquet of measure-influence")],
+    chosen: Chosen,
+    output: Output,
+) -> None:
+    """Draw the landscape of chosen samples against its null distribution."""
+    import pandas as pd
+
+    from encoded_ensembles.figures import landscape_figure
+
+    numbers = [int(part) for part in chosen.split(",")]
+    _save(landscape_figure(pd.read_parquet(influence), pd.read_parquet(null), numbers), output)
+
+
+def plot_kept(scores: Scores, output: Output) -> None:
+    """Draw the Frechet distance against the number of members kept."""
+    import pandas as pd
+
+    from encoded_ensembles.figures import kept_figure
+    from encoded_ensembles.frechet import describe
+
+    table = pd.read_parquet(scores)
+    _save(kept_figure(table, frechet_label=describe(table["extractor"].iloc[0])), output)
+
+
+def plot_loss(
+    losses: Annotated[
+        list[Path], Argument(help="loss.csv of each member, in folders named by member")
+    ],
+    output: Output,
+) -> None:
+    """Draw the loss curves of all members."""
+    import pandas as pd
+
+    from encoded_ensembles.figures import loss_figure
+
+    _save(loss_figure({file.parent.name: pd.read_csv(file) for file in losses}), output)
+
+
+def _save(figure: "Figure", output: Path) -> None:
+    """Write a figure as PDF and PNG, without dates, so that equal figures are equal bytes."""
+    from encoded_ensembles.figures import DPI
+    from encoded_ensembles.files import replacing
+
+    for path, metadata in ((output, {"CreationDate": None}), (output.with_suffix(".png"), {})):
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], metadata=metadata, dpi=DPI)

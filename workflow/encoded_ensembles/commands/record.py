@@ -1,0 +1,36 @@
+"""encens record-run."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+def record_run(
+    outputs: Annotated[list[Path], Argument(help="files whose digests are recorded")],
+    config: Annotated[str, Option(help="the resolved configuration, as JSON")],
+    dataset: Annotated[Path, Option(help="facts of the data set, .json of fetch-dataset")],
+    repository: Annotated[Path, Option(help="folder of the workflow, for its git commit")],
+    output: Annotated[Path, Option(help="output, .json")],
+) -> None:
+    """Record what made this run: configuration, code, versions, devices, inputs and outputs."""
+    import json
+
+    from encoded_ensembles.files import read_json, sha256_file, write_json
+    from encoded_ensembles.provenance import git_state, versions
+
+    trainings = [read_json(file) for file in outputs if file.name == "training.json"]
+    resolved = json.loads(config)
+    write_json(
+        output,
+        {
+            "config": resolved,
+            "seeds": {part: keys["seed"] for part, keys in resolved.items() if "seed" in keys},
+            "git": git_state(repository),
+            "versions": versions(),
+            "devices": {facts["member"]: facts["device"] for facts in trainings},
+            "dataset": read_json(dataset),
+            "splits": {facts["member"]: facts["split"] for facts in trainings},
+            "sha256": {file.as_posix(): sha256_file(file) for file in sorted(outputs)},
+        },
+    )

@@ -1,0 +1,176 @@
+"""encens sample-ensemble, ablate-block and sample-frechet: sampling under keep masks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Members = Annotated[
+    list[Path], Argument(help="folders of the members in order, each with config.json and weights")
+]
+Code = Annotated[Path, Option(help="code, .npz of encode-units")]
+Noise = Annotated[Path, Option(help="exogenous noise, .safetensors of draw-noise")]
+Scheduler = Annotated[str, Option(help="ddpm or ddim")]
+Batch = Annotated[int, Option(help="rows given to a member at once, at least 16")]
+Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
+Block = Annotated[str, Option(help="which share of the work, such as 1-of-4")]
+
+
+def sample_ensemble(
+    members: Members,
+    code: Code,
+    noise: Noise,
+    full: Annotated[Path, Option(help="folder of the single-model baseline")],
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: factual (B, C, H, W), members (n, B, ...), full (B, ...), null (R, B, ...)"
+        ),
+    ],
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Sample with all members, with each alone, with the full model and under null code words."""
+    import numpy as np
+
+    from encoded_ensembles.codes import ablation_keep
+    from encoded_ensembles.files import read_arrays, write_tensors
+
+    n = len(members)
+    null = ablation_keep(read_arrays(code)["null_words"])
+    keep = np.zeros((1 + n + len(null) + 1, n + 1), bool)
+    keep[0, :n] = True
+    keep[1 : 1 + n, :n] = np.eye(n, dtype=bool)
+    keep[1 + n : -1, :n] = null
+    keep[-1, n] = True
+    samples = _sample([*members, full], keep, noise, scheduler, batch, device, "ensemble")
+    write_tensors(
+        output,
+        {
+            "factual": samples[0],
+            "members": samples[1 : 1 + n],
+            "null": samples[1 + n : -1],
+            "full": samples[-1],
+        },
+    )
+
+
+def ablate_block(
+    members: Members,
+    code: Code,
+    noise: Noise,
+    block: Block,
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: units (A,) int64, counterfactuals (A, B, C, H, W) float32"
+        ),
+    ],
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Sample the counterfactuals of one block of units."""
+    import numpy as np
+
+    from encoded_ensembles.codes import ablation_keep
+    from encoded_ensembles.files import read_arrays, write_tensors
+
+    matrix = read_arrays(code)["code"]
+    number, blocks = _block(block)
+    units = np.array_split(np.arange(len(matrix)), blocks)[number]
+    keep = ablation_keep(matrix[units])
+    samples = _sample(members, keep, noise, scheduler, batch, device, f"block {block}")
+    write_tensors(output, {"units": units, "counterfactuals": samples})
+
+
+def sample_frechet(
+    members: Members,
+    noise: Noise,
+    full: Annotated[Path, Option(help="folder of the single-model baseline")],
+    kept: Annotated[str, Option(help="numbers of members kept, such as 1,5,10")],
+    repeats: Annotated[int, Option(help="random keep masks per number")],
+    block: Block,
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .npz: keep (A, n+1) bool (last column: the full model), images (A, B, H, W, C) uint8"
+        ),
+    ],
+    seed: Annotated[int, Option(help="seed of the keep masks")] = 0,
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Sample many images with the full model and with random keep masks of several sizes."""
+    import numpy as np
+
+    from encoded_ensembles.codes import sized_keep
+    from encoded_ensembles.data import to_bytes
+    from encoded_ensembles.files import write_arrays
+
+    n = len(members)
+    sizes = [int(size) for size in kept.split(",")]
+    masks = sized_keep(members=n, sizes=sizes, repeats=repeats, seed=seed)
+    keep = np.zeros((len(masks) + 1, n + 1), bool)
+    keep[:-1, :n], keep[-1, n] = masks, True
+    number, blocks = _block(block)
+    keep = keep[number::blocks]
+    shape: tuple[int, ...] = ()
+    images = []
+    if len(keep):
+        samples = _sample([*members, full], keep, noise, scheduler, batch, device, f"block {block}")
+        images = [to_bytes(each) for each in samples]
+        shape = images[0].shape
+    stacked = np.stack(images) if images else np.zeros((0, *shape), np.uint8)
+    write_arrays(output, {"keep": keep, "images": stacked})
+
+
+def _block(block: str) -> tuple[int, int]:
+    """Turn "2-of-4" into (1, 4)."""
+    from encoded_ensembles.files import InputError
+
+    number, middle, blocks = block.partition("-of-")
+    if not (middle and number.isdigit() and blocks.isdigit() and 1 <= int(number) <= int(blocks)):
+        raise InputError(f"--block is {block}, expected a share such as 1-of-4.")
+    return int(number) - 1, int(blocks)
+
+
+def _sample(
+    folders: list[Path],
+    keep: "np.ndarray",
+    noise: Path,
+    scheduler: str,
+    batch: int,
+    device: str,
+    label: str,
+) -> "np.ndarray":
+    """Load the members in `folders` that `keep` needs, and sample (A, B, C, H, W)."""
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.ensemble import ETA, SMALLEST_BATCH, sample
+    from encoded_ensembles.files import InputError, read_tensors
+    from encoded_ensembles.progress import track
+    from encoded_ensembles.unet import load_unet
+
+    if scheduler not in ETA:
+        raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(ETA)}.")
+    if batch < SMALLEST_BATCH:
+        raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
+    if keep.shape[1] not in (len(folders), len(folders) - 1):
+        raise InputError(
+            f"{len(folders)} members were given, but the code has {keep.shape[1]} columns."
+        )
+    where = choose_device(device)
+    return sample(
+        [load_unet(folder, device=where) for folder in folders],
+        keep=keep,
+        noise=read_tensors(noise, names=["noise"])["noise"],
+        sampler=scheduler,
+        device=where,
+        batch=batch,
+        track=lambda steps, total: track(steps, label=label, total=total),
+    )

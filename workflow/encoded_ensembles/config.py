@@ -1,0 +1,142 @@
+"""The configuration: its defaults, and one sentence for each thing wrong with it."""
+
+import difflib
+import math
+from typing import Any
+
+from encoded_ensembles.codes import check_capacity, default_weight, kept_sizes
+from encoded_ensembles.files import InputError
+
+Schema = dict[str, Any]
+
+
+def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    """Return the configuration with defaults filled in.
+
+    Args:
+        config: as read from YAML.
+        schema: of workflow/schemas/config.schema.yaml (JSON Schema 2020-12).
+
+    Raises:
+        InputError: a key is unknown, a value is out of range, or values contradict each other.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import extend
+
+    checker = Draft202012Validator.TYPE_CHECKER
+    finite = checker.redefine(
+        "number",
+        lambda _, value: checker.is_type(value, "number") and math.isfinite(value),
+    )
+    validator = extend(Draft202012Validator, type_checker=finite)(schema)
+    filled = with_defaults(config, schema)
+    error = best_match(validator.iter_errors(filled))
+    if error:
+        raise InputError(explain(error))
+    check_together(filled)
+    return filled
+
+
+def with_defaults(config: Any, schema: Schema) -> Any:
+    """Return a copy of `config` in which absent keys have the schema's defaults."""
+    if "properties" not in schema or not isinstance(config, dict | None):
+        return config
+    filled = dict(config or {})
+    for key, part in schema["properties"].items():
+        if "properties" in part:
+            filled[key] = with_defaults(filled.get(key), part)
+        elif key not in filled and "default" in part:
+            filled[key] = part["default"]
+    return filled
+
+
+def explain(error: Any) -> str:
+    """Turn a jsonschema error into one sentence that names key, value and allowed range."""
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(str(name) for name in error.instance if name not in known)
+        close = difflib.get_close_matches(unknown, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}."
+        return f"config key {f'{key}.' if key else ''}{unknown} is not known; {hint}"
+    schema = error.schema
+    return (
+        f"config key {key} is {error.instance!r}, expected {expected(schema)}"
+        f" ({schema['description'].rstrip('.')})."
+        if "description" in schema
+        else f"config key {key} is {error.instance!r}, expected {expected(schema)}."
+    )
+
+
+def expected(schema: Schema) -> str:
+    """Say in words which values a part of the schema allows."""
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    types = schema.get("type", "value")
+    names = {
+        "integer": "a whole number",
+        "number": "a finite number",
+        "string": "text",
+        "array": "a list",
+        "object": "a group of keys",
+        "null": "null",
+        "boolean": "true or false",
+    }
+    parts = [" or ".join(names[t] for t in ([types] if isinstance(types, str) else types))]
+    for key, words in {
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
+        "multipleOf": "a multiple of",
+        "minItems": "items: at least",
+        "pattern": "matching",
+    }.items():
+        if key in schema:
+            parts.append(f"{words} {schema[key]}")
+    if "items" in schema:
+        parts.append(f"each {expected(schema['items'])}")
+    return ", ".join(parts)
+
+
+def check_together(config: dict[str, Any]) -> None:
+    """Check what one key says against another; fill in code.weight and frechet.kept.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    code, dataset = config["code"], config["dataset"]
+    if code["weight"] is None:
+        code["weight"] = default_weight(code["members"])
+    if code["weight"] >= code["members"]:
+        raise InputError(
+            f"config key code.weight is {code['weight']}, expected 1 to {code['members'] - 1} "
+            f"(code.members is {code['members']})."
+        )
+    if dataset["name"] == "folder":
+        for key in ("path", "size"):
+            if dataset[key] is None:
+                raise InputError(f"config key dataset.{key} is not set; a folder needs it.")
+    if dataset["images"] is not None and config["units"]["by"] == "image":
+        check_capacity(
+            members=code["members"],
+            weight=code["weight"],
+            units=dataset["images"],
+            null_words=code["null_words"],
+        )
+    kept = config["frechet"]["kept"]
+    if kept and max(kept) > code["members"]:
+        raise InputError(
+            f"config key frechet.kept holds {max(kept)}, expected at most code.members "
+            f"({code['members']})."
+        )
+    config["frechet"]["kept"] = kept_sizes(
+        members=code["members"], weight=code["weight"], wanted=kept
+    )
+    samples = config["sampling"]["samples"]
+    if max(config["figures"]["samples"]) >= samples:
+        raise InputError(
+            f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
+            f"{samples - 1} (sampling.samples is {samples})."
+        )

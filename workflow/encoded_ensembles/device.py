@@ -1,0 +1,50 @@
+"""Where to compute, and how to get the same bytes each time."""
+
+import os
+import platform
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+# cuBLAS reads this when it starts; without it, it has no deterministic algorithms.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def choose_device(name: str = "auto") -> "torch.device":
+    """Return the device to compute on, after switching torch to deterministic algorithms.
+
+    Args:
+        name: "auto" takes a GPU if one is visible, else the CPU; or a torch device such as "cuda:1".
+
+    Raises:
+        InputError: the device named is not there.
+    """
+    import torch
+
+    from encoded_ensembles.files import InputError
+
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"--device is {name}, which this machine does not have; expected auto, cpu or cuda."
+        ) from error
+    return device
+
+
+def describe(device: "torch.device") -> str:
+    """Return the name of the hardware behind a device."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()})"

@@ -1,0 +1,123 @@
+"""Reading and writing files: whole or not at all, and never by unpickling.
+
+Every writer fills a temporary file beside its target and renames it, so that a reader never sees
+half a file and a killed job leaves its earlier output as it was.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave: shown as one sentence, without a traceback."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write `facts` as indented JSON with sorted keys."""
+    write_text(path, json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: the file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}); delete it and run again.") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to a compressed .npz without pickles; equal arrays give equal bytes.
+
+    Raises:
+        ValueError: an array holds Python objects.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of an .npz file.
+
+    Raises:
+        InputError: the file is damaged, or is not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy each raise their own
+        raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as safetensors."""
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(contiguous, temporary)
+
+
+def read_tensors(path: Path, *, names: list[str] | None = None) -> dict[str, np.ndarray]:
+    """Read all tensors of a safetensors file, or those in `names`.
+
+    Raises:
+        InputError: the file is damaged, is not safetensors, or lacks one of `names`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in names or file.keys()}
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} is not a whole safetensors file ({error}); delete it and run again."
+        ) from error
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as parquet to `path` and as CSV beside it."""
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+    write_text(path.with_suffix(".csv"), table.to_csv(index=False))

@@ -1,0 +1,91 @@
+"""Influence: how far ablating a unit moves a sample, against its null distribution.
+
+Sources: Dai & Gifford, arXiv 2306.02174 (ablation) and arXiv 2406.07908 (counterfactual radius). The
+null distribution is ours: ablations by code words that belong to no unit.
+"""
+
+import numpy as np
+
+PUBLISHED_SIZE = 256 * 256 * 3  # values of an image at the scale of the published radii
+
+
+def distances(factual: np.ndarray, counterfactuals: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distance of counterfactuals from their factual samples.
+
+    Args:
+        factual: s (B, C, H, W) float32 in [-1, 1].
+        counterfactuals: (A, B, C, H, W).
+
+    Returns:
+        (A, B) float64, 0..2 sqrt(C H W).
+    """
+    return np.stack(
+        [
+            np.sqrt(np.square(each.astype(np.float64) - factual).sum(axis=(1, 2, 3)))
+            for each in counterfactuals
+        ]
+    )
+
+
+def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.ndarray:
+    """Convert distances to the published scale: images of 256x256x3 with values in [0, 1].
+
+    Exact for enlargement by repeated pixels and channels (8x8x1: factor sqrt(3072)/2).
+    Source: README of zheng-dai/counterfactualuniverses at 562effa8.
+
+    Args:
+        distance: of images in [-1, 1].
+        shape: (C, H, W) of these images.
+    """
+    return distance / 2 * np.sqrt(PUBLISHED_SIZE / np.prod(shape))
+
+
+def p_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return how often the null reaches each unit's distance, counting the unit itself.
+
+    p = (1 + #{null >= d}) / (1 + R): never zero, and exact if the unit is like a null code word.
+    Source: Phipson & Smyth, *Permutation p-values should never be zero*, 2010.
+
+    Args:
+        distance: d (U, B).
+        null: (R, B), distances under null code words.
+
+    Returns:
+        (U, B) in [1/(R+1), 1].
+    """
+    ordered = np.sort(null, axis=0)
+    below = np.stack(
+        [
+            np.searchsorted(ordered[:, b], distance[:, b], side="left")
+            for b in range(distance.shape[1])
+        ],
+        axis=1,
+    )
+    return (1 + len(null) - below) / (1 + len(null))
+
+
+def ranks(distance: np.ndarray) -> np.ndarray:
+    """Rank the units for each sample: 1 has the largest distance; ties by unit number.
+
+    Args:
+        distance: d (U, B).
+
+    Returns:
+        (U, B) int64, 1..U.
+    """
+    order = np.argsort(-distance, axis=0, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(1, len(distance) + 1)[:, None], axis=0)
+    return rank
+
+
+def radius(distance: np.ndarray) -> np.ndarray:
+    """Return the counterfactual radius: the largest distance in each sample's landscape.
+
+    Args:
+        distance: d (U, B).
+
+    Returns:
+        r (B,).
+    """
+    return distance.max(axis=0)

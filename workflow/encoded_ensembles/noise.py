@@ -1,0 +1,31 @@
+"""Exogenous noise: all the randomness of sampling, fixed beforehand."""
+
+import numpy as np
+
+from encoded_ensembles.randomness import Purpose, generator
+
+
+def draw_noise(
+    *, steps: int, samples: int, shape: tuple[int, int, int], seed: int, first: int = 0
+) -> np.ndarray:
+    """Draw the exogenous noise of some samples.
+
+    A sample's noise follows from (seed, its number): drawing more samples changes none of it.
+
+    Args:
+        steps: T, the sampling steps.
+        samples: B.
+        shape: (C, H, W).
+        seed: 0..2^64-1.
+        first: number of the first sample.
+
+    Returns:
+        z (T+1, B, C, H, W) float32, standard normal; z[0] starts the sampler, z[k] enters step k.
+    """
+    draws = [
+        generator(seed=seed, purpose=Purpose.SAMPLING, key=first + sample).standard_normal(
+            (steps + 1, *shape), dtype=np.float32
+        )
+        for sample in range(samples)
+    ]
+    return np.stack(draws, axis=1)

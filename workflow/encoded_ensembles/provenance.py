@@ -1,0 +1,56 @@
+"""Where a run comes from: the commit, the versions, the machine."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = [
+    "encoded-ensembles",
+    "torch",
+    "torchvision",
+    "diffusers",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "scikit-learn",
+    "clean-fid",
+    "safetensors",
+    "snakemake",
+    "pillow",
+]
+
+
+def git_state(folder: Path) -> dict[str, str | bool | None]:
+    """Return the commit checked out in `folder` and whether files differ from it.
+
+    Both are None where there is no git or no repository.
+    """
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "changed": None if status is None else status != ""}
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python, the platform and the packages that decide results."""
+    found: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found

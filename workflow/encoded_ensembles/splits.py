@@ -1,0 +1,77 @@
+"""Splits: the training set of one member, as a small file that determines it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.data import ImageSet, image_digests, set_digest
+from encoded_ensembles.files import InputError
+
+FULL = "full"  # the single-model baseline, trained on all units
+
+
+class Split(NamedTuple):
+    """The training set of one member."""
+
+    rows: np.ndarray  # (S,) int64: positions in the image set, ascending
+    digest: str  # SHA-256 over the names and pixels of its images, whatever their order
+
+
+def make_split(images: ImageSet, *, unit_of: np.ndarray, code: np.ndarray, member: str) -> Split:
+    """Return the split of a member.
+
+    Args:
+        images: N images.
+        unit_of: (N,) int64.
+        code: (U, n) bool.
+        member: number of the member in 0..n-1, or "full".
+    """
+    held = np.ones(len(code), bool) if member == FULL else code[:, int(member)]
+    index = np.flatnonzero(held[unit_of])
+    part = images.take(index)
+    return Split(index, set_digest(image_digests(part.images, part.names)))
+
+
+def to_ranges(index: np.ndarray) -> str:
+    """Write ascending whole numbers as ranges: [0, 1, 2, 5] becomes "0-2 5"."""
+    runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1) if len(index) else []
+    return " ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def from_ranges(text: str) -> np.ndarray:
+    """Read what `to_ranges` wrote; (S,) int64."""
+    pairs = [part.partition("-") for part in text.split()]
+    runs = [np.arange(int(first), int(last or first) + 1) for first, _, last in pairs]
+    return np.concatenate(runs) if runs else np.zeros(0, np.int64)
+
+
+def to_manifest(split: Split, *, member: str) -> dict[str, Any]:
+    """Return the split as the JSON facts of its manifest."""
+    return {
+        "member": member,
+        "count": len(split.rows),
+        "images": to_ranges(split.rows),
+        "digest": split.digest,
+    }
+
+
+def select(images: ImageSet, manifest: dict[str, Any]) -> ImageSet:
+    """Return the images a manifest names, checked against its digest.
+
+    Raises:
+        InputError: the images are not those the manifest was made for.
+    """
+    index = from_ranges(manifest["images"])
+    if len(index) and index[-1] >= len(images):
+        raise InputError(
+            f"the split of member {manifest['member']} names image {index[-1]}, but the image set "
+            f"has {len(images)}; make the split again."
+        )
+    part = images.take(index)
+    found = set_digest(image_digests(part.images, part.names))
+    if found != manifest["digest"]:
+        raise InputError(
+            f"the split of member {manifest['member']} has digest {manifest['digest']}, but its "
+            f"images now have {found}; make the split again."
+        )
+    return part

@@ -1,0 +1,298 @@
+"""Training of one member: DDPM's noise prediction, with random numbers keyed by image and epoch.
+
+Source: Ho, Jain & Abbeel, *Denoising Diffusion Probabilistic Models*, arXiv 2006.11239, algorithm 1.
+
+The step of an epoch at which an image is used, its noise level and its noise follow from (seed,
+image, epoch). So members draw the same numbers for the same image, a unit that comes or goes leaves
+every other member's batches as they were, and a member retrained without a unit differs only in the
+batches that held it. The price: the number of images per batch varies around its mean.
+"""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from encoded_ensembles.data import to_signed
+from encoded_ensembles.files import InputError, replacing
+from encoded_ensembles.randomness import Purpose, generator, name_key
+from encoded_ensembles.unet import LEVELS
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a member is trained; the keys of `training` in the configuration.
+
+    Attributes:
+        epochs: passes over the split.
+        steps_per_epoch: optimiser steps in each; images per batch = size of the split over this.
+        learning_rate: of Adam, above 0.
+        ema: decay of the moving average of the weights, 0..1.
+        precision: "float32" or "bfloat16" (autocast).
+        seed: of initial weights and all random numbers, shared by all members.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    learning_rate: float
+    ema: float
+    precision: str
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+        return self.epochs * self.steps_per_epoch
+
+
+def draw_use(
+    *, recipe: Recipe, key: int, epoch: int, shape: tuple[int, int, int] | None
+) -> tuple[int, int, np.ndarray | None]:
+    """Draw how an image is used in an epoch.
+
+    Args:
+        recipe: gives the seed and the steps per epoch.
+        key: of the image.
+        epoch: 0..epochs-1.
+        shape: (C, H, W); None leaves the noise out.
+
+    Returns:
+        step in the epoch 0..steps_per_epoch-1, noise level 0..999, noise (C, H, W) float32.
+    """
+    rng = generator(seed=recipe.seed, purpose=Purpose.TRAINING, key=key, counter=epoch)
+    step, level = int(rng.integers(recipe.steps_per_epoch)), int(rng.integers(LEVELS))
+    return step, level, None if shape is None else rng.standard_normal(shape, dtype=np.float32)
+
+
+def batches(
+    keys: list[int], *, recipe: Recipe, shape: tuple[int, int, int], start: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the batch of each step from `start` on; a batch may be empty.
+
+    Args:
+        keys: of the images, ascending.
+        recipe: of the training.
+        shape: (C, H, W).
+        start: the first step wanted.
+
+    Yields:
+        positions in `keys` (b,), noise levels (b,) int64, noise (b, C, H, W) float32.
+    """
+    for epoch in range(start // recipe.steps_per_epoch, recipe.epochs):
+        turn = np.array(
+            [draw_use(recipe=recipe, key=key, epoch=epoch, shape=None)[0] for key in keys]
+            if recipe.steps_per_epoch > 1
+            else [0] * len(keys)
+        )
+        for step in range(recipe.steps_per_epoch):
+            if epoch * recipe.steps_per_epoch + step < start:
+                continue
+            rows = np.flatnonzero(turn == step)
+            levels = np.zeros(len(rows), np.int64)
+            noise = np.zeros((len(rows), *shape), np.float32)
+            for i, row in enumerate(rows):
+                _, levels[i], noise[i] = draw_use(
+                    recipe=recipe, key=keys[row], epoch=epoch, shape=shape
+                )
+            yield rows, levels, noise
+
+
+class Checkpoint:
+    """The state of a training job in one file, to go on from after the job was killed.
+
+    The file is bound to a key: a checkpoint of another split, recipe or version of the code is
+    passed over.
+    """
+
+    def __init__(self, path: Path, *, key: str, seconds: float) -> None:
+        """Keep the state at `path`, saved at most every `seconds`."""
+        self.path, self.key, self.seconds = path, key, seconds
+        self.saved = time.monotonic()
+
+    def load(self) -> tuple[int, list[float], dict[str, "torch.Tensor"]] | None:
+        """Return (steps done, losses, tensors), or None if there is nothing to go on from."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                facts = json.loads(file.metadata()["facts"])
+                if facts["key"] != self.key:
+                    return None
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
+            return None
+        return facts["step"], facts["losses"], tensors
+
+    def due(self) -> bool:
+        """Say whether it is time to save again."""
+        return time.monotonic() - self.saved >= self.seconds
+
+    def save(self, step: int, losses: list[float], tensors: dict[str, "torch.Tensor"]) -> None:
+        """Save the state after `step` steps."""
+        from safetensors.torch import save_file
+
+        facts = json.dumps({"key": self.key, "step": step, "losses": losses})
+        with replacing(self.path) as temporary:
+            save_file(
+                {name: tensor.contiguous() for name, tensor in tensors.items()},
+                temporary,
+                metadata={"facts": facts},
+            )
+        self.saved = time.monotonic()
+
+    def remove(self) -> None:
+        """Delete the file, the training being done."""
+        self.path.unlink(missing_ok=True)
+
+
+class Trainer:
+    """A network in training: weights, their moving average and Adam's state."""
+
+    def __init__(self, model: "UNet2DModel", *, recipe: Recipe, device: "torch.device") -> None:
+        """Start from the initial weights of `model`, which is moved to `device`."""
+        import torch
+        from diffusers import DDPMScheduler
+        from diffusers.training_utils import EMAModel
+
+        self.recipe, self.device = recipe, device
+        self.model = model.to(device).train()
+        self.average = EMAModel(self.model.parameters(), decay=recipe.ema)
+        self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        self.scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
+
+    def step(self, images: "torch.Tensor", levels: "torch.Tensor", noise: "torch.Tensor") -> float:
+        """Take one optimiser step on a batch and return its loss.
+
+        Args:
+            images: (b, C, H, W) float32 in [-1, 1].
+            levels: (b,) int64.
+            noise: (b, C, H, W) float32.
+        """
+        import torch
+
+        noisy = self.scheduler.add_noise(images, noise, levels)
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"
+        ):
+            predicted = self.model(noisy, levels).sample
+        loss = torch.nn.functional.mse_loss(predicted.float(), noise)
+        loss.backward()
+        self.adam.step()
+        self.adam.zero_grad()
+        self.average.step(self.model.parameters())
+        return loss.item()
+
+    def tensors(self) -> dict[str, "torch.Tensor"]:
+        """Return the whole state as named tensors."""
+        state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for i, shadow in enumerate(self.average.shadow_params):
+            state[f"average.{i}"] = shadow
+        for i, moments in self.adam.state_dict()["state"].items():
+            for name, tensor in moments.items():
+                state[f"adam.{i}.{name}"] = tensor
+        return state
+
+    def restore(self, tensors: dict[str, "torch.Tensor"], *, updates: int) -> None:
+        """Take up the state that `tensors` returned, after `updates` optimiser steps."""
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "average": {}, "adam": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        self.model.load_state_dict(parts["model"])
+        self.average.optimization_step = updates
+        for i, shadow in enumerate(self.average.shadow_params):
+            shadow.copy_(parts["average"][str(i)])
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in parts["adam"].items():
+            number, _, moment = name.partition(".")
+            moments.setdefault(int(number), {})[moment] = tensor
+        groups = self.adam.state_dict()["param_groups"]
+        self.adam.load_state_dict({"state": moments, "param_groups": groups})
+
+    def averaged(self) -> "UNet2DModel":
+        """Return the network with its averaged weights."""
+        self.average.copy_to(self.model.parameters())
+        return self.model.eval()
+
+
+def train(
+    model: "UNet2DModel",
+    images: np.ndarray,
+    names: list[str],
+    *,
+    recipe: Recipe,
+    device: "torch.device",
+    checkpoint: Checkpoint | None = None,
+    track: Callable[[Iterator[int], int], Iterator[int]] = lambda steps, total: steps,
+) -> tuple["UNet2DModel", list[float]]:
+    """Train a network on a split.
+
+    Args:
+        model: network with initial weights.
+        images: (S, H, W, C) uint8.
+        names: S distinct image names; the order of images and names does not matter.
+        recipe: how to train.
+        device: where.
+        checkpoint: where to save the state, and to go on from if it holds one.
+        track: wraps the iteration over steps, given their number, to show progress.
+
+    Returns:
+        the network with averaged weights, and the loss of each step (NaN where the batch was empty).
+
+    Raises:
+        InputError: the split is empty, or the loss is not finite.
+    """
+    import torch
+
+    if not len(images):
+        raise InputError("the split is empty, expected at least one image to train on.")
+    keys = [name_key(name) for name in names]
+    order = np.argsort(np.array(keys, np.uint64), kind="stable")
+    keys = [keys[i] for i in order]
+    data = torch.from_numpy(to_signed(images[order])).to(device)
+    trainer = Trainer(model, recipe=recipe, device=device)
+    losses: list[float] = []
+    if checkpoint and (saved := checkpoint.load()):
+        _, losses, tensors = saved
+        trainer.restore(tensors, updates=int(np.isfinite(losses).sum()))
+    start = len(losses)
+    feed = batches(keys, recipe=recipe, shape=tuple(data.shape[1:]), start=start)  # type: ignore[arg-type]
+    for step in track(iter(range(start, recipe.steps)), recipe.steps - start):
+        rows, levels, noise = next(feed)
+        loss = float("nan")
+        if len(rows):
+            loss = trainer.step(
+                data[torch.from_numpy(rows).to(device)],
+                torch.from_numpy(levels).to(device),
+                torch.from_numpy(noise).to(device),
+            )
+            if not np.isfinite(loss):
+                raise InputError(
+                    f"the loss became {loss} at step {step + 1} of {recipe.steps}, expected a "
+                    f"finite number; lower training.learning_rate ({recipe.learning_rate:g})."
+                )
+        losses.append(loss)
+        if checkpoint and step + 1 < recipe.steps and checkpoint.due():
+            checkpoint.save(step + 1, losses, trainer.tensors())
+    return trainer.averaged(), losses
+
+
+def loss_table(losses: list[float]) -> str:
+    """Return the losses as CSV with columns step (from 1) and loss (empty where no batch)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["step", "loss"])
+    writer.writerows(
+        [step, "" if np.isnan(loss) else f"{loss:.6g}"] for step, loss in enumerate(losses, 1)
+    )
+    return text.getvalue()

@@ -1,0 +1,36 @@
+"""Ablation: the counterfactuals of all units, scattered over blocks.
+
+Inputs: results/{run}/members/*, results/{run}/code/code.npz,
+results/{run}/noise/landscape.safetensors.
+Outputs: results/{run}/landscape/{block}.safetensors.
+"""
+
+
+rule ablate_block:
+    """Sample the counterfactuals of one block of units."""
+    input:
+        members=weights(members()),
+        matrix="results/{run}/code/code.npz",
+        noise="results/{run}/noise/landscape.safetensors",
+        code=sources("sample"),
+    output:
+        block="results/{run}/landscape/{scatteritem}.safetensors",
+    log:
+        "results/{run}/logs/ablate_block.{scatteritem}.log",
+    benchmark:
+        "results/{run}/benchmarks/ablate_block.{scatteritem}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        members=member_folders,
+        scheduler=config["sampling"]["scheduler"],
+    shell:
+        """
+        encens ablate-block {params.members:q} --block {wildcards.scatteritem} \
+            --code {input.matrix:q} --noise {input.noise:q} \
+            --scheduler {params.scheduler} --output {output.block:q} >{log:q} 2>&1
+        """

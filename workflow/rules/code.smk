@@ -1,0 +1,67 @@
+"""Units, code words and splits.
+
+Inputs: results/{run}/data/training.npz.
+Outputs: results/{run}/code/{code.npz,units.parquet,properties.json} and, for each member,
+results/{run}/splits/{member}.{json,sha256}.
+"""
+
+
+rule encode_units:
+    """Give every unit a code word, and draw null code words."""
+    input:
+        data="results/{run}/data/training.npz",
+        code=sources("encode"),
+    output:
+        code="results/{run}/code/code.npz",
+        units="results/{run}/code/units.parquet",
+        units_csv="results/{run}/code/units.csv",
+        properties="results/{run}/code/properties.json",
+    log:
+        "results/{run}/logs/encode_units.log",
+    benchmark:
+        "results/{run}/benchmarks/encode_units.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        by=config["units"]["by"],
+        members=config["code"]["members"],
+        weight=config["code"]["weight"],
+        null_words=config["code"]["null_words"],
+        seed=config["code"]["seed"],
+    shell:
+        """
+        encens encode-units --data {input.data:q} --by {params.by} \
+            --members {params.members} --weight {params.weight} \
+            --null-words {params.null_words} --seed {params.seed} \
+            --code {output.code:q} --units {output.units:q} \
+            --properties {output.properties:q} >{log:q} 2>&1
+        """
+
+
+checkpoint split_member:
+    """Write which images a member trains on, and the digest its training hangs on."""
+    input:
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        code=sources("split"),
+    output:
+        manifest="results/{run}/splits/{member}.json",
+        digest="results/{run}/splits/{member}.sha256",
+    log:
+        "results/{run}/logs/split_member.{member}.log",
+    benchmark:
+        "results/{run}/benchmarks/split_member.{member}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens split-member --data {input.data:q} --code {input.matrix:q} \
+            --member {wildcards.member} --manifest {output.manifest:q} \
+            --digest {output.digest:q} >{log:q} 2>&1
+        """

@@ -1,0 +1,115 @@
+"""Shared by all stages: the checked configuration, and names that follow from it."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+PACKAGE = Path(workflow.basedir) / "workflow" / "encoded_ensembles"
+sys.path.insert(0, str(PACKAGE.parent))
+
+from encoded_ensembles.config import check_config
+from encoded_ensembles.files import InputError
+from encoded_ensembles.frechet import INCEPTION
+from encoded_ensembles.sources import closure
+from encoded_ensembles.unet import WEIGHTS
+
+FIGURES = ["code", "samples", "influence", "landscape", "kept", "loss"]
+RECORDED = [
+    "data/training.npz",
+    "data/heldout.npz",
+    "data/spare.npz",
+    "code/code.npz",
+    "code/units.parquet",
+    "noise/landscape.safetensors",
+    "noise/frechet.safetensors",
+    "samples/ensemble.safetensors",
+    "influence/influence.parquet",
+    "influence/null.parquet",
+    "influence/radius.parquet",
+    "frechet/scores.parquet",
+]
+
+
+def checked(config):
+    """Return the configuration with defaults, or stop with one sentence."""
+    schema = PACKAGE.parent / "schemas" / "config.schema.yaml"
+    try:
+        return check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
+    except InputError as error:
+        sys.exit(f"Error: {error}")
+
+
+def sources(command):
+    """Return the modules that decide the result of a command, for a rule's inputs."""
+    return [os.path.relpath(path) for path in closure(command)]
+
+
+def members():
+    """Return the names of the members, in order: 00, 01, ..."""
+    return [f"{member:02d}" for member in range(config["code"]["members"])]
+
+
+def weights(names):
+    """Return the files of members that sampling reads."""
+    return expand(
+        "results/{{run}}/members/{member}/{file}",
+        member=names,
+        file=["config.json", WEIGHTS],
+    )
+
+
+def member_folders(wildcards):
+    """Return the folders of the members, in order."""
+    return [f"results/{wildcards.run}/members/{member}" for member in members()]
+
+
+def split_digest(wildcards):
+    """Return the digest of a member's split, once it is known.
+
+    A checkpoint: Snakemake looks at the file again after writing it, finds the same few bytes as
+    before where the split did not change, and does not train that member again.
+    """
+    return checkpoints.split_member.get(**wildcards).output.digest
+
+
+def sample_count(wildcards):
+    """Return how many samples a noise file is for."""
+    part = {"landscape": "sampling", "frechet": "frechet"}[wildcards.use]
+    return config[part]["samples"]
+
+
+def optional(name, value):
+    """Return `name value` for a shell line, or nothing if the value is null."""
+    return [] if value is None else [name, str(value)]
+
+
+def listing(path):
+    """Return what tells whether files in a folder changed: names, sizes and times."""
+    if path is None:
+        return []
+    return sorted(
+        f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}".encode(
+            "utf-8", "backslashreplace"
+        ).decode()
+        for file in Path(path).rglob("*")
+        if file.is_file()
+    )
+
+
+def inception_file():
+    """Return the Inception file that is configured or present, as a list of none or one."""
+    wanted, named = config["frechet"]["extractor"], config["frechet"]["inception"]
+    path = named or f"resources/{INCEPTION}"
+    if wanted == "inception" or (wanted == "auto" and (named or Path(path).is_file())):
+        return [path]
+    return []
+
+
+def classifier_file():
+    """Return the feature classifier's weights if features come from it, as a list."""
+    if inception_file() or config["frechet"]["extractor"] == "pixels":
+        return []
+    return ["results/{run}/frechet/classifier.safetensors"]

@@ -1,0 +1,45 @@
+"""Data.
+
+Inputs: nothing, or the folder in dataset.path.
+Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json.
+"""
+
+
+rule fetch_dataset:
+    """Read or download the data set and set images aside for evaluation."""
+    input:
+        code=sources("fetch"),
+    output:
+        training="results/{run}/data/training.npz",
+        heldout="results/{run}/data/heldout.npz",
+        spare="results/{run}/data/spare.npz",
+        facts="results/{run}/data/dataset.json",
+    log:
+        "results/{run}/logs/fetch_dataset.log",
+    benchmark:
+        "results/{run}/benchmarks/fetch_dataset.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        name=config["dataset"]["name"],
+        heldout=config["dataset"]["heldout"],
+        spare=config["dataset"]["spare"],
+        seed=config["dataset"]["seed"],
+        images=optional("--images", config["dataset"]["images"]),
+        size=optional("--size", config["dataset"]["size"]),
+        channels=optional("--channels", config["dataset"]["channels"]),
+        path=optional("--path", config["dataset"]["path"]),
+        mirror=optional("--mirror", config["dataset"]["mirror"]),
+        listing=listing(config["dataset"]["path"]),  # so that a changed folder is read again
+    shell:
+        """
+        encens fetch-dataset --name {params.name} \
+            {params.images:q} --heldout-images {params.heldout} --spare-images {params.spare} \
+            {params.size:q} {params.channels:q} {params.path:q} {params.mirror:q} \
+            --seed {params.seed} --cache resources \
+            --training {output.training:q} --heldout {output.heldout:q} \
+            --spare {output.spare:q} --facts {output.facts:q} >{log:q} 2>&1
+        """

@@ -1,0 +1,201 @@
+"""Figures, each its own rule with its caption in workflow/report.
+
+Inputs: tables and samples of the run.
+Outputs: results/{run}/figures/{figure}.{pdf,png}.
+"""
+
+
+rule plot_code:
+    """Draw the code matrix and its properties."""
+    input:
+        matrix="results/{run}/code/code.npz",
+        properties="results/{run}/code/properties.json",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/code.pdf",
+        png=report(
+            "results/{run}/figures/code.png",
+            caption="../report/code.rst",
+            category="Method",
+            labels={"figure": "code", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_code.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_code.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-code --code {input.matrix:q} \
+            --properties {input.properties:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_samples:
+    """Draw real images beside samples of the full model, a member, the ensemble and ablated ensembles."""
+    input:
+        data="results/{run}/data/training.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
+        scores="results/{run}/frechet/scores.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/samples.pdf",
+        png=report(
+            "results/{run}/figures/samples.png",
+            caption="../report/samples.rst",
+            category="Samples",
+            labels={"figure": "samples", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_samples.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_samples.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-samples --data {input.data:q} \
+            --samples {input.samples:q} \
+            --scores {input.scores:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_influence:
+    """Draw chosen samples with their most influential units, counterfactuals and differences."""
+    input:
+        blocks=gather.landscape("results/{{run}}/landscape/{scatteritem}.safetensors"),
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
+        influence="results/{run}/influence/influence.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/influence.pdf",
+        png=report(
+            "results/{run}/figures/influence.png",
+            caption="../report/influence.rst",
+            category="Influence",
+            labels={"figure": "influence", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_influence.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_influence.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        chosen=",".join(map(str, config["figures"]["samples"])),
+        top=config["figures"]["top"],
+    shell:
+        """
+        encens plot-influence {input.blocks:q} \
+            --data {input.data:q} --code {input.matrix:q} \
+            --samples {input.samples:q} --influence {input.influence:q} \
+            --chosen {params.chosen} --top {params.top} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_landscape:
+    """Draw the landscape of chosen samples against its null."""
+    input:
+        influence="results/{run}/influence/influence.parquet",
+        null="results/{run}/influence/null.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/landscape.pdf",
+        png=report(
+            "results/{run}/figures/landscape.png",
+            caption="../report/landscape.rst",
+            category="Influence",
+            labels={"figure": "landscape", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_landscape.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_landscape.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        chosen=",".join(map(str, config["figures"]["samples"])),
+    shell:
+        """
+        encens plot-landscape --influence {input.influence:q} --null {input.null:q} \
+            --chosen {params.chosen} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_kept:
+    """Draw Frechet distance against the number of members kept."""
+    input:
+        scores="results/{run}/frechet/scores.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/kept.pdf",
+        png=report(
+            "results/{run}/figures/kept.png",
+            caption="../report/kept.rst",
+            category="Quality",
+            labels={"figure": "kept", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_kept.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_kept.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-kept --scores {input.scores:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_loss:
+    """Draw the loss curves of all members."""
+    input:
+        losses=expand(
+            "results/{{run}}/members/{member}/loss.csv", member=[*members(), "full"]
+        ),
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/loss.pdf",
+        png=report(
+            "results/{run}/figures/loss.png",
+            caption="../report/loss.rst",
+            category="Training",
+            labels={"figure": "loss", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_loss.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_loss.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-loss {input.losses:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """

@@ -1,0 +1,109 @@
+"""Frechet distance and KID of sets of samples from held-out images.
+
+Inputs: results/{run}/members/*, results/{run}/data/*, results/{run}/noise/frechet.safetensors.
+Outputs: results/{run}/frechet/samples.{block}.npz, classifier.{safetensors,json},
+scores.{parquet,csv}.
+"""
+
+
+rule sample_frechet:
+    """Sample many images with the full model and with keep masks of several sizes."""
+    input:
+        members=weights(members()),
+        full=weights(["full"]),
+        noise="results/{run}/noise/frechet.safetensors",
+        code=sources("sample"),
+    output:
+        samples="results/{run}/frechet/samples.{scatteritem}.npz",
+    log:
+        "results/{run}/logs/sample_frechet.{scatteritem}.log",
+    benchmark:
+        "results/{run}/benchmarks/sample_frechet.{scatteritem}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=12 * 60,
+    params:
+        members=member_folders,
+        kept=",".join(map(str, config["frechet"]["kept"])),
+        repeats=config["frechet"]["repeats"],
+        seed=config["code"]["seed"],
+        scheduler=config["sampling"]["scheduler"],
+    shell:
+        """
+        encens sample-frechet {params.members:q} \
+            --full results/{wildcards.run}/members/full --noise {input.noise:q} \
+            --kept {params.kept} --repeats {params.repeats} --seed {params.seed} \
+            --scheduler {params.scheduler} --block {wildcards.scatteritem} \
+            --output {output.samples:q} >{log:q} 2>&1
+        """
+
+
+rule train_classifier:
+    """Train the small classifier whose features stand in for Inception's."""
+    input:
+        training="results/{run}/data/training.npz",
+        spare="results/{run}/data/spare.npz",
+        heldout="results/{run}/data/heldout.npz",
+        code=sources("frechet"),
+    output:
+        weights="results/{run}/frechet/classifier.safetensors",
+        facts="results/{run}/frechet/classifier.json",
+    log:
+        "results/{run}/logs/train_classifier.log",
+    benchmark:
+        "results/{run}/benchmarks/train_classifier.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        samples=config["frechet"]["samples"],
+    shell:
+        """
+        encens train-classifier --training {input.training:q} --spare {input.spare:q} \
+            --heldout {input.heldout:q} --samples {params.samples} \
+            --output {output.weights:q} --facts {output.facts:q} >{log:q} 2>&1
+        """
+
+
+rule score_frechet:
+    """Score sets of samples, and real images, against held-out images."""
+    input:
+        blocks=gather.frechet("results/{{run}}/frechet/samples.{scatteritem}.npz"),
+        training="results/{run}/data/training.npz",
+        spare="results/{run}/data/spare.npz",
+        heldout="results/{run}/data/heldout.npz",
+        inception=inception_file(),
+        classifier=classifier_file(),
+        code=sources("frechet"),
+    output:
+        scores="results/{run}/frechet/scores.parquet",
+        scores_csv="results/{run}/frechet/scores.csv",
+    log:
+        "results/{run}/logs/score_frechet.log",
+    benchmark:
+        "results/{run}/benchmarks/score_frechet.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=4 * 60,
+    params:
+        samples=config["frechet"]["samples"],
+        weight=config["code"]["weight"],
+        inception="--inception" if inception_file() else "",
+        classifier="--classifier" if classifier_file() else "",
+    shell:
+        """
+        encens score-frechet {input.blocks:q} --training {input.training:q} \
+            --spare {input.spare:q} --heldout {input.heldout:q} \
+            --samples {params.samples} --weight {params.weight} \
+            {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
+            --output {output.scores:q} >{log:q} 2>&1
+        """

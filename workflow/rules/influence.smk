@@ -1,0 +1,36 @@
+"""Influence: the gathered landscape, measured against its null.
+
+Inputs: results/{run}/landscape/*, results/{run}/samples/ensemble.safetensors.
+Outputs: results/{run}/influence/{influence,null,radius}.{parquet,csv}.
+"""
+
+
+rule measure_influence:
+    """Measure how far each unit's ablation moves each sample, against null code words."""
+    input:
+        blocks=gather.landscape("results/{{run}}/landscape/{scatteritem}.safetensors"),
+        samples="results/{run}/samples/ensemble.safetensors",
+        matrix="results/{run}/code/code.npz",
+        code=sources("influence"),
+    output:
+        influence="results/{run}/influence/influence.parquet",
+        influence_csv="results/{run}/influence/influence.csv",
+        null="results/{run}/influence/null.parquet",
+        null_csv="results/{run}/influence/null.csv",
+        radius="results/{run}/influence/radius.parquet",
+        radius_csv="results/{run}/influence/radius.csv",
+    log:
+        "results/{run}/logs/measure_influence.log",
+    benchmark:
+        "results/{run}/benchmarks/measure_influence.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    shell:
+        """
+        encens measure-influence {input.blocks:q} --code {input.matrix:q} \
+            --samples {input.samples:q} --influence {output.influence:q} \
+            --null {output.null:q} --radius {output.radius:q} >{log:q} 2>&1
+        """

@@ -1,0 +1,46 @@
+"""The record of the run.
+
+Inputs: everything the run made, but figures.
+Outputs: results/{run}/run.json.
+"""
+
+
+rule record_run:
+    """Write what made the run: configuration, commit, versions, devices, digests."""
+    input:
+        dataset="results/{run}/data/dataset.json",
+        outputs=expand("results/{{run}}/{file}", file=RECORDED),
+        members=expand(
+            "results/{{run}}/members/{member}/{file}",
+            member=[*members(), "full"],
+            file=["config.json", WEIGHTS, "loss.csv", "training.json"],
+        ),
+        splits=expand(
+            "results/{{run}}/splits/{member}.json", member=[*members(), "full"]
+        ),
+        landscape=gather.landscape(
+            "results/{{run}}/landscape/{scatteritem}.safetensors"
+        ),
+        frechet=gather.frechet("results/{{run}}/frechet/samples.{scatteritem}.npz"),
+        code=sources("record"),
+    output:
+        record="results/{run}/run.json",
+    log:
+        "results/{run}/logs/record_run.log",
+    benchmark:
+        "results/{run}/benchmarks/record_run.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=json.dumps(config, sort_keys=True),
+        repository=os.path.relpath(workflow.basedir),
+    shell:
+        """
+        encens record-run {input.outputs:q} {input.members:q} {input.splits:q} \
+            {input.landscape:q} {input.frechet:q} --config {params.config:q} \
+            --dataset {input.dataset:q} --repository {params.repository:q} \
+            --output {output.record:q} >{log:q} 2>&1
+        """

@@ -1,0 +1,50 @@
+"""Training: one job for each member, and one for the single-model baseline `full`.
+
+Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz.
+Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json}.
+"""
+
+
+rule train_member:
+    """Train one member on its split; a killed job goes on from its checkpoint."""
+    input:
+        digest=split_digest,
+        manifest=ancient("results/{run}/splits/{member}.json"),
+        data=ancient("results/{run}/data/training.npz"),
+        code=sources("train"),
+    output:
+        config="results/{run}/members/{member}/config.json",
+        weights=f"results/{{run}}/members/{{member}}/{WEIGHTS}",
+        loss="results/{run}/members/{member}/loss.csv",
+        facts="results/{run}/members/{member}/training.json",
+    log:
+        "results/{run}/logs/train_member.{member}.log",
+    benchmark:
+        "results/{run}/benchmarks/train_member.{member}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        folder=subpath(output.config, parent=True),
+        widths=",".join(map(str, config["model"]["widths"])),
+        layers=config["model"]["layers_per_block"],
+        attention="--attention" if config["model"]["attention"] else "--no-attention",
+        epochs=config["training"]["epochs"],
+        steps=config["training"]["steps_per_epoch"],
+        rate=config["training"]["learning_rate"],
+        ema=config["training"]["ema"],
+        precision=config["training"]["precision"],
+        seed=config["training"]["seed"],
+    shell:
+        """
+        encens train-member --data {input.data:q} --manifest {input.manifest:q} \
+            --widths {params.widths} --layers-per-block {params.layers} {params.attention} \
+            --epochs {params.epochs} --steps-per-epoch {params.steps} \
+            --learning-rate {params.rate} --ema {params.ema} \
+            --precision {params.precision} --seed {params.seed} \
+            --checkpoint results/{wildcards.run}/checkpoints/{wildcards.member}.safetensors \
+            --output {params.folder:q} >{log:q} 2>&1
+        """
