@@ -52,6 +52,7 @@ def show(ax: Axes, image: np.ndarray) -> None:
 
 
 def _bare(ax: Axes) -> None:
+    ax.axis("on")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
@@ -105,7 +106,7 @@ def samples_figure(rows: Sequence[tuple[str, str, np.ndarray]], *, columns: int 
         columns: pictures a row, at most.
     """
     columns = min(columns, *(len(images) for _, _, images in rows))
-    side = (WIDTH - 1.6) / columns
+    side = (WIDTH - 1.8) / columns
     figure = Figure(
         figsize=(WIDTH, (side + 0.04) * len(rows) + 0.1),
         layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02),
@@ -132,41 +133,42 @@ def influence_figure(
             (k, C, H, W).
     """
     top = max(len(table) for _, _, table, _, _ in panels)
-    figure = Figure(figsize=(WIDTH, 2.9 * len(panels)), layout="constrained")
-    differences = [np.abs(c - s).max() for _, s, _, _, c in panels]
-    bound = float(max(differences)) or 1.0
-    last = None
-    subfigures = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
-    for part, (number, sample, table, images, counterfactuals) in zip(
-        subfigures, panels, strict=True
-    ):
-        axes = part.subplots(3, top + 1, squeeze=False)
-        for ax in axes.ravel():
-            ax.axis("off")
-        axes[1, 0].axis("on")
+    figure = Figure(figsize=(WIDTH, 2.35 * len(panels) + 0.6), layout="constrained")
+    grid = figure.subplots(3 * len(panels), top + 1, squeeze=False)
+    for ax in grid.ravel():
+        ax.axis("off")
+    bound = max(float(np.abs(c - s).mean(axis=1).max()) for _, s, _, _, c in panels) or 1.0
+    for place, (number, sample, table, images, counterfactuals) in enumerate(panels):
+        axes = grid[3 * place : 3 * place + 3]
         show(axes[1, 0], sample)
         axes[1, 0].set_title(f"sample {number}\n(factual)", fontsize=7)
-        for column, row in enumerate(table.itertuples(), start=1):
-            for ax in axes[:, column]:
-                ax.axis("on")
-            show(axes[0, column], images[column - 1])
-            show(axes[1, column], counterfactuals[column - 1])
-            change = (counterfactuals[column - 1] - sample).mean(axis=0)
-            last = axes[2, column].imshow(change, cmap="RdBu_r", vmin=-bound, vmax=bound)
-            _bare(axes[2, column])
-            name = shorten(str(row.unit_name))
-            axes[0, column].set_title(
-                f"{name}\nd = {row.distance:.2f}, p = {row.p_value:.2g}", fontsize=6.5
+        for column, row in enumerate(table.itertuples()):
+            picture, without, change = axes[:, column + 1]
+            show(picture, images[column])
+            show(without, counterfactuals[column])
+            drawn = change.imshow(
+                (counterfactuals[column] - sample).mean(axis=0),
+                cmap="RdBu_r",
+                vmin=-bound,
+                vmax=bound,
+                interpolation="nearest",
+            )
+            _bare(change)
+            picture.set_title(
+                f"{shorten(str(row.unit_name))}\nd = {row.distance:.2f}, p = {row.p_value:.2g}",
+                fontsize=6.5,
             )
         for ax, label in zip(axes[:, 1], ("unit", "without it", "change"), strict=True):
             ax.set_ylabel(label, fontsize=7)
-    if last is not None:
-        figure.colorbar(
-            last,
-            ax=[ax for part in subfigures for ax in part.axes],
-            shrink=0.3,
-            label="counterfactual - factual",
-        )
+    figure.colorbar(
+        drawn,
+        ax=grid,
+        location="bottom",
+        shrink=0.4,
+        aspect=40,
+        pad=0.01,
+        label="change: counterfactual - factual",
+    )
     return figure
 
 

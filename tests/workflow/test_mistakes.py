@@ -1,0 +1,155 @@
+"""Wrong inputs: each ends with one sentence and exit code 1, without traceback or partial output."""
+
+import gzip
+
+import pytest
+import yaml
+from PIL import Image
+
+TARGET = "results/{run}/data/training.npz"
+
+
+def config(changes):
+    merged = {"run": "wrong"}
+    for key, value in changes.items():
+        part = merged
+        *path, last = key.split(".")
+        for name in path:
+            part = part.setdefault(name, {})
+        part[last] = value
+    return merged
+
+
+CONFIGURATIONS = [
+    ({"training.lerning_rate": 1}, "training.lerning_rate is not known; did you mean learning_rate?"),
+    ({"colour": "red"}, "config key colour is not known; known keys: run, dataset"),
+    ({"code.members": 9, "code.weight": None}, "code.members is 9, expected an even number"),
+    ({"code.members": 8}, "only 56 code words of weight 5 on 8 members exist; code.members: 10 with weight 5 would do"),
+    ({"code.weight": 10}, "code.weight is 10, expected 1 to 9"),
+    ({"code.weight": 5.5}, "code.weight is 5.5, expected a whole number"),
+    ({"code.members": 70}, "code.members is 70, expected a whole number, at least 2, at most 64"),
+    ({"training.learning_rate": float("nan")}, "training.learning_rate is nan, expected a finite number, above 0"),
+    ({"training.learning_rate": -1}, "training.learning_rate is -1, expected a finite number, above 0"),
+    ({"training.epochs": "many"}, "training.epochs is 'many', expected a whole number"),
+    ({"sampling.scheduler": "euler"}, "sampling.scheduler is 'euler', expected one of ddpm, ddim"),
+    ({"dataset.name": "cifar"}, "dataset.name is 'cifar', expected one of digits"),
+    ({"dataset.name": "folder", "dataset.size": 8}, "dataset.path is not set; a folder needs it"),
+    ({"figures.samples": [16]}, "figures.samples holds 16, expected 0 to 15"),
+    ({"frechet.kept": [11]}, "frechet.kept holds 11, expected at most code.members (10)"),
+    ({"run": "../elsewhere"}, "run is '../elsewhere', expected text, matching"),
+    ({"model.widths": [20]}, "model.widths.0 is 20, expected a whole number, a multiple of 8"),
+    ({"dataset": 3}, "config key dataset is 3, expected a group of keys"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "sentence"), CONFIGURATIONS, ids=lambda value: str(value)[:40])
+def test_wrong_configuration(workspace, changes, sentence):
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(changes)))
+    done = workspace.snakemake(config="wrong.yaml")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert sentence in said
+    assert "Traceback" not in said
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert not (workspace.folder / "results").exists()
+
+
+def broken_png(folder):
+    Image.new("RGB", (9, 9)).save(folder / "good.png")
+    whole = (folder / "good.png").read_bytes()
+    (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
+
+
+def truncated_idx(folder):
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(2000))[:-9])
+
+
+def wrong_idx(folder):
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x01x"))
+
+
+DATA = [
+    ("folder", lambda folder: None, {}, "holds no image, expected files ending in"),
+    ("folder", lambda folder: folder.rmdir(), {}, "expected a folder that exists"),
+    ("folder", broken_png, {}, "broken.png cannot be read as an image"),
+    ("fashion-mnist", lambda folder: None, {}, "expected a folder with train-images-idx3-ubyte.gz"),
+    ("fashion-mnist", truncated_idx, {}, "is not a whole gzip file"),
+    ("fashion-mnist", wrong_idx, {}, "expected c59f468a2f67"),
+    ("digits", lambda folder: None, {"dataset.images": 200, "dataset.heldout": 1700, "code.members": 12, "code.weight": 6}, "dataset.images is 200, expected at most 97"),
+    ("digits", lambda folder: None, {"dataset.heldout": 5000}, "dataset.heldout is 5000, expected at most 1797"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "changes", "sentence"), DATA, ids=[case[3][:30] for case in DATA]
+)
+def test_wrong_data(workspace, name, damage, changes, sentence):
+    folder = workspace.folder / "pictures"
+    folder.mkdir()
+    damage(folder)
+    own = {"dataset.name": name} | (
+        {} if name == "digits" else {"dataset.path": str(folder), "dataset.size": 8}
+    )
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(own | changes)))
+    done = workspace.snakemake(TARGET.format(run="wrong"), config="wrong.yaml")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "encens: error: " in said
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not list((workspace.folder / "results/wrong/data").glob("*"))
+
+
+def test_wrong_data_for_the_network_and_for_the_code(workspace):
+    changes = {"dataset": {"name": "digits", "images": None, "heldout": 1697}, "run": "wrong"}
+    (workspace.folder / "wrong.yaml").write_text(
+        yaml.safe_dump(
+            changes | {"code": {"members": 6, "weight": 3}, "model": {"widths": [8] * 5}}
+        )
+    )
+    done = workspace.snakemake("results/wrong/code/code.npz", config="wrong.yaml")
+    assert done.returncode == 1
+    assert (
+        "100 units and 100 null code words (code.null_words) were asked for"
+        in done.stdout + done.stderr
+    )
+    done = workspace.snakemake(
+        "results/wrong/members/full/config.json",
+        "--config",
+        "code={members: 12, weight: 6}",
+        config="wrong.yaml",
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "images of 8x8 pixels do not divide by 16" in said
+    assert "Traceback" not in said
+    assert not (workspace.folder / "results/wrong/members/full/config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "rule", "sentence"),
+    [
+        ("members/02/diffusion_pytorch_model.safetensors", "sample_ensemble", "does not hold a member's weights"),
+        ("noise/landscape.safetensors", "ablate_block", "is not a whole safetensors file"),
+        ("data/training.npz", "train_member", "is damaged"),
+    ],
+)  # fmt: skip
+def test_truncated_file(rerun, damage, rule, sentence):
+    file = rerun.results() / damage
+    file.write_bytes(file.read_bytes()[:1000])
+    done = rerun.snakemake("--forcerun", rule)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_every_verb_has_help_and_refuses_what_is_missing(workspace):
+    listed = workspace.encens("--help").stdout
+    assert "train-member" in listed
+    helped = workspace.encens("ablate-block", "--help").stdout
+    assert "(A, B, C, H, W)" in " ".join(helped.replace("│", " ").split())
+    done = workspace.encens("plot-kept", "--scores", "absent.parquet", "--output", "x.pdf")
+    assert done.returncode == 1
+    assert "absent.parquet" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,111 @@
+"""What the files of the repository promise of one another."""
+
+import re
+import sys
+
+import yaml
+from conftest import REPOSITORY
+from encoded_ensembles import config, sources
+from encoded_ensembles.cli import app
+
+
+def pins(text):
+    return set(re.findall(r"[\w.-]+==[\w.]+", text))
+
+
+def test_conda_environment_has_the_pinned_versions():
+    conda = yaml.safe_load((REPOSITORY / "envs/encens.yaml").read_text())
+    listed = set(conda["dependencies"][-1]["pip"])
+    assert listed == pins((REPOSITORY / "envs/requirements.txt").read_text())
+
+
+def test_pins_cover_the_package_dependencies():
+    import tomllib
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    named = {re.split(r"[<>=]", need)[0] for need in project["dependencies"]}
+    pinned = {
+        pin.split("==")[0] for pin in pins((REPOSITORY / "envs/requirements.txt").read_text())
+    }
+    assert named <= pinned
+
+
+def test_every_key_of_the_schema_has_description_and_default_and_refuses_others(schema):
+    def walk(part, path):
+        for key, child in part["properties"].items():
+            assert "description" in child, (*path, key)
+            if "properties" in child:
+                walk(child, (*path, key))
+            else:
+                assert "default" in child, (*path, key)
+        assert part["additionalProperties"] is False, path
+
+    walk(schema, ())
+
+
+def test_the_default_configuration_is_that_of_the_schema(schema):
+    written = config.check_config(yaml.safe_load((REPOSITORY / "config.yaml").read_text()), schema)
+    assert written == config.check_config({}, schema)
+
+
+def test_presets_are_valid(schema):
+    for preset in (REPOSITORY / "presets").glob("*.yaml"):
+        config.check_config(yaml.safe_load(preset.read_text()), schema)
+
+
+def test_every_rule_has_docstring_log_benchmark_and_environment():
+    for file in (REPOSITORY / "workflow/rules").glob("*.smk"):
+        text = file.read_text()
+        assert text.startswith('"""'), file
+        for rule in re.split(r"\n(?:rule|checkpoint) ", text)[1:]:
+            for part in ('"""', "log:", "benchmark:", "conda:", "code=sources("):
+                assert part in rule, (file.name, rule.split(":")[0], part)
+            assert not re.search(r"^\s+(run|message):", rule, re.MULTILINE)
+            assert "lambda" not in rule
+
+
+def test_rules_take_the_module_of_their_verb_as_input():
+    """The module a rule lists is the one its shell line runs."""
+    module_of = {
+        command.callback.__name__.replace("_", "-"): command.callback.__module__.split(".")[-1]
+        for command in app.registered_commands
+    }
+    for file in (REPOSITORY / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"\n(?:rule|checkpoint) ", file.read_text())[1:]:
+            verb = re.search(r"encens ([a-z-]+)", rule).group(1)
+            assert f'code=sources("{module_of[verb]}")' in rule, verb
+
+
+def test_import_closure_is_what_python_really_imports():
+    """Run a command's imports in a fresh interpreter and compare the modules loaded."""
+    import subprocess
+
+    for command in ("noise", "split", "frechet", "plot", "train"):
+        closure = sources.closure(command)
+        names = {
+            ".".join(path.relative_to(sources.PACKAGE.parent).with_suffix("").parts)
+            for path in closure
+        }
+        load = "; ".join(f"import {name}" for name in sorted(names))
+        code = f"import sys; {load}; print(*[m for m in sys.modules if m.startswith('encoded_ensembles.')])"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        loaded = set(done.stdout.split()) - {"encoded_ensembles.commands"}
+        assert loaded == names
+
+
+def test_training_hangs_on_few_modules():
+    names = {path.stem for path in sources.closure("train")}
+    assert names == {
+        "train", "data", "device", "files", "progress", "randomness", "sources", "splits", "unet"
+    }  # fmt: skip
+
+
+def test_nothing_unpickles():
+    """No source file names a way to load pickles; torch.jit.load reads clean-fid's own network."""
+    for file in (REPOSITORY / "workflow").rglob("*.py"):
+        text = file.read_text()
+        assert not re.search(
+            r"import pickle|pickle\.load|torch\.load\(|allow_pickle=True|joblib", text
+        ), file

@@ -1,0 +1,223 @@
+"""The workflow end to end on a toy run: what runs, what runs again, and the same bytes each time."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from diffusers import UNet2DModel
+from safetensors.numpy import load_file
+
+JOBS = {
+    "fetch_dataset": 1, "encode_units": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
+    "sample_ensemble": 1, "ablate_block": 2, "measure_influence": 1, "sample_frechet": 2,
+    "train_classifier": 1, "score_frechet": 1, "plot_code": 1, "plot_samples": 1,
+    "plot_influence": 1, "plot_landscape": 1, "plot_kept": 1, "plot_loss": 1, "record_run": 1,
+    "all": 1,
+}  # fmt: skip
+
+
+def test_every_step_runs_once(finished):
+    assert finished.jobs == JOBS
+
+
+def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
+    done = workspace.snakemake("--dry-run", "--quiet", "progress", config=None)
+    assert done.returncode == 0
+    counts = dict(
+        line.split()
+        for line in done.stdout.splitlines()
+        if len(line.split()) == 2 and line.split()[1].isdigit()
+    )
+    expected = JOBS | {"split_member": 11, "train_member": 11, "ablate_block": 4}
+    assert {rule: int(count) for rule, count in counts.items() if rule != "total"} == expected
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    done = finished.snakemake()
+    assert "Nothing to be done" in done.stderr
+    assert executed_nothing(done)
+
+
+def executed_nothing(done):
+    return "Finished jobid" not in done.stderr
+
+
+def test_two_runs_from_scratch_on_one_and_two_cores_give_the_same_bytes(finished, workspace):
+    workspace.run(cores=1)
+    assert workspace.digests() == finished.digests()
+
+
+def test_blocks_change_no_byte(finished, workspace):
+    workspace.run(
+        "--set-scatter", "landscape=5", "frechet=1", "--until", "measure_influence", "score_frechet"
+    )
+    assert (workspace.results() / "landscape/5-of-5.safetensors").exists()
+    for table in ("influence/influence.parquet", "influence/null.csv", "frechet/scores.parquet"):
+        assert (workspace.results() / table).read_bytes() == (
+            finished.results() / table
+        ).read_bytes()
+
+
+def test_members_load_with_diffusers_and_never_saw_what_their_code_says(finished):
+    code = np.load(finished.results() / "code/code.npz")
+    held = np.load(finished.results() / "data/heldout.npz")["names"]
+    names = np.load(finished.results() / "data/training.npz")["names"]
+    assert not set(held) & set(names)
+    for m in range(6):
+        UNet2DModel.from_pretrained(finished.results() / f"members/{m:02d}")
+        manifest = json.loads((finished.results() / f"splits/{m:02d}.json").read_text())
+        assert manifest["count"] == code["code"][:, m].sum()
+
+
+def test_influence_table_agrees_with_the_landscape(finished):
+    table = pd.read_parquet(finished.results() / "influence/influence.parquet")
+    assert len(table) == 3 * 12
+    factual = load_file(finished.results() / "samples/ensemble.safetensors")["factual"]
+    for block in ("1-of-2", "2-of-2"):
+        part = load_file(finished.results() / f"landscape/{block}.safetensors")
+        for unit, pictures in zip(part["units"], part["counterfactuals"], strict=True):
+            rows = table[table["unit"] == unit].sort_values("sample")
+            loop = [
+                np.linalg.norm(p.astype(float) - s) for p, s in zip(pictures, factual, strict=True)
+            ]
+            assert np.allclose(rows["distance"], loop)
+    assert set(table["rank"]) == set(range(1, 13))
+    assert table["p_value"].between(1 / 9, 1).all()
+    radius = pd.read_parquet(finished.results() / "influence/radius.parquet")
+    assert np.allclose(radius["radius"], table.groupby("sample")["distance"].max())
+
+
+def test_scores_cover_every_kind_of_set(finished):
+    table = pd.read_csv(finished.results() / "frechet/scores.csv")
+    assert set(table["set"]) == {"real", "full", "member", "ablated", "factual", "subset"}
+    assert set(table["extractor"]) == {"classifier"}
+    assert np.isfinite(table["frechet"]).all()
+
+
+def test_record_names_what_made_the_run(finished, read_json):
+    record = read_json(finished.results() / "run.json")
+    assert record["config"]["code"]["weight"] == 3
+    assert record["seeds"]["sampling"] == 1
+    assert record["versions"]["torch"]
+    assert len(record["devices"]) == 7
+    digests = finished.digests()
+    for path, digest in record["sha256"].items():
+        assert digests[path.removeprefix("results/toy/")] == digest
+
+
+def append(path, text="\n# changed\n"):
+    path.write_text(path.read_text() + text)
+
+
+def test_a_changed_figure_only_plots_again(rerun):
+    append(rerun.folder / "workflow/encoded_ensembles/figures.py")
+    assert rerun.run() == {name: 1 for name in JOBS if name.startswith("plot_")} | {"all": 1}
+
+
+def test_changed_training_code_trains_again(rerun):
+    append(rerun.folder / "workflow/encoded_ensembles/train.py")
+    done = rerun.snakemake("--dry-run")
+    assert {"train_member"} <= set(rules(done.stdout))
+    assert not {"fetch_dataset", "encode_units", "split_member", "plot_code"} & set(
+        rules(done.stdout)
+    )
+
+
+def rules(text):
+    return {
+        line.split()[1].rstrip(":")
+        for line in text.splitlines()
+        if line.startswith(("rule ", "checkpoint "))
+    }
+
+
+def test_a_deleted_member_runs_again_with_its_descendants_only(rerun, finished):
+    (rerun.results() / "members/03/diffusion_pytorch_model.safetensors").unlink()
+    counts = rerun.run()
+    assert counts["train_member"] == 1
+    assert not {
+        "fetch_dataset",
+        "encode_units",
+        "split_member",
+        "plot_code",
+        "train_classifier",
+    } & set(counts)
+    assert {"sample_ensemble", "ablate_block", "measure_influence", "score_frechet"} <= set(counts)
+    assert rerun.digests() == finished.digests()
+
+
+def test_members_whose_split_stays_are_not_trained_again(rerun):
+    """Fetch and encode again, with equal results: splits are written again, nothing trains."""
+    append(rerun.folder / "workflow/encoded_ensembles/commands/encode.py")
+    counts = rerun.run("--until", "train_member")
+    assert counts["split_member"] == 7
+    assert "train_member" not in counts
+
+
+@pytest.mark.parametrize("seconds", [9])
+def test_killed_anywhere_it_ends_with_the_same_bytes(finished, workspace, seconds):
+    kill_and_finish(finished, workspace, seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trial", range(5))
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(finished, workspace, trial):
+    kill_and_finish(finished, workspace, random.Random(trial).uniform(2, 40))
+
+
+def kill_and_finish(finished, workspace, seconds):
+    """Kill -9 Snakemake and every job of it after some seconds, then unlock and run to the end."""
+    process = subprocess.Popen(
+        workspace.command("--configfile", "toy.yaml"), cwd=workspace.folder, env=workspace.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (workspace.results() / "run.json").exists()
+    workspace.snakemake("--unlock")
+    workspace.run()
+    assert workspace.digests() == finished.digests()
+
+
+def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
+    """Kill -9 a training job between steps; the next one goes on and ends with the same bytes."""
+    results = finished.results()
+    arguments = [
+        "encens", "train-member", "--data", results / "data/training.npz",
+        "--manifest", results / "splits/01.json", "--widths", "8", "--layers-per-block", "1",
+        "--epochs", "1500", "--steps-per-epoch", "2", "--learning-rate", "0.002", "--ema", "0.9",
+        "--checkpoint-seconds", "0",
+    ]  # fmt: skip
+
+    def start(name):
+        more = ["--checkpoint", tmp_path / f"{name}.safetensors", "--output", tmp_path / name]
+        return subprocess.Popen(
+            [*map(str, arguments), *map(str, more)],
+            env=finished.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    undisturbed = start("a")
+    killed = start("b")
+    checkpoint = tmp_path / "b.safetensors"
+    while not checkpoint.exists():
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.02)
+    time.sleep(0.5)
+    killed.kill()
+    killed.wait()
+    assert not (tmp_path / "b/config.json").exists()
+    again = start("b")
+    assert "going on from step" in again.communicate()[1]
+    undisturbed.communicate()
+    for file in ("diffusion_pytorch_model.safetensors", "loss.csv", "training.json", "config.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert not checkpoint.exists()
