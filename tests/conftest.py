@@ -59,12 +59,14 @@ class Workspace:
         return self.folder / "results" / run
 
     def digests(self, run="toy"):
-        """Return the digest of every result but logs, timings and the record of the machine."""
+        """Return the digest of every result but logs, timings and leftovers of killed writers."""
         root = self.results(run)
         return {
             str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(root.rglob("*"))
-            if file.is_file() and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
+            if file.is_file()
+            and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
+            and not file.name.endswith(".tmp")
         }
 
 

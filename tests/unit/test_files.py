@@ -1,0 +1,56 @@
+"""Files are written whole or not at all, and equal content gives equal bytes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from encoded_ensembles import files
+from encoded_ensembles.progress import track
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "facts.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise RuntimeError
+    assert files.read_json(path) == {"a": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["facts.json"]
+
+
+@pytest.mark.parametrize("write", [files.write_arrays, files.write_tensors])
+def test_arrays_round_trip_in_equal_bytes(tmp_path, write):
+    arrays = {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "y": np.array([True, False])}
+    write(tmp_path / "a", arrays)
+    write(tmp_path / "b", arrays)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    read = (files.read_arrays if write is files.write_arrays else files.read_tensors)(
+        tmp_path / "a"
+    )
+    assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
+
+
+def test_objects_are_not_pickled(tmp_path):
+    with pytest.raises(ValueError, match="allow_pickle"):
+        files.write_arrays(tmp_path / "a", {"x": np.array([object()])})
+    np.save(tmp_path / "evil.npy", np.array([{}]), allow_pickle=True)
+    (tmp_path / "evil.npy").rename(tmp_path / "evil.npz")
+    with pytest.raises(files.InputError, match="is damaged"):
+        files.read_arrays(tmp_path / "evil.npz")
+
+
+def test_table_is_written_twice(tmp_path):
+    files.write_table(tmp_path / "t.parquet", pd.DataFrame({"a": [1, 2]}))
+    assert (tmp_path / "t.csv").read_text() == "a\n1\n2\n"
+    assert pd.read_parquet(tmp_path / "t.parquet")["a"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("read", [files.read_arrays, files.read_tensors, files.read_json])
+def test_damaged_files_are_named(tmp_path, read):
+    (tmp_path / "x").write_bytes(b"\x80garbage")
+    with pytest.raises(files.InputError, match="delete it and run again"):
+        read(tmp_path / "x")
+
+
+def test_progress_is_lines_without_a_terminal(capsys):
+    assert list(track(range(3), label="steps", total=3)) == [0, 1, 2]
+    assert capsys.readouterr().err.endswith("steps: 3 of 3\n")
