@@ -48,8 +48,9 @@ include: "workflow/rules/record.smk"
 
 
 rule all:
-    """All figures and tables of the run, and the record of what made them."""
+    """All files of the run, so that a deleted one is made again, and the record of them."""
     default_target: True
     input:
+        expand(rules.record_run.input, run=config["run"]),
         expand("results/{run}/figures/{figure}.pdf", run=config["run"], figure=FIGURES),
         expand("results/{run}/run.json", run=config["run"]),

@@ -37,7 +37,7 @@ CONFIGURATIONS = [
     ({"figures.samples": [16]}, "figures.samples holds 16, expected 0 to 15"),
     ({"frechet.kept": [11]}, "frechet.kept holds 11, expected at most code.members (10)"),
     ({"run": "../elsewhere"}, "run is '../elsewhere', expected text, matching"),
-    ({"model.widths": [20]}, "model.widths.0 is 20, expected a whole number, a multiple of 8"),
+    ({"model.widths": [20]}, "model.widths.0 is 20, expected a whole number, at least 8, at most 4096, a multiple of 8"),
     ({"dataset": 3}, "config key dataset is 3, expected a group of keys"),
 ]  # fmt: skip
 
@@ -102,30 +102,26 @@ def test_wrong_data(workspace, name, damage, changes, sentence):
     assert not list((workspace.folder / "results/wrong/data").glob("*"))
 
 
-def test_wrong_data_for_the_network_and_for_the_code(workspace):
-    changes = {"dataset": {"name": "digits", "images": None, "heldout": 1697}, "run": "wrong"}
-    (workspace.folder / "wrong.yaml").write_text(
-        yaml.safe_dump(
-            changes | {"code": {"members": 6, "weight": 3}, "model": {"widths": [8] * 5}}
-        )
-    )
+def test_more_units_than_words_is_found_once_the_units_are_known(workspace):
+    changes = {"dataset.images": None, "dataset.heldout": 1697, "code.members": 6, "code.weight": 3}
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(changes)))
     done = workspace.snakemake("results/wrong/code/code.npz", config="wrong.yaml")
+    said = done.stdout + done.stderr
     assert done.returncode == 1
-    assert (
-        "100 units and 100 null code words (code.null_words) were asked for"
-        in done.stdout + done.stderr
-    )
-    done = workspace.snakemake(
-        "results/wrong/members/full/config.json",
-        "--config",
-        "code={members: 12, weight: 6}",
-        config="wrong.yaml",
-    )
+    assert "100 units and 100 null code words (code.null_words) were asked for" in said
+    assert "Traceback" not in said
+    assert not list((workspace.folder / "results/wrong/code").glob("*"))
+
+
+def test_images_that_do_not_halve_as_often_as_the_network_does(workspace):
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config({"model.widths": [8] * 5})))
+    target = "results/wrong/members/full/config.json"
+    done = workspace.snakemake(target, config="wrong.yaml")
     said = done.stdout + done.stderr
     assert done.returncode == 1
     assert "images of 8x8 pixels do not divide by 16" in said
     assert "Traceback" not in said
-    assert not (workspace.folder / "results/wrong/members/full/config.json").exists()
+    assert not (workspace.folder / target).exists()
 
 
 @pytest.mark.parametrize(

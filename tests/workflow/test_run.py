@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
 
@@ -27,25 +28,17 @@ def test_every_step_runs_once(finished):
 
 
 def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
-    done = workspace.snakemake("--dry-run", "--quiet", "progress", config=None)
+    done = workspace.snakemake("--dry-run", config=None)
     assert done.returncode == 0
-    counts = dict(
-        line.split()
-        for line in done.stdout.splitlines()
-        if len(line.split()) == 2 and line.split()[1].isdigit()
-    )
-    expected = JOBS | {"split_member": 11, "train_member": 11, "ablate_block": 4}
-    assert {rule: int(count) for rule, count in counts.items() if rule != "total"} == expected
+    table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
+    counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
+    assert counts == JOBS | {"split_member": 11, "train_member": 11, "ablate_block": 4}
 
 
 def test_a_second_run_has_nothing_to_do(finished):
     done = finished.snakemake()
     assert "Nothing to be done" in done.stderr
-    assert executed_nothing(done)
-
-
-def executed_nothing(done):
-    return "Finished jobid" not in done.stderr
+    assert executed(done.stderr) == {}
 
 
 def test_two_runs_from_scratch_on_one_and_two_cores_give_the_same_bytes(finished, workspace):
