@@ -109,3 +109,15 @@ def test_nothing_unpickles():
         assert not re.search(
             r"import pickle|pickle\.load|torch\.load\(|allow_pickle=True|joblib", text
         ), file
+
+
+def test_choices_are_those_marked_in_the_code():
+    page = (REPOSITORY / "docs/choices.md").read_text()
+    code = "".join(path.read_text() for path in sources.PACKAGE.rglob("*.py"))
+    for kind in ("ASSUME", "DEVIATES"):
+        section = page.split(f"## {kind}")[1].split("\n## ")[0]
+        listed = {
+            title.lower() for title in re.findall(r"^- \*\*(.+?)\.\*\*", section, re.MULTILINE)
+        }
+        marked = {title.lower() for title in re.findall(rf"# {kind}: (.+?)\.$", code, re.MULTILINE)}
+        assert listed == marked

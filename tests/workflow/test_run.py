@@ -185,7 +185,7 @@ def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
     arguments = [
         "encens", "train-member", "--data", results / "data/training.npz",
         "--manifest", results / "splits/01.json", "--widths", "8", "--layers-per-block", "1",
-        "--epochs", "1500", "--steps-per-epoch", "2", "--learning-rate", "0.002", "--ema", "0.9",
+        "--epochs", "300", "--steps-per-epoch", "2", "--learning-rate", "0.002", "--ema", "0.9",
         "--checkpoint-seconds", "0",
     ]  # fmt: skip
 

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DDIMScheduler, UNet2DModel
 
+# ASSUME: same bytes.
 SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
 ETA = {"ddim": 0.0, "ddpm": 1.0}
 
 
+# DEVIATES: DDPM through DDIM.
 def make_scheduler(*, steps: int) -> "DDIMScheduler":
     """Return diffusers' DDIM scheduler, set to `steps` steps of the `LEVELS` trained ones.
 

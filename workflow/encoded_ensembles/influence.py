@@ -6,6 +6,7 @@ null distribution is ours: ablations by code words that belong to no unit.
 
 import numpy as np
 
+# ASSUME: scale of distances.
 PUBLISHED_SIZE = 256 * 256 * 3  # values of an image at the scale of the published radii
 
 
@@ -40,6 +41,7 @@ def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.
     return distance / 2 * np.sqrt(PUBLISHED_SIZE / np.prod(shape))
 
 
+# DEVIATES: null code words.
 def p_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Return how often the null reaches each unit's distance, counting the unit itself.
 

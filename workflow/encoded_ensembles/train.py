@@ -55,6 +55,7 @@ class Recipe:
         return self.epochs * self.steps_per_epoch
 
 
+# DEVIATES: keyed randomness in training.
 def draw_use(
     *, recipe: Recipe, key: int, epoch: int, shape: tuple[int, int, int] | None
 ) -> tuple[int, int, np.ndarray | None]:
@@ -166,6 +167,7 @@ class Trainer:
 
         self.recipe, self.device = recipe, device
         self.model = model.to(device).train()
+        # ASSUME: averaged weights.
         self.average = EMAModel(self.model.parameters(), decay=recipe.ema)
         self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
         self.scheduler = DDPMScheduler(num_train_timesteps=LEVELS)

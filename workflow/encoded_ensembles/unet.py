@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
+# ASSUME: network and schedule.
 LEVELS = 1000  # noise levels of the diffusion, as in Ho et al., arXiv 2006.11239
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # diffusers' own name
 

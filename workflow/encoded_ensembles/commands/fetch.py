@@ -33,14 +33,8 @@ def fetch_dataset(
     Each .npz holds images (N, H, W, C) uint8, labels (N,) int64, label_names (L,), names (N,) and
     the sha256 of the content; nothing is pickled.
     """
-    from encoded_ensembles.data import (
-        DATASETS,
-        ImageSet,
-        choose,
-        read_folder,
-        resize,
-        write_images,
-    )
+    from encoded_ensembles.data import ImageSet, choose, resize, write_images
+    from encoded_ensembles.datasets import DATASETS, read_folder
     from encoded_ensembles.files import InputError, write_json
 
     if name == "folder":

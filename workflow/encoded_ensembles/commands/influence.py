@@ -24,8 +24,8 @@ def measure_influence(
 
     influence: sample, unit, unit_name, distance (native pixels, values in [-1, 1]),
     distance_published (256x256x3 in [0, 1]), p_value, rank (1 = farthest). null: sample, word,
-    distance. radius: sample, radius, radius_published, unit, null_radius (the largest distance among
-    as many null code words as there are units is not comparable where R differs from U: R is given).
+    distance. radius: sample, radius, radius_published, unit, null_radius (largest distance among the
+    null code words: the more words, the larger), units, null_words.
     """
     import numpy as np
     import pandas as pd
