@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("suite", deadline=None, derandomize=True)  # CI may be slow
+settings.load_profile("suite")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts
 
 REPOSITORY = Path(__file__).parent.parent
