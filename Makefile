@@ -1,5 +1,7 @@
 # make demo    set up, run the default configuration, say where the figures are
 # make test    set up, run the test suite
+# make bench   set up, run the benchmarks, write benchmarks/out/figures.json
+# make families  set up, run every family of codes, draw docs/figures/families.png (half an hour)
 # make check   set up, run the linters and the type checker
 # VENV=path    the virtual environment to use or make (6.5 GB), so that clones can share one
 VENV ?= .venv
@@ -10,7 +12,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
 READY := $(VENV)/.ready-$(shell cat envs/requirements*.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test test-slow check format install clean-env
+.PHONY: demo test test-slow bench families check format install
 
 demo: install
 	snakemake --cores $(CORES)
@@ -23,6 +25,12 @@ test: install check
 
 test-slow: install
 	pytest -m slow
+
+bench: install
+	for program in benchmarks/*.py; do python $$program || exit 1; done
+
+families: install
+	python studies/families.py
 
 check: install
 	ruff check .
@@ -41,8 +49,6 @@ install: $(READY)
 $(READY):
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python %s found, 3.11 or newer needed; name one with make PYTHON=..." % sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  torch==2.14.1 torchvision==0.29.1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  -r envs/requirements.txt -r envs/requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .

@@ -46,42 +46,6 @@ def test_signed_and_bytes_are_inverse():
     assert data.to_bytes(np.full((1, 1, 1, 1), 7.0)).item() == 255
 
 
-def test_choice_depends_on_names_not_positions():
-    source = data.Source(image_set(40), np.zeros(40, bool), "", "")
-    turn = np.random.default_rng(1).permutation(40)
-    shuffled = data.Source(source.all.take(turn), np.zeros(40, bool), "", "")
-    chosen = data.choose(source, images=10, heldout=5, spare=7, seed=0)
-    again = data.choose(shuffled, images=10, heldout=5, spare=7, seed=0)
-    for a, b in zip(chosen, again, strict=True):
-        assert source.all.names[a].tolist() == shuffled.all.names[b].tolist()
-    assert [len(part) for part in chosen] == [10, 5, 7]
-    assert len(np.unique(np.concatenate(chosen))) == 22
-
-
-def test_official_test_part_is_never_trained_on():
-    test = np.arange(40) >= 30
-    training, heldout, _ = data.choose(
-        data.Source(image_set(40), test, "", ""), images=None, heldout=4, spare=40, seed=0
-    )
-    assert len(training) == 30
-    assert not test[training].any()
-    assert test[heldout].all()
-
-
-@pytest.mark.parametrize(
-    ("images", "heldout", "message"),
-    [
-        (39, 5, "dataset.images is 39"),
-        (1, 41, "dataset.heldout is 41"),
-        (None, 40, "no image is left"),
-    ],
-)
-def test_too_small_data_set(images, heldout, message):
-    source = data.Source(image_set(40), np.zeros(40, bool), "", "")
-    with pytest.raises(InputError, match=message):
-        data.choose(source, images=images, heldout=heldout, spare=0, seed=0)
-
-
 def test_resize():
     images = image_set(2, side=4).images
     assert data.resize(images, size=None, channels=None) is images

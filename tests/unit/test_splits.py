@@ -26,18 +26,8 @@ def test_ranges_by_hand():
     assert splits.to_ranges(np.array([0, 1, 2, 5])) == "0-2 5"
 
 
-def test_units():
-    by_label = units.assign_units(IMAGES, by="label")
-    assert by_label.names.tolist() == ["a", "b", "c"]
-    assert by_label.unit_of.tolist() == [0, 1, 0, 1, 2, 2]
-    by_image = units.assign_units(IMAGES, by="image")
-    assert by_image.unit_of.tolist() == list(range(6))
-    with pytest.raises(ValueError, match="expected 'image' or 'label'"):
-        units.assign_units(IMAGES, by="artist")
-
-
 def test_split_holds_the_images_of_its_units():
-    unit_of = units.assign_units(IMAGES, by="label").unit_of
+    unit_of = units.assign_units(IMAGES, units.Grouping("label")).unit_of
     split = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="00")
     assert split.rows.tolist() == [0, 2, 4, 5]
     full = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="full")
@@ -51,7 +41,10 @@ def test_digest_follows_the_images_not_their_positions():
     moved = IMAGES.take(turn)
     digests = [
         splits.make_split(
-            each, unit_of=units.assign_units(each, by="label").unit_of, code=CODE, member="1"
+            each,
+            unit_of=units.assign_units(each, units.Grouping("label")).unit_of,
+            code=CODE,
+            member="1",
         ).digest
         for each in (IMAGES, moved)
     ]
@@ -59,7 +52,7 @@ def test_digest_follows_the_images_not_their_positions():
 
 
 def test_select_refuses_other_images():
-    unit_of = units.assign_units(IMAGES, by="label").unit_of
+    unit_of = units.assign_units(IMAGES, units.Grouping("label")).unit_of
     split = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="0")
     manifest = splits.to_manifest(split, member="0")
     with pytest.raises(InputError, match="make the split again"):

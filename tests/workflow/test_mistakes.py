@@ -38,6 +38,15 @@ CONFIGURATIONS = [
     ({"frechet.kept": [11]}, "frechet.kept holds 11, expected at most code.members (10)"),
     ({"run": "../elsewhere"}, "run is '../elsewhere', expected text, matching"),
     ({"model.widths": [20]}, "model.widths.0 is 20, expected a whole number, at least 8, at most 4096, a multiple of 8"),
+    ({"code.family": "golay"}, "code.family is 'golay', expected one of random, balanced"),
+    ({"code.family": "partition"}, "code.weight is 5, expected 1 or null with code.family partition"),
+    ({"code.family": "leave-one-out", "code.weight": None}, "code.null_words is 100, expected 0 with code.family leave-one-out"),
+    ({"code.distance": 4}, "code.distance is 4, expected 2 with code.family random"),
+    ({"code.distance": 3}, "code.distance is 3, expected a whole number, at least 2, at most 64, a multiple of 2"),
+    ({"units.by": "table"}, "units.by is table and units.table is None, expected both"),
+    ({"units.by": "duplicates", "units.metric": "pixels", "units.threshold": 3}, "units.threshold is 3, expected 0 to 1"),
+    ({"landscape.sets": {"a/b": ["x"]}}, "landscape.sets is {'a/b': ['x']}"),
+    ({"landscape.sets": {"a": []}}, "landscape.sets.a is []"),
     ({"dataset": 3}, "config key dataset is 3, expected a group of keys"),
 ]  # fmt: skip
 
@@ -78,6 +87,7 @@ DATA = [
     ("fashion-mnist", truncated_idx, {}, "is not a whole gzip file"),
     ("fashion-mnist", wrong_idx, {}, "expected c59f468a2f67"),
     ("digits", lambda folder: None, {"dataset.images": 200, "dataset.heldout": 1700, "code.members": 12, "code.weight": 6}, "dataset.images is 200, expected at most 97"),
+    ("digits", lambda folder: None, {"units.exclude": ["digits/9"]}, "digits/9 is no unit of the training images"),
     ("digits", lambda folder: None, {"dataset.heldout": 5000}, "dataset.heldout is 5000, expected at most 1797"),
 ]  # fmt: skip
 

@@ -11,10 +11,12 @@ import typer
 
 from encoded_ensembles.commands.encode import encode_units
 from encoded_ensembles.commands.fetch import fetch_dataset
+from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.plot import (
+    plot_aliasing,
     plot_code,
     plot_influence,
     plot_kept,
@@ -23,7 +25,12 @@ from encoded_ensembles.commands.plot import (
     plot_samples,
 )
 from encoded_ensembles.commands.record import record_run
-from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
+from encoded_ensembles.commands.sample import (
+    ablate_block,
+    sample_ensemble,
+    sample_frechet,
+)
+from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.files import InputError
@@ -43,17 +50,20 @@ for command in (
     draw_noise,
     sample_ensemble,
     ablate_block,
+    ablate_units,
     measure_influence,
     sample_frechet,
     train_classifier,
     score_frechet,
     plot_code,
+    plot_aliasing,
     plot_samples,
     plot_influence,
     plot_landscape,
     plot_kept,
     plot_loss,
     record_run,
+    forget,
 ):
     app.command()(command)
 

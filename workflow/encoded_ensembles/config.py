@@ -1,11 +1,11 @@
 """The configuration: its defaults, and one sentence for each thing wrong with it."""
 
-import difflib
 import math
 from typing import Any
 
-from encoded_ensembles.codes import check_capacity, default_weight, kept_sizes
-from encoded_ensembles.files import InputError
+from encoded_ensembles.families import SHARED, Family, check_capacity, default_weight
+from encoded_ensembles.files import InputError, close_matches
+from encoded_ensembles.keep import kept_sizes
 
 Schema = dict[str, Any]
 
@@ -57,9 +57,8 @@ def explain(error: Any) -> str:
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = next(str(name) for name in error.instance if name not in known)
-        close = difflib.get_close_matches(unknown, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}."
-        return f"config key {f'{key}.' if key else ''}{unknown} is not known; {hint}"
+        hint = close_matches(unknown, known, otherwise=f"; known keys: {', '.join(known)}.")
+        return f"config key {f'{key}.' if key else ''}{unknown} is not known{hint}"
     schema = error.schema
     return (
         f"config key {key} is {error.instance!r}, expected {expected(schema)}"
@@ -107,22 +106,17 @@ def check_together(config: dict[str, Any]) -> None:
         InputError: they contradict each other.
     """
     code, dataset = config["code"], config["dataset"]
-    if code["weight"] is None:
-        code["weight"] = default_weight(code["members"])
-    if code["weight"] >= code["members"]:
-        raise InputError(
-            f"config key code.weight is {code['weight']}, expected 1 to {code['members'] - 1} "
-            f"(code.members is {code['members']})."
-        )
+    check_code(code)
+    check_units(config["units"])
     if dataset["name"] == "folder":
         for key in ("path", "size"):
             if dataset[key] is None:
                 raise InputError(f"config key dataset.{key} is not set; a folder needs it.")
-    if dataset["images"] is not None and config["units"]["by"] == "image":
+    listed = code["distance"] > 2  # takes seconds to construct: encode-units checks it
+    if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
         check_capacity(
-            members=code["members"],
-            weight=code["weight"],
-            units=dataset["images"],
+            Family(code["family"], code["members"], code["weight"]),
+            units=dataset["images"] - len(config["units"]["exclude"]),
             null_words=code["null_words"],
         )
     kept = config["frechet"]["kept"]
@@ -139,4 +133,55 @@ def check_together(config: dict[str, Any]) -> None:
         raise InputError(
             f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
             f"{samples - 1} (sampling.samples is {samples})."
+        )
+
+
+def check_code(code: dict[str, Any]) -> None:
+    """Check the keys of `code` against each other; fill in code.weight.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    family, members = code["family"], code["members"]
+    fixed = {"partition": 1, "leave-one-out": members - 1}.get(family)
+    if code["weight"] is None:
+        code["weight"] = fixed or default_weight(members)
+    if fixed and code["weight"] != fixed:
+        raise InputError(
+            f"config key code.weight is {code['weight']}, expected {fixed} or null with "
+            f"code.family {family}."
+        )
+    if code["weight"] >= members:
+        raise InputError(
+            f"config key code.weight is {code['weight']}, expected 1 to {members - 1} "
+            f"(code.members is {members})."
+        )
+    if code["distance"] > 2 and family != "min-distance":
+        raise InputError(
+            f"config key code.distance is {code['distance']}, expected 2 with code.family "
+            f"{family}; code.family: min-distance takes more."
+        )
+    if family in SHARED and code["null_words"]:
+        raise InputError(
+            f"config key code.null_words is {code['null_words']}, expected 0 with code.family "
+            f"{family}: each of its {members} words is some unit's, so that none is left for a "
+            "null distribution."
+        )
+
+
+def check_units(units: dict[str, Any]) -> None:
+    """Check the keys of `units` against each other.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    if (units["by"] == "table") != (units["table"] is not None):
+        raise InputError(
+            f"config key units.by is {units['by']} and units.table is {units['table']}, expected "
+            "both units.by: table and a file, or neither."
+        )
+    if units["metric"] == "pixels" and units["threshold"] > 1:
+        raise InputError(
+            f"config key units.threshold is {units['threshold']}, expected 0 to 1 with "
+            "units.metric pixels."
         )

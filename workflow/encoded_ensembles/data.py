@@ -4,12 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from encoded_ensembles.files import InputError, read_arrays, write_arrays
-from encoded_ensembles.randomness import Purpose, generator, name_key
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,6 @@ class ImageSet:
         return ImageSet(self.images[index], self.labels[index], self.label_names, self.names[index])
 
 
-class Source(NamedTuple):
-    """What a data set's function returns: all its images, and which of them are its test part."""
-
-    all: ImageSet
-    test: np.ndarray  # (N,) bool; all False where the data set has no official test part
-    licence: str
-    origin: str
-
-
 def image_digests(images: np.ndarray, names: Iterable[str]) -> list[str]:
     """Return the SHA-256 of each image with its name and shape, in hexadecimal.
 
@@ -57,6 +46,11 @@ def image_digests(images: np.ndarray, names: Iterable[str]) -> list[str]:
         hashlib.sha256(f"{name}\0{shape}\0".encode() + image.tobytes()).hexdigest()
         for image, name in zip(images, names, strict=True)
     ]
+
+
+def pixel_digests(images: np.ndarray) -> list[str]:
+    """Return the SHA-256 of each image's pixels alone, in hexadecimal; images (N, H, W, C) uint8."""
+    return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
 
 
 def set_digest(digests: Iterable[str]) -> str:
@@ -123,53 +117,3 @@ def resize(images: np.ndarray, *, size: int | None, channels: int | None) -> np.
         for image in images
     ]
     return np.stack(resized).reshape(len(images), side[1], side[0], channels or depth)
-
-
-def choose(
-    source: Source, *, images: int | None, heldout: int, spare: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose which images are trained on, held out for evaluation, and left over.
-
-    An image's turn follows from (seed, its name), so the choice does not depend on the order of
-    files. Held-out images come from the official test part where there is one, and training images
-    never do.
-
-    Args:
-        source: all images of the data set.
-        images: number to train on; None for all that are not held out.
-        heldout: number to hold out for evaluation.
-        spare: at most so many of the rest, for training the feature classifier.
-        seed: of the choice.
-
-    Returns:
-        training (N,), heldout (heldout,), spare (<= spare,): positions in `source`, int64; the first
-        two in the order of the image names, the last in random order.
-
-    Raises:
-        InputError: the data set is too small.
-    """
-    names = source.all.names
-    turns = np.array(
-        [
-            generator(seed=seed, purpose=Purpose.SELECTION, key=name_key(name)).random()
-            for name in names
-        ]
-    )
-    order = np.argsort(turns, kind="stable")
-    test = source.test[order]
-    pool = order[test] if source.test.any() else order
-    if heldout > len(pool):
-        raise InputError(f"dataset.heldout is {heldout}, expected at most {len(pool)} here.")
-    held = pool[:heldout]
-    trainable = order[~test & ~np.isin(order, held)]
-    if images is not None and images > len(trainable):
-        raise InputError(
-            f"dataset.images is {images}, expected at most {len(trainable)}: the data set has "
-            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)."
-        )
-    training = trainable[:images]
-    rest = order[~np.isin(order, np.concatenate([held, training]))][:spare]
-    if not len(training):
-        raise InputError("no image is left to train on; lower dataset.heldout.")
-    training, held = (part[np.argsort(names[part], kind="stable")] for part in (training, held))
-    return training, held, rest

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from encoded_ensembles.data import ImageSet, Source
+from encoded_ensembles.choice import Source
+from encoded_ensembles.data import ImageSet
 from encoded_ensembles.files import InputError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}

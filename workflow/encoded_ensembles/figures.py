@@ -8,7 +8,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -16,7 +15,6 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
 DPI = 200
 WIDTH = 7.0  # inches, the text width of a page
-CODE_ROWS = 128  # units drawn at most in the code matrix
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -56,45 +54,6 @@ def _bare(ax: Axes) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
-
-
-@styled
-def code_figure(code: np.ndarray, properties: Mapping[str, Any]) -> Figure:
-    """Draw the code matrix, its column sums and its Hamming distances.
-
-    Args:
-        code: (U, n) bool.
-        properties: of `codes.properties`.
-    """
-    units, members = code.shape
-    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 1.25], squeeze=False)[0]
-    ax = left.subplots()
-    ax.imshow(
-        code[:CODE_ROWS],
-        aspect="auto",
-        cmap=ListedColormap(["white", BLUE]),
-        interpolation="nearest",
-    )
-    ax.spines[:].set_visible(True)
-    ax.set(xlabel="member", ylabel="unit", xticks=range(0, members, max(1, members // 10)))
-    shown = f"first {CODE_ROWS} of {units} units" if units > CODE_ROWS else f"{units} units"
-    ax.set_title(f"code matrix, {shown}\n(filled: the member trains on the unit)")
-    top, bottom = right.subplots(2, 1)
-    top.bar(range(members), properties["column_sums"], color=BLUE)
-    top.axhline(np.mean(properties["column_sums"]), color=GREY, lw=1, ls="--")
-    top.set(
-        xlabel="member",
-        ylabel="units in the split",
-        xticks=range(0, members, max(1, members // 10)),
-    )
-    top.set_title(f"split sizes (dashed: mean {np.mean(properties['column_sums']):.1f})")
-    bottom.bar(range(members + 1), properties["hamming_pairs"], color=ORANGE)
-    bottom.set(xlabel="Hamming distance of two units' code words", ylabel="pairs of units")
-    low, mean = properties["hamming_min"], properties["hamming_mean"]
-    if low is not None:
-        bottom.set_title(f"least {low}, mean {mean:.2f}")
-    return figure
 
 
 @styled
@@ -198,10 +157,10 @@ def landscape_figure(influence: pd.DataFrame, null: pd.DataFrame, samples: Seque
     for ax, number in zip(axes.ravel(), samples, strict=False):
         units = influence.loc[influence["sample"] == number, "distance"].to_numpy()
         words = null.loc[null["sample"] == number, "distance"].to_numpy()
-        bins = np.linspace(0, max(units.max(), words.max()) * 1.02 or 1, 24)
-        ax.hist(
-            words, bins, density=True, color=GREY, alpha=0.5, label=f"{len(words)} null code words"
-        )
+        bins = np.linspace(0, np.concatenate([units, words]).max() * 1.02 or 1, 24)
+        if len(words):  # some families leave none
+            label = f"{len(words)} null code words"
+            ax.hist(words, bins, density=True, color=GREY, alpha=0.5, label=label)
         ax.hist(
             units,
             bins,
@@ -233,7 +192,11 @@ def landscape_figure(influence: pd.DataFrame, null: pd.DataFrame, samples: Seque
     ax.hist(p, np.linspace(0, 1, 21), color=BLUE, label=f"{len(p)} (sample, unit) pairs")
     ax.axhline(len(p) / 20, color=GREY, ls="--", lw=1, label="if no unit differs from the null")
     ax.set(xlabel="p-value against null code words", ylabel="pairs", xlim=(0, 1))
-    ax.set_title(f"p <= 0.05 for {np.mean(p <= 0.05):.1%} of pairs")
+    ax.set_title(
+        f"p <= 0.05 for {np.mean(p <= 0.05):.1%} of pairs"
+        if len(null)
+        else "no null code words: nothing can be attributed"
+    )
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 

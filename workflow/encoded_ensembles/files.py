@@ -4,6 +4,7 @@ Every writer fills a temporary file beside its target and renames it, so that a 
 half a file and a killed job leaves its earlier output as it was.
 """
 
+import difflib
 import hashlib
 import json
 import os
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 class InputError(ValueError):
     """A mistake in what the user gave: shown as one sentence, without a traceback."""
+
+
+def close_matches(name: str, known: list[str], *, otherwise: str = ".") -> str:
+    """Return how to end a sentence about an unknown name: the closest known one, or `otherwise`."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else otherwise
 
 
 @contextmanager
@@ -88,6 +95,23 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+
+
+def ledger_file(folder: Path | None, name: str, parameters: list[str]) -> Path | None:
+    """Return the file that remembers earlier results made with these parameters, or None."""
+    if folder is None:
+        return None
+    key = hashlib.sha256("\n".join(parameters).encode()).hexdigest()[:8]
+    return folder / f"{name}-{key}.npz"
+
+
+def read_ledger(path: Path | None) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a ledger, or None where nothing is remembered.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    return read_arrays(path) if path and path.is_file() else None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

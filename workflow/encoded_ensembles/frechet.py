@@ -231,6 +231,29 @@ def inception_extractor(path: Path, *, device: "torch.device") -> Extractor:
     return Extractor("inception", features)
 
 
+def choose_extractor(
+    reference: np.ndarray,
+    *,
+    inception: Path | None,
+    classifier: Path | None,
+    device: "torch.device",
+) -> Extractor:
+    """Return Inception's features if its file is given, else the classifier's, else the pixels'.
+
+    Args:
+        reference: (M, H, W, C) uint8.
+        inception: the TorchScript file inception-2015-12-05.pt.
+        classifier: weights of `save_classifier`.
+        device: where Inception is computed.
+    """
+    _, height, width, channels = reference.shape
+    if inception:
+        return inception_extractor(inception, device=device)
+    if classifier:
+        return classifier_extractor(classifier, shape=(channels, height, width))
+    return pixels_extractor(reference)
+
+
 def describe(extractor: str) -> str:
     """Return what the Frechet distance on these features is called in figures and tables."""
     return {

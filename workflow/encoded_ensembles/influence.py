@@ -20,12 +20,10 @@ def distances(factual: np.ndarray, counterfactuals: np.ndarray) -> np.ndarray:
     Returns:
         (A, B) float64, 0..2 sqrt(C H W).
     """
-    return np.stack(
-        [
-            np.sqrt(np.square(each.astype(np.float64) - factual).sum(axis=(1, 2, 3)))
-            for each in counterfactuals
-        ]
-    )
+    found = np.empty(counterfactuals.shape[:2])
+    for row, each in zip(found, counterfactuals, strict=True):
+        row[:] = np.sqrt(np.square(each.astype(np.float64) - factual).sum(axis=(1, 2, 3)))
+    return found
 
 
 def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.ndarray:
@@ -91,3 +89,35 @@ def radius(distance: np.ndarray) -> np.ndarray:
         r (B,).
     """
     return distance.max(axis=0)
+
+
+def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Measure how alike the displacements of two units are, by the Hamming distance of their words.
+
+    The displacement of a unit is counterfactual less factual. A cosine of 1 means that the two
+    units' ablations cannot be told apart. Pairs in which a displacement is zero are left out.
+
+    Args:
+        displacement: (U, B, F) float.
+        code: (U, n) bool.
+
+    Returns:
+        (rows, 5) float64: Hamming distance, pairs of units, and the lower quartile, mean and upper
+        quartile of the cosine (mean over samples); one row for each distance that occurs.
+    """
+    length = np.linalg.norm(displacement, axis=2, keepdims=True)
+    unit = np.divide(
+        displacement, length, out=np.full(displacement.shape, np.nan), where=length > 0
+    )
+    cosine = np.nanmean([column @ column.T for column in unit.transpose(1, 0, 2)], axis=0)
+    words = code.astype(np.int64)
+    hamming = words @ (1 - words.T) + (1 - words) @ words.T
+    upper = np.triu_indices(len(code), k=1)
+    distance, value = hamming[upper], cosine[upper]
+    known = np.isfinite(value)
+    distance, value = distance[known], value[known]
+    rows = []
+    for each in np.unique(distance):
+        of = value[distance == each]
+        rows.append((each, len(of), np.quantile(of, 0.25), of.mean(), np.quantile(of, 0.75)))
+    return np.array(rows, np.float64).reshape(-1, 5)

@@ -8,6 +8,7 @@ Source: Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011.
 """
 
 import hashlib
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -42,4 +43,12 @@ def name_key(name: str) -> int:
     """Return the key of a name: the first 64 bits of its SHA-256."""
     return int.from_bytes(
         hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:8], "big"
+    )
+
+
+def name_digests(names: Iterable[str]) -> np.ndarray:
+    """Return the SHA-256 of each name in hexadecimal, (U,) S64; the order is kept."""
+    return np.array(
+        [hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest() for name in names],
+        "S64",
     )

@@ -1,34 +1,210 @@
-"""Units: what gets a code word. An image is one unit, or all images with one label are."""
+"""Units: what gets a code word. An image is one, or all images that belong together."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from encoded_ensembles.data import ImageSet
+from encoded_ensembles.files import InputError, close_matches
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = ("phash", "pixels")
+
+
+class Grouping(NamedTuple):
+    """What makes images one unit; the keys of `units` in the configuration.
+
+    Attributes:
+        by: "image", "label", "folder" (of the image's name), "table" or "duplicates".
+        table: CSV or parquet file with a column `name` (of images), for "table".
+        column: its column that names the unit.
+        metric: "phash" or "pixels", for "duplicates".
+        threshold: images at most so far apart are duplicates.
+    """
+
+    by: str
+    table: Path | None = None
+    column: str = "unit_name"
+    metric: str = "phash"
+    threshold: float = 0.0
 
 
 class Units(NamedTuple):
     """The units of an image set."""
 
-    names: np.ndarray  # (U,) str, distinct
+    names: np.ndarray  # (U,) str, distinct, ascending
     unit_of: np.ndarray  # (N,) int64: the unit of each image
 
 
-def assign_units(images: ImageSet, *, by: str) -> Units:
+def assign_units(images: ImageSet, grouping: Grouping) -> Units:
     """Return the units of `images`, sorted by name.
+
+    Raises:
+        InputError: the table cannot be read, lacks a column, or lacks an image.
+        ValueError: `grouping.by` is unknown.
+    """
+    if grouping.by == "image":
+        of_image = images.names
+    elif grouping.by == "label":
+        of_image = images.label_names[images.labels]
+    elif grouping.by == "folder":
+        of_image = np.array([name.rpartition("/")[0] for name in images.names.tolist()])
+    elif grouping.by == "table" and grouping.table:
+        of_image = read_table(grouping.table, names=images.names, column=grouping.column)
+    elif grouping.by == "duplicates":
+        of_image = cluster(images, metric=grouping.metric, threshold=grouping.threshold)
+    else:
+        raise ValueError(f"by is {grouping.by!r}, expected image, label, folder, table, duplicates")
+    names, unit_of = np.unique(of_image, return_inverse=True)
+    return Units(names, unit_of.astype(np.int64))
+
+
+def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
+    """Return the unit of each image, from a CSV or parquet table.
+
+    Args:
+        path: .csv or .parquet, with a column `name`; rows of other images are passed over.
+        names: (N,) of the images.
+        column: the column that names the unit.
+
+    Returns:
+        (N,) str.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, names an image twice or not at all.
+    """
+    import pandas as pd
+
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise InputError(f"units.table {path} cannot be read as a table ({error}).") from error
+    for wanted in ("name", column):
+        if wanted not in table.columns:
+            raise InputError(
+                f"units.table {path} has columns {', '.join(map(str, table.columns))}, expected "
+                f"one called {wanted}."
+            )
+    unit_of: pd.Series = table.set_index("name")[column].loc[lambda each: each.index.isin(names)]
+    if unit_of.index.has_duplicates:
+        twice = unit_of.index[unit_of.index.duplicated()][0]
+        raise InputError(f"units.table {path} names image {twice} twice, expected once.")
+    unit_of = unit_of.reindex(names)
+    if unit_of.isna().any():
+        missing = unit_of.index[unit_of.isna()]
+        raise InputError(
+            f"units.table {path} gives no {column} for {len(missing)} of {len(names)} images, such "
+            f"as {missing[0]}; add them."
+        )
+    return unit_of.astype(str).to_numpy(dtype=str)
+
+
+def cluster(images: ImageSet, *, metric: str, threshold: float) -> np.ndarray:
+    """Return the near-duplicate cluster of each image, named after its first image by name.
+
+    Images at most `threshold` apart are linked, and what hangs together is one cluster (single
+    linkage: DBSCAN with one sample per core). A chain of small steps may therefore join images that
+    are farther apart.
 
     Args:
         images: N images.
-        by: "image" (every image is a unit of its own) or "label".
+        metric: "phash", differing bits of 64 in the perceptual hash (Zauner, *Implementation and
+            benchmarking of perceptual image hash functions*, 2010); or "pixels", the root mean
+            square difference, 0..1.
+        threshold: largest distance of duplicates, in that unit; 0 links equal ones only.
+
+    Returns:
+        (N,) str.
+    """
+    from sklearn.cluster import DBSCAN
+
+    if metric == "phash":
+        points, radius = perceptual_hashes(images.images), np.sqrt(threshold)
+    else:
+        points = images.images.reshape(len(images), -1).astype(np.float64) / 255
+        radius = threshold * np.sqrt(points.shape[1])
+    # A little more, since the distance of equal points may come out as rounding leaves it.
+    labels = DBSCAN(eps=radius + 1e-6, min_samples=1).fit(points).labels_
+    order = np.argsort(images.names, kind="stable")
+    _, first = np.unique(labels[order], return_index=True)
+    return images.names[order[first]][labels]
+
+
+def perceptual_hashes(images: np.ndarray) -> np.ndarray:
+    """Return the 64 bits of each image's perceptual hash as (N, 64) float64 of 0 and 1.
+
+    Args:
+        images: (N, H, W, C) uint8, C 1 or 3.
+    """
+    import imagehash
+    from PIL import Image
+
+    grey = images.shape[-1] == 1
+    return np.stack(
+        [
+            imagehash.phash(Image.fromarray(image[..., 0] if grey else image)).hash.ravel()
+            for image in images
+        ]
+    ).astype(np.float64)
+
+
+def find_units(names: np.ndarray, wanted: list[str]) -> np.ndarray:
+    """Return the numbers of the units called `wanted`, ascending and without repetition.
 
     Raises:
-        ValueError: `by` is neither.
+        InputError: a name is no unit's; the message names close ones.
     """
-    if by == "image":
-        of_image = images.names
-    elif by == "label":
-        of_image = images.label_names[images.labels]
-    else:
-        raise ValueError(f"by is {by!r}, expected 'image' or 'label'")
-    names, unit_of = np.unique(of_image, return_inverse=True)
-    return Units(names, unit_of.astype(np.int64))
+    place = {name: number for number, name in enumerate(names.tolist())}
+    for name in wanted:
+        if name not in place:
+            raise InputError(
+                f"{name} is no unit of the training images, expected one of the "
+                f"{len(names)} unit_names in code/units.csv{close_matches(name, list(place))}"
+            )
+    return np.array(sorted({place[name] for name in wanted}), np.int64)
+
+
+def masked(images: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the images whose pixels are also those of an image of another unit.
+
+    An ablation of one unit keeps members that saw the same pixels under the other's name.
+
+    Args:
+        images: columns name, unit_name, pixels_sha256, as in code/images.parquet.
+
+    Returns:
+        their rows, by pixels_sha256 and name.
+    """
+    shared = images.groupby("pixels_sha256")["unit_name"].transform("nunique") > 1
+    return images[shared].sort_values(["pixels_sha256", "name"], ignore_index=True)
+
+
+def unit_warnings(units: Units, *, weight: int, masking: "pd.DataFrame") -> list[str]:
+    """Return what the user should know of these units, one sentence each.
+
+    Args:
+        units: of N images.
+        weight: w; a unit with more than 1/w of the images is warned of.
+        masking: of `masked`.
+    """
+    sizes = np.bincount(units.unit_of, minlength=len(units.names))
+    said = [
+        f"unit {units.names[unit]} holds {sizes[unit]} of {sizes.sum()} images, more than 1/w = "
+        f"1/{weight} of the data: members that saw it and members that did not differ in size, and "
+        "its counterfactual shows that too."
+        for unit in np.flatnonzero(sizes * weight > sizes.sum())
+    ]
+    if len(masking):
+        first, second = masking["name"].iloc[:2]
+        said.append(
+            f"{len(masking)} images have the pixels of an image in another unit (such as {first} and "
+            f"{second}): they mask each other, since the ablation of one keeps members that saw the "
+            "other; units.by: duplicates makes them one unit."
+        )
+    return said

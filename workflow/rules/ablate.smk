@@ -2,7 +2,8 @@
 
 Inputs: results/{run}/members/*, results/{run}/code/code.npz,
 results/{run}/noise/landscape.safetensors.
-Outputs: results/{run}/landscape/{block}.safetensors.
+Outputs: results/{run}/landscape/{block}.safetensors, and results/{run}/sets/{set}.safetensors for
+each of landscape.sets.
 """
 
 
@@ -33,4 +34,35 @@ rule ablate_block:
         encens ablate-block {params.members:q} --block {wildcards.scatteritem} \
             --code {input.matrix:q} --noise {input.noise:q} \
             --scheduler {params.scheduler} --output {output.block:q} >{log:q} 2>&1
+        """
+
+
+rule ablate_set:
+    """Sample without all units of a set at once."""
+    input:
+        members=weights(members()),
+        matrix="results/{run}/code/code.npz",
+        noise="results/{run}/noise/landscape.safetensors",
+        code=sources("sets"),
+    output:
+        samples="results/{run}/sets/{set}.safetensors",
+    log:
+        "results/{run}/logs/ablate_set.{set}.log",
+    benchmark:
+        "results/{run}/benchmarks/ablate_set.{set}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=12 * 60,
+    params:
+        members=member_folders,
+        units=set_options,
+        scheduler=config["sampling"]["scheduler"],
+    shell:
+        """
+        encens ablate-units {params.members:q} {params.units:q} \
+            --code {input.matrix:q} --noise {input.noise:q} \
+            --scheduler {params.scheduler} --output {output.samples:q} >{log:q} 2>&1
         """

@@ -1,8 +1,9 @@
 """Units, code words and splits.
 
-Inputs: results/{run}/data/training.npz.
-Outputs: results/{run}/code/{code.npz,units.parquet,properties.json} and, for each member,
-results/{run}/splits/{member}.{json,sha256}.
+Inputs: results/{run}/data/training.npz, and the table in units.table.
+Outputs: results/{run}/code/{code.npz,units.*,images.*,properties.json} and, for each member,
+results/{run}/splits/{member}.{json,sha256}. What was given to whom is remembered in
+results/{run}/ledger, outside the outputs: a unit keeps its word when others come or go.
 """
 
 
@@ -10,11 +11,14 @@ rule encode_units:
     """Give every unit a code word, and draw null code words."""
     input:
         data="results/{run}/data/training.npz",
+        table=units_table(),
         code=sources("encode"),
     output:
         code="results/{run}/code/code.npz",
         units="results/{run}/code/units.parquet",
         units_csv="results/{run}/code/units.csv",
+        images="results/{run}/code/images.parquet",
+        images_csv="results/{run}/code/images.csv",
         properties="results/{run}/code/properties.json",
     log:
         "results/{run}/logs/encode_units.log",
@@ -26,17 +30,20 @@ rule encode_units:
         mem_mb=4000,
         runtime=30,
     params:
-        by=config["units"]["by"],
+        units=unit_options(),
+        family=config["code"]["family"],
         members=config["code"]["members"],
         weight=config["code"]["weight"],
+        distance=config["code"]["distance"],
         null_words=config["code"]["null_words"],
         seed=config["code"]["seed"],
     shell:
         """
-        encens encode-units --data {input.data:q} --by {params.by} \
-            --members {params.members} --weight {params.weight} \
-            --null-words {params.null_words} --seed {params.seed} \
-            --code {output.code:q} --units {output.units:q} \
+        encens encode-units --data {input.data:q} {params.units:q} \
+            --family {params.family} --members {params.members} --weight {params.weight} \
+            --distance {params.distance} --null-words {params.null_words} --seed {params.seed} \
+            --ledger results/{wildcards.run}/ledger \
+            --code {output.code:q} --units {output.units:q} --images {output.images:q} \
             --properties {output.properties:q} >{log:q} 2>&1
         """
 

@@ -16,19 +16,29 @@ from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS
 
-FIGURES = ["code", "samples", "influence", "landscape", "kept", "loss"]
+FIGURES = [
+    "code",
+    "samples",
+    "influence",
+    "landscape",
+    "aliasing",
+    "kept",
+    "loss",
+]
 RECORDED = [
     "data/training.npz",
     "data/heldout.npz",
     "data/spare.npz",
     "code/code.npz",
     "code/units.parquet",
+    "code/images.parquet",
     "noise/landscape.safetensors",
     "noise/frechet.safetensors",
     "samples/ensemble.safetensors",
     "influence/influence.parquet",
     "influence/null.parquet",
     "influence/radius.parquet",
+    "influence/aliasing.parquet",
     "frechet/scores.parquet",
 ]
 
@@ -84,6 +94,39 @@ def sample_count(wildcards):
 def optional(name, value):
     """Return `name value` for a shell line, or nothing if the value is null."""
     return [] if value is None else [name, str(value)]
+
+
+def units_table():
+    """Return the table that says which image is of which unit, as a list of none or one."""
+    return [config["units"]["table"]] if config["units"]["table"] else []
+
+
+def unit_options():
+    """Return the options that say what a unit is."""
+    units = config["units"]
+    if units["by"] == "table":
+        return ["--by", "table", "--table", units["table"], "--column", units["column"]]
+    if units["by"] == "duplicates":
+        threshold = str(units["threshold"])
+        metric = ["--metric", units["metric"], "--threshold", threshold]
+        return ["--by", "duplicates", *metric]
+    return ["--by", units["by"]]
+
+
+def repeated(name, values):
+    """Return `name value` for each value."""
+    return [part for value in values for part in (name, value)]
+
+
+def exclude_options():
+    """Return the options that leave units out of the training images."""
+    excluded = repeated("--exclude", config["units"]["exclude"])
+    return [*excluded, *unit_options()] if excluded else []
+
+
+def set_options(wildcards):
+    """Return the options that name the units of a set."""
+    return repeated("--units", config["landscape"]["sets"][wildcards.set])
 
 
 def listing(path):

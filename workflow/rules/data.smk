@@ -1,6 +1,6 @@
 """Data.
 
-Inputs: nothing, or the folder in dataset.path.
+Inputs: nothing, or the folder in dataset.path; the table in units.table if units are excluded.
 Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json.
 """
 
@@ -8,6 +8,7 @@ Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json.
 rule fetch_dataset:
     """Read or download the data set and set images aside for evaluation."""
     input:
+        table=units_table() if config["units"]["exclude"] else [],
         code=sources("fetch"),
     output:
         training="results/{run}/data/training.npz",
@@ -28,6 +29,7 @@ rule fetch_dataset:
         heldout=config["dataset"]["heldout"],
         spare=config["dataset"]["spare"],
         seed=config["dataset"]["seed"],
+        exclude=exclude_options(),
         images=optional("--images", config["dataset"]["images"]),
         size=optional("--size", config["dataset"]["size"]),
         channels=optional("--channels", config["dataset"]["channels"]),
@@ -39,7 +41,8 @@ rule fetch_dataset:
         encens fetch-dataset --name {params.name} \
             {params.images:q} --heldout-images {params.heldout} --spare-images {params.spare} \
             {params.size:q} {params.channels:q} {params.path:q} {params.mirror:q} \
-            --seed {params.seed} --cache resources \
+            --seed {params.seed} {params.exclude:q} \
+            --cache resources --ledger results/{wildcards.run}/ledger \
             --training {output.training:q} --heldout {output.heldout:q} \
             --spare {output.spare:q} --facts {output.facts:q} >{log:q} 2>&1
         """

@@ -141,6 +141,35 @@ rule plot_landscape:
         """
 
 
+rule plot_aliasing:
+    """Draw how alike the influences of two units are, against their words' Hamming distance."""
+    input:
+        aliasing="results/{run}/influence/aliasing.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/aliasing.pdf",
+        png=report(
+            "results/{run}/figures/aliasing.png",
+            caption="../report/aliasing.rst",
+            category="Influence",
+            labels={"figure": "aliasing", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_aliasing.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_aliasing.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-aliasing --aliasing {input.aliasing:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
 rule plot_kept:
     """Draw Frechet distance against the number of members kept."""
     input:

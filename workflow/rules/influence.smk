@@ -1,7 +1,7 @@
 """Influence: the gathered landscape, measured against its null.
 
 Inputs: results/{run}/landscape/*, results/{run}/samples/ensemble.safetensors.
-Outputs: results/{run}/influence/{influence,null,radius}.{parquet,csv}.
+Outputs: results/{run}/influence/{influence,null,radius,aliasing}.{parquet,csv}.
 """
 
 
@@ -19,6 +19,8 @@ rule measure_influence:
         null_csv="results/{run}/influence/null.csv",
         radius="results/{run}/influence/radius.parquet",
         radius_csv="results/{run}/influence/radius.csv",
+        aliasing="results/{run}/influence/aliasing.parquet",
+        aliasing_csv="results/{run}/influence/aliasing.csv",
     log:
         "results/{run}/logs/measure_influence.log",
     benchmark:
@@ -32,5 +34,6 @@ rule measure_influence:
         """
         encens measure-influence {input.blocks:q} --code {input.matrix:q} \
             --samples {input.samples:q} --influence {output.influence:q} \
-            --null {output.null:q} --radius {output.radius:q} >{log:q} 2>&1
+            --null {output.null:q} --radius {output.radius:q} \
+            --aliasing {output.aliasing:q} >{log:q} 2>&1
         """

@@ -21,6 +21,9 @@ rule record_run:
         landscape=gather.landscape(
             "results/{{run}}/landscape/{scatteritem}.safetensors"
         ),
+        sets=expand(
+            "results/{{run}}/sets/{set}.safetensors", set=config["landscape"]["sets"]
+        ),
         frechet=gather.frechet("results/{{run}}/frechet/samples.{scatteritem}.npz"),
         code=sources("record"),
     output:
@@ -40,7 +43,7 @@ rule record_run:
     shell:
         """
         encens record-run {input.outputs:q} {input.members:q} {input.splits:q} \
-            {input.landscape:q} {input.frechet:q} --config {params.config:q} \
+            {input.landscape:q} {input.sets:q} {input.frechet:q} --config {params.config:q} \
             --dataset {input.dataset:q} --repository {params.repository:q} \
             --output {output.record:q} >{log:q} 2>&1
         """

@@ -1,9 +1,17 @@
 """encens encode-units."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
+
+from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Table, Threshold
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from encoded_ensembles.data import ImageSet
+    from encoded_ensembles.units import Units
 
 
 def encode_units(
@@ -13,27 +21,56 @@ def encode_units(
         Option(help="output, .npz: code (U, n), null_words (R, n), unit_of (N,), unit_names (U,)"),
     ],
     units: Annotated[Path, Option(help="output, .parquet with .csv: one row per unit")],
+    images: Annotated[Path, Option(help="output, .parquet with .csv: one row per image")],
     properties: Annotated[Path, Option(help="output, .json: what the code guarantees, measured")],
-    by: Annotated[str, Option(help="image or label: what a unit is")],
     members: Annotated[int, Option(help="n, number of members")],
     weight: Annotated[int, Option(help="w, members that see each unit")],
     null_words: Annotated[int, Option(help="R, code words of no unit")],
+    family: Annotated[
+        str, Option(help="random, balanced, min-distance, partition or leave-one-out")
+    ] = "random",
+    distance: Annotated[int, Option(help="for min-distance: least Hamming distance")] = 2,
     seed: Annotated[int, Option(help="seed of the code")] = 0,
+    by: By = "image",
+    table: Table = None,
+    column: Column = "unit_name",
+    metric: Metric = "phash",
+    threshold: Threshold = 0.0,
+    ledger: Ledger = None,
 ) -> None:
-    """Give every unit a code word, and draw null code words that belong to nobody."""
-    import numpy as np
-    import pandas as pd
+    """Give every unit a code word, and draw null code words that belong to nobody.
 
+    units: unit, unit_name, images, share (of all images), sha256, word. images: name, unit_name,
+    sha256 (of name and pixels, as in a split's digest), pixels_sha256, in the order of --data.
+    """
     from encoded_ensembles import codes
-    from encoded_ensembles.data import image_digests, read_images, set_digest
-    from encoded_ensembles.files import write_arrays, write_json, write_table
-    from encoded_ensembles.units import assign_units
-
-    images = read_images(data)
-    assigned = assign_units(images, by=by)
-    matrix, null = codes.encode(
-        units=len(assigned.names), members=members, weight=weight, null_words=null_words, seed=seed
+    from encoded_ensembles.data import read_images
+    from encoded_ensembles.families import Family
+    from encoded_ensembles.files import (
+        ledger_file,
+        read_ledger,
+        write_arrays,
+        write_json,
+        write_table,
     )
+    from encoded_ensembles.progress import report
+    from encoded_ensembles.properties import properties as measure
+    from encoded_ensembles.units import Grouping, assign_units, masked, unit_warnings
+
+    pictures = read_images(data)
+    assigned = assign_units(pictures, Grouping(by, table, column, metric, threshold))
+    kind = Family(family, members, weight, distance)
+    memory = ledger_file(ledger, "words", [*map(str, (family, members, weight, distance, seed))])
+    past = read_ledger(memory)
+    matrix, null, words = codes.encode(
+        assigned.names.tolist(),
+        kind,
+        null_words=null_words,
+        seed=seed,
+        ledger=codes.Words(**past) if past else None,
+    )
+    if memory:  # first, so that no word is given that is not remembered
+        write_arrays(memory, words.__dict__)
     write_arrays(
         code,
         {
@@ -43,16 +80,51 @@ def encode_units(
             "unit_names": assigned.names,
         },
     )
-    digests = np.array(image_digests(images.images, images.names))
-    rows = [np.flatnonzero(assigned.unit_of == unit) for unit in range(len(matrix))]
-    table = pd.DataFrame(
+    per_image = _image_table(pictures, assigned)
+    write_table(images, per_image)
+    write_table(units, _unit_table(per_image, assigned, matrix))
+    warnings = unit_warnings(assigned, weight=weight, masking=masked(per_image))
+    for warning in warnings:
+        report(f"warning: {warning}")
+    facts = {"family": family, "warnings": warnings, **measure(matrix, null)}
+    write_json(properties, facts)
+
+
+def _image_table(images: "ImageSet", units: "Units") -> "pd.DataFrame":
+    """Return one row per image: name, unit_name, sha256, pixels_sha256."""
+    import pandas as pd
+
+    from encoded_ensembles.data import image_digests, pixel_digests
+
+    return pd.DataFrame(
         {
-            "unit": range(len(matrix)),
-            "unit_name": assigned.names,
-            "images": [len(row) for row in rows],
-            "sha256": [set_digest(digests[row]) for row in rows],
-            "word": ["".join("01"[bit] for bit in word.astype(int)) for word in matrix],
+            "name": images.names,
+            "unit_name": units.names[units.unit_of],
+            "sha256": image_digests(images.images, images.names),
+            "pixels_sha256": pixel_digests(images.images),
         }
     )
-    write_table(units, table)
-    write_json(properties, codes.properties(matrix, null))
+
+
+def _unit_table(images: "pd.DataFrame", units: "Units", code: "object") -> "pd.DataFrame":
+    """Return one row per unit: unit, unit_name, images, share, sha256, word."""
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data import set_digest
+
+    matrix = np.asarray(code)
+    digests = images["sha256"].to_numpy()
+    order = np.argsort(units.unit_of, kind="stable")
+    sizes = np.bincount(units.unit_of, minlength=len(matrix))
+    rows = np.split(order, np.cumsum(sizes)[:-1])
+    return pd.DataFrame(
+        {
+            "unit": range(len(matrix)),
+            "unit_name": units.names,
+            "images": sizes,
+            "share": sizes / len(images),
+            "sha256": [set_digest(digests[row]) for row in rows],
+            "word": ["".join("01"[bit] for bit in word) for word in matrix.astype(int).tolist()],
+        }
+    )

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Option
 
+from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Table, Threshold
+
 
 def fetch_dataset(
     name: Annotated[str, Option(help="digits, mnist5k, fashion-mnist or folder")],
@@ -27,15 +29,34 @@ def fetch_dataset(
     mirror: Annotated[str | None, Option(help="address to download from")] = None,
     cache: Annotated[Path, Option(help="folder for downloads")] = Path("resources"),
     seed: Annotated[int, Option(help="seed of the choice of images")] = 0,
+    exclude: Annotated[
+        list[str] | None, Option(help="unit to leave out of the training images; repeatable")
+    ] = None,
+    by: By = "image",
+    table: Table = None,
+    column: Column = "unit_name",
+    metric: Metric = "phash",
+    threshold: Threshold = 0.0,
+    ledger: Ledger = None,
 ) -> None:
     """Write a data set's images in the canonical format: training, held-out and spare.
 
     Each .npz holds images (N, H, W, C) uint8, labels (N,) int64, label_names (L,), names (N,) and
     the sha256 of the content; nothing is pickled.
     """
-    from encoded_ensembles.data import ImageSet, choose, resize, write_images
+    import numpy as np
+
+    from encoded_ensembles.choice import choose, to_ledger
+    from encoded_ensembles.data import ImageSet, resize, write_images
     from encoded_ensembles.datasets import DATASETS, read_folder
-    from encoded_ensembles.files import InputError, write_json
+    from encoded_ensembles.files import (
+        InputError,
+        ledger_file,
+        read_ledger,
+        write_arrays,
+        write_json,
+    )
+    from encoded_ensembles.units import Grouping, assign_units, find_units
 
     if name == "folder":
         if path is None or size is None:
@@ -45,18 +66,38 @@ def fetch_dataset(
         source = DATASETS[name](path, cache, mirror)
     else:
         raise InputError(f"--name is {name}, expected folder, {', '.join(DATASETS)}.")
-    index = choose(source, images=images, heldout=heldout_images, spare=spare_images, seed=seed)
-    counts, digests = {}, {}
-    for part, file, rows in zip(
-        ("training", "heldout", "spare"), (training, heldout, spare), index, strict=True
-    ):
+    kind = [*map(str, (name, images, heldout_images, spare_images, seed))]
+    memory = ledger_file(ledger, "images", kind)
+    choice = choose(
+        source,
+        images=images,
+        heldout=heldout_images,
+        spare=spare_images,
+        seed=seed,
+        ledger=read_ledger(memory),
+    )
+    parts = {}
+    for part, rows in choice._asdict().items():
         taken = source.all.take(rows)
         pixels = resize(taken.images, size=size, channels=channels)
-        digests[part] = write_images(
-            file, ImageSet(pixels, taken.labels, taken.label_names, taken.names)
-        )
-        counts[part] = len(rows)
-        shape = pixels.shape[1:]
+        parts[part] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
+    if exclude:
+        units = assign_units(parts["training"], Grouping(by, table, column, metric, threshold))
+        try:
+            left_out = find_units(units.names, exclude)
+        except InputError as error:
+            raise InputError(
+                f"units.exclude: {error} Take it out of units.exclude if its images are gone."
+            ) from error
+        kept = ~np.isin(units.unit_of, left_out)
+        if not kept.any():
+            raise InputError("units.exclude names all units, expected one left to train on.")
+        parts["training"] = parts["training"].take(np.flatnonzero(kept))
+    if memory:
+        write_arrays(memory, to_ledger(source, choice))
+    files = {"training": training, "heldout": heldout, "spare": spare}
+    digests = {part: write_images(files[part], taken) for part, taken in parts.items()}
+    shape = parts["training"].images.shape[1:]
     write_json(
         facts,
         {
@@ -64,7 +105,7 @@ def fetch_dataset(
             "origin": source.origin,
             "licence": source.licence,
             "shape": list(shape),
-            "images": counts,
+            "images": {part: len(taken) for part, taken in parts.items()},
             "sha256": digests,
         },
     )

@@ -64,14 +64,9 @@ def score_frechet(
     from encoded_ensembles.files import read_arrays, write_table
 
     reference = read_images(heldout).images
-    _, height, width, channels = reference.shape
-    where = choose_device(device)
-    if inception:
-        extractor = frechet.inception_extractor(inception, device=where)
-    elif classifier:
-        extractor = frechet.classifier_extractor(classifier, shape=(channels, height, width))
-    else:
-        extractor = frechet.pixels_extractor(reference)
+    extractor = frechet.choose_extractor(
+        reference, inception=inception, classifier=classifier, device=choose_device(device)
+    )
     target = extractor.features(reference)
     _, real = frechet.share_spare(read_images(spare), read_images(training), samples=samples)
     sets = [("real", 0, "", real.images)]

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+COMPARED = 256  # units at most whose displacements are compared
+
 
 def measure_influence(
     blocks: Annotated[
@@ -19,13 +21,17 @@ def measure_influence(
         Path, Option(help="output, .parquet with .csv: one row per (sample, null code word)")
     ],
     radius: Annotated[Path, Option(help="output, .parquet with .csv: one row per sample")],
+    aliasing: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per Hamming distance of two words")
+    ],
 ) -> None:
     """Measure how far each unit's ablation moves each sample, against null code words.
 
     influence: sample, unit, unit_name, distance (native pixels, values in [-1, 1]),
     distance_published (256x256x3 in [0, 1]), p_value, rank (1 = farthest). null: sample, word,
     distance. radius: sample, radius, radius_published, unit, null_radius (largest distance among the
-    null code words: the more words, the larger), units, null_words.
+    null code words: the more words, the larger; empty without any), units, null_words. aliasing:
+    hamming, pairs, low, mean, high (quartiles and mean of the cosine of two units' displacements).
     """
     import numpy as np
     import pandas as pd
@@ -33,13 +39,19 @@ def measure_influence(
     from encoded_ensembles import influence as measure
     from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_table
 
-    names = read_arrays(code)["unit_names"]
+    arrays = read_arrays(code)
+    names = arrays["unit_names"]
     drawn = read_tensors(samples, names=["factual", "null"])
     factual = drawn["factual"]
     distance = np.full((len(names), len(factual)), np.nan)
+    compared = np.linspace(0, len(names) - 1, min(len(names), COMPARED)).astype(np.int64)
+    displacement = np.zeros((len(compared), len(factual), factual[0].size))
     for file in blocks:
         block = read_tensors(file, names=["units", "counterfactuals"])
         distance[block["units"]] = measure.distances(factual, block["counterfactuals"])
+        _, here, place = np.intersect1d(block["units"], compared, return_indices=True)
+        moved = block["counterfactuals"][here] - factual
+        displacement[place] = moved.reshape(*moved.shape[:2], -1)
     missing = np.flatnonzero(np.isnan(distance).any(axis=1))
     if len(missing):
         raise InputError(
@@ -82,9 +94,12 @@ def measure_influence(
                 "radius": largest,
                 "radius_published": measure.published_scale(largest, shape=shape),
                 "unit": distance.argmax(axis=0),
-                "null_radius": measure.radius(null_distance),
+                "null_radius": measure.radius(null_distance) if words else np.nan,
                 "units": units,
                 "null_words": words,
             }
         ),
     )
+    cosines = measure.aliasing(displacement, arrays["code"][compared])
+    columns = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
+    write_table(aliasing, columns.astype({"hamming": int, "pairs": int}))

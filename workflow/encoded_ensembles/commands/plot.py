@@ -23,10 +23,22 @@ def plot_code(
     output: Output,
 ) -> None:
     """Draw the code matrix and its properties."""
-    from encoded_ensembles.figures import code_figure
+    from encoded_ensembles.code_figures import code_figure
     from encoded_ensembles.files import read_arrays, read_json
 
-    _save(code_figure(read_arrays(code)["code"], read_json(properties)), output)
+    save(code_figure(read_arrays(code)["code"], read_json(properties)), output)
+
+
+def plot_aliasing(
+    aliasing: Annotated[Path, Option(help="aliasing, .parquet of measure-influence")],
+    output: Output,
+) -> None:
+    """Draw how alike the influences of two units are, against their words' Hamming distance."""
+    import pandas as pd
+
+    from encoded_ensembles.code_figures import aliasing_figure
+
+    save(aliasing_figure(pd.read_parquet(aliasing)), output)
 
 
 def plot_samples(data: Data, samples: Samples, scores: Scores, output: Output) -> None:
@@ -54,7 +66,7 @@ def plot_samples(data: Data, samples: Samples, scores: Scores, output: Output) -
     rows.append((f"ensemble of {len(members)}", second("factual"), drawn["factual"]))
     for number, images in enumerate(drawn["null"][:2], start=1):
         rows.append((f"ablated ensemble {number}", second("ablated"), images))
-    _save(samples_figure(rows), output)
+    save(samples_figure(rows), output)
 
 
 def plot_influence(
@@ -97,7 +109,7 @@ def plot_influence(
         first = [int(np.flatnonzero(unit_of == unit)[0]) for unit in each["unit"]]
         counterfactuals = np.stack([found[int(unit)][place] for unit in each["unit"]])
         panels.append((number, factual[number], each, to_signed(images[first]), counterfactuals))
-    _save(influence_figure(panels), output)
+    save(influence_figure(panels), output)
 
 
 def plot_landscape(
@@ -112,7 +124,7 @@ def plot_landscape(
     from encoded_ensembles.figures import landscape_figure
 
     numbers = [int(part) for part in chosen.split(",")]
-    _save(landscape_figure(pd.read_parquet(influence), pd.read_parquet(null), numbers), output)
+    save(landscape_figure(pd.read_parquet(influence), pd.read_parquet(null), numbers), output)
 
 
 def plot_kept(scores: Scores, output: Output) -> None:
@@ -123,7 +135,7 @@ def plot_kept(scores: Scores, output: Output) -> None:
     from encoded_ensembles.frechet import describe
 
     table = pd.read_parquet(scores)
-    _save(kept_figure(table, frechet_label=describe(table["extractor"].iloc[0])), output)
+    save(kept_figure(table, frechet_label=describe(table["extractor"].iloc[0])), output)
 
 
 def plot_loss(
@@ -137,10 +149,10 @@ def plot_loss(
 
     from encoded_ensembles.figures import loss_figure
 
-    _save(loss_figure({file.parent.name: pd.read_csv(file) for file in losses}), output)
+    save(loss_figure({file.parent.name: pd.read_csv(file) for file in losses}), output)
 
 
-def _save(figure: "Figure", output: Path) -> None:
+def save(figure: "Figure", output: Path) -> None:
     """Write a figure as PDF and PNG, without dates, so that equal figures are equal bytes."""
     from encoded_ensembles.figures import DPI
     from encoded_ensembles.files import replacing

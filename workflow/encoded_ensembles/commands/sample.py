@@ -37,17 +37,17 @@ def sample_ensemble(
     """Sample with all members, with each alone, with the full model and under null code words."""
     import numpy as np
 
-    from encoded_ensembles.codes import ablation_keep
     from encoded_ensembles.files import read_arrays, write_tensors
+    from encoded_ensembles.keep import ablation_keep
 
     n = len(members)
-    null = ablation_keep(read_arrays(code)["null_words"])
+    null = ablation_keep(for_members(read_arrays(code)["null_words"], members))
     keep = np.zeros((1 + n + len(null) + 1, n + 1), bool)
     keep[0, :n] = True
     keep[1 : 1 + n, :n] = np.eye(n, dtype=bool)
     keep[1 + n : -1, :n] = null
     keep[-1, n] = True
-    samples = _sample([*members, full], keep, noise, scheduler, batch, device, "ensemble")
+    samples = sample_rows([*members, full], keep, noise, scheduler, batch, device, "ensemble")
     write_tensors(
         output,
         {
@@ -77,14 +77,14 @@ def ablate_block(
     """Sample the counterfactuals of one block of units."""
     import numpy as np
 
-    from encoded_ensembles.codes import ablation_keep
     from encoded_ensembles.files import read_arrays, write_tensors
+    from encoded_ensembles.keep import ablation_keep
 
-    matrix = read_arrays(code)["code"]
+    matrix = for_members(read_arrays(code)["code"], members)
     number, blocks = _block(block)
     units = np.array_split(np.arange(len(matrix)), blocks)[number]
     keep = ablation_keep(matrix[units])
-    samples = _sample(members, keep, noise, scheduler, batch, device, f"block {block}")
+    samples = sample_rows(members, keep, noise, scheduler, batch, device, f"block {block}")
     write_tensors(output, {"units": units, "counterfactuals": samples})
 
 
@@ -109,9 +109,9 @@ def sample_frechet(
     """Sample many images with the full model and with random keep masks of several sizes."""
     import numpy as np
 
-    from encoded_ensembles.codes import sized_keep
     from encoded_ensembles.data import to_bytes
     from encoded_ensembles.files import write_arrays
+    from encoded_ensembles.keep import sized_keep
 
     n = len(members)
     sizes = [int(size) for size in kept.split(",")]
@@ -123,7 +123,9 @@ def sample_frechet(
     shape: tuple[int, ...] = ()
     images = []
     if len(keep):
-        samples = _sample([*members, full], keep, noise, scheduler, batch, device, f"block {block}")
+        samples = sample_rows(
+            [*members, full], keep, noise, scheduler, batch, device, f"block {block}"
+        )
         images = [to_bytes(each) for each in samples]
         shape = images[0].shape
     stacked = np.stack(images) if images else np.zeros((0, *shape), np.uint8)
@@ -140,7 +142,18 @@ def _block(block: str) -> tuple[int, int]:
     return int(number) - 1, int(blocks)
 
 
-def _sample(
+def for_members(words: "np.ndarray", members: list[Path]) -> "np.ndarray":
+    """Return the words if they are for so many members."""
+    from encoded_ensembles.files import InputError
+
+    if words.shape[1] != len(members):
+        raise InputError(
+            f"{len(members)} members were given, but the code has {words.shape[1]} columns."
+        )
+    return words
+
+
+def sample_rows(
     folders: list[Path],
     keep: "np.ndarray",
     noise: Path,
@@ -160,10 +173,6 @@ def _sample(
         raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(ETA)}.")
     if batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
-    if keep.shape[1] not in (len(folders), len(folders) - 1):
-        raise InputError(
-            f"{len(folders)} members were given, but the code has {keep.shape[1]} columns."
-        )
     where = choose_device(device)
     return sample(
         [load_unet(folder, device=where) for folder in folders],

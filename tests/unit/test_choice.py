@@ -1,0 +1,80 @@
+"""Which images are trained on and held out, and that they stay so."""
+
+import numpy as np
+import pytest
+from encoded_ensembles import choice, data
+from encoded_ensembles.files import InputError
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def image_set(count=4, side=2):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, side, side, 1), dtype=np.uint8)
+    names = np.array([f"x/{i}" for i in range(count)])
+    return data.ImageSet(images, np.zeros(count, np.int64), np.array(["a"]), names)
+
+
+def test_choice_depends_on_names_not_positions():
+    source = choice.Source(image_set(40), np.zeros(40, bool), "", "")
+    turn = np.random.default_rng(1).permutation(40)
+    shuffled = choice.Source(source.all.take(turn), np.zeros(40, bool), "", "")
+    chosen = choice.choose(source, images=10, heldout=5, spare=7, seed=0)
+    again = choice.choose(shuffled, images=10, heldout=5, spare=7, seed=0)
+    for a, b in zip(chosen, again, strict=True):
+        assert source.all.names[a].tolist() == shuffled.all.names[b].tolist()
+    assert [len(part) for part in chosen] == [10, 5, 7]
+    assert len(np.unique(np.concatenate(chosen))) == 22
+
+
+def test_official_test_part_is_never_trained_on():
+    test = np.arange(40) >= 30
+    training, heldout, _ = choice.choose(
+        choice.Source(image_set(40), test, "", ""), images=None, heldout=4, spare=40, seed=0
+    )
+    assert len(training) == 30
+    assert not test[training].any()
+    assert test[heldout].all()
+
+
+@pytest.mark.parametrize(
+    ("images", "heldout", "message"),
+    [
+        (39, 5, "dataset.images is 39"),
+        (1, 41, "dataset.heldout is 41"),
+        (None, 40, "no image is left"),
+    ],
+)
+def test_too_small_data_set(images, heldout, message):
+    source = choice.Source(image_set(40), np.zeros(40, bool), "", "")
+    with pytest.raises(InputError, match=message):
+        choice.choose(source, images=images, heldout=heldout, spare=0, seed=0)
+
+
+@given(st.sets(st.integers(0, 39)), st.integers(0, 12))
+def test_an_image_that_comes_or_goes_moves_no_other(gone, come):
+    """Held-out images stay held out, trained ones trained on, and those that come are trained on."""
+    every = image_set(40 + come)
+    before = choice.Source(every.take(np.arange(40)), np.zeros(40, bool), "", "")
+    first = choice.choose(before, images=None, heldout=8, spare=0, seed=0)
+    heldout = set(before.all.names[first.heldout])
+    gone -= {40 - 1}  # one image at least stays trained on or held out
+    stay = np.array([i for i in range(len(every)) if i not in gone])
+    names = set(every.names[stay])
+    after = choice.Source(every.take(stay), np.zeros(len(stay), bool), "", "")
+    if len(stay) <= 8:
+        return
+    ledger = choice.to_ledger(before, first)
+    second = choice.choose(after, images=None, heldout=8, spare=0, seed=0, ledger=ledger)
+    assert heldout & names <= set(after.all.names[second.heldout])
+    if not heldout - names:
+        assert set(after.all.names[second.training]) == names - heldout
+
+
+def test_a_ledger_of_the_same_images_changes_nothing():
+    source = choice.Source(image_set(40), np.zeros(40, bool), "", "")
+    first = choice.choose(source, images=10, heldout=5, spare=7, seed=0)
+    ledger = choice.to_ledger(source, first)
+    second = choice.choose(source, images=10, heldout=5, spare=7, seed=0, ledger=ledger)
+    for a, b in zip(first, second, strict=True):
+        assert a.tolist() == b.tolist()

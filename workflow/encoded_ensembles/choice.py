@@ -1,0 +1,94 @@
+"""Which images of a data set are trained on, held out for evaluation, and left over."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.data import ImageSet
+from encoded_ensembles.files import InputError
+from encoded_ensembles.randomness import Purpose, generator, name_digests, name_key
+
+
+class Source(NamedTuple):
+    """What a data set's function returns: all its images, and which of them are its test part."""
+
+    all: ImageSet
+    test: np.ndarray  # (N,) bool; all False where the data set has no official test part
+    licence: str
+    origin: str
+
+
+class Choice(NamedTuple):
+    """Positions of the chosen images, and what an earlier choice is remembered by."""
+
+    training: np.ndarray  # (N,) int64, in the order of the image names
+    heldout: np.ndarray  # (heldout,) int64, in the order of the image names
+    spare: np.ndarray  # (<= spare,) int64, in random order
+
+
+def choose(
+    source: Source,
+    *,
+    images: int | None,
+    heldout: int,
+    spare: int,
+    seed: int,
+    ledger: dict[str, np.ndarray] | None = None,
+) -> Choice:
+    """Choose which images are trained on, held out for evaluation, and left over.
+
+    An image's turn follows from (seed, its name), so the choice does not depend on the order of
+    files. Held-out images come from the official test part where there is one, and training images
+    never do. Images that were held out or trained on before stay so while there is room: an image
+    that comes displaces none of them.
+
+    Args:
+        source: all images of the data set.
+        images: number to train on; None for all that are not held out.
+        heldout: number to hold out for evaluation.
+        spare: at most so many of the rest, for training the feature classifier.
+        seed: of the choice.
+        ledger: `to_ledger` of the earlier choice.
+
+    Raises:
+        InputError: the data set is too small.
+    """
+    names = source.all.names
+    turns = np.array(
+        [
+            generator(seed=seed, purpose=Purpose.SELECTION, key=name_key(name)).random()
+            for name in names
+        ]
+    )
+    held_before, trained_before = (
+        np.isin(name_digests(names), ledger[part]) if ledger else np.zeros(len(names), bool)
+        for part in ("heldout", "training")
+    )
+    order = np.lexsort((turns, np.where(held_before, 0, 1 + trained_before)))
+    test = source.test[order]
+    pool = order[test] if source.test.any() else order
+    if heldout > len(pool):
+        raise InputError(f"dataset.heldout is {heldout}, expected at most {len(pool)} here.")
+    held = pool[:heldout]
+    order = np.lexsort((turns, ~trained_before))
+    trainable = order[~source.test[order] & ~np.isin(order, held)]
+    if images is not None and images > len(trainable):
+        raise InputError(
+            f"dataset.images is {images}, expected at most {len(trainable)}: the data set has "
+            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)."
+        )
+    training = trainable[:images]
+    rest = order[~np.isin(order, np.concatenate([held, training]))][:spare]
+    if not len(training):
+        raise InputError("no image is left to train on; lower dataset.heldout.")
+    training, held = (part[np.argsort(names[part], kind="stable")] for part in (training, held))
+    return Choice(training, held, rest)
+
+
+def to_ledger(source: Source, choice: Choice) -> dict[str, np.ndarray]:
+    """Return what the next choice is told of this one: SHA-256 of the names, (N,) S64 each."""
+    names = source.all.names
+    return {
+        "heldout": np.sort(name_digests(names[choice.heldout])),
+        "training": np.sort(name_digests(names[choice.training])),
+    }

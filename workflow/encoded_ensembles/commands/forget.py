@@ -1,0 +1,136 @@
+"""encens forget: a run without some units, at once and after retraining."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.forgetting import Forgetting
+    from encoded_ensembles.runs import Run
+
+
+def forget(
+    run_folder: Annotated[
+        Path, Option("--run", help="folder of a finished run, or its name in results/")
+    ],
+    units: Annotated[list[str], Option(help="names of units, A,B or repeated")],
+    output: Annotated[Path | None, Option(help="output folder; RUN/forget/NAME if absent")] = None,
+    batch: Annotated[int, Option(help="rows given to a member at once, at least 16")] = 256,
+    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Answer a deletion request: the ensemble that never saw some units, and how to retrain.
+
+    Writes config.yaml (under which Snakemake trains again only the members that saw them),
+    answer.json (the units, their images' digests, the members that stay), samples.safetensors and
+    samples.png (factual samples, and those without the units), and frechet.csv.
+    """
+    import yaml
+
+    from encoded_ensembles.files import InputError, write_json, write_text
+    from encoded_ensembles.forgetting import plan, set_name
+    from encoded_ensembles.runs import open_run, unit_names
+
+    run = open_run(run_folder)
+    wanted = plan(run.config, run.code, unit_names(units, run.code["unit_names"]))
+    folder = output or run.folder / "forget" / set_name(wanted.units)
+    write_text(
+        folder / "config.yaml",
+        f"# The run without {', '.join(wanted.units)}; written by encens forget.\n"
+        + yaml.safe_dump(wanted.config, sort_keys=False, allow_unicode=True),
+    )
+    kept = [name for name, stays in zip(run.members, wanted.keep, strict=True) if stays]
+    saw = [name for name in run.members if name not in kept]
+    images = run.images[run.images["unit_name"].isin(wanted.units)]
+    write_json(
+        folder / "answer.json",
+        {
+            "units": wanted.units,
+            "images": images.to_dict("records"),
+            "members_that_never_saw_them": kept,
+            "members_to_train_again": [*saw, "full"],
+        },
+    )
+    print(f"{', '.join(wanted.units)}: {len(images)} images of {len(run.images)}")
+    again = (
+        f"back at {len(run.members)} members without them, training {len(saw)} and the full model "
+        f"again:\n  snakemake --cores all --configfile {folder / 'config.yaml'}"
+    )
+    if not kept:
+        raise InputError(
+            f"every one of the {len(saw)} members saw one of these units, so no ensemble without "
+            f"them is at hand; to be {again}"
+        )
+    print(f"never saw them: members {' '.join(kept)} ({len(kept)} of {len(run.members)})")
+    print(f"saw them: members {' '.join(saw)}, and the full model")
+    _sample(run, wanted, folder, batch, device)
+    table = _score(run, wanted, folder, batch, device)
+    label = table["extractor"].iloc[0]
+    for row in table.itertuples():
+        print(f"{row.set} ({row.kept} members): Frechet distance ({label}) {row.frechet:.1f}")
+    print(f"samples without them: {folder / 'samples.png'}\n{again}")
+
+
+def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int, device: str) -> None:
+    """Sample without the units, from the run's noise, and draw it beside the factual samples."""
+    from encoded_ensembles.commands.plot import save
+    from encoded_ensembles.commands.sample import sample_rows
+    from encoded_ensembles.figures import samples_figure
+    from encoded_ensembles.files import read_tensors, write_tensors
+
+    noise = run.folder / "noise" / "landscape.safetensors"
+    factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
+    samples = sample_rows(
+        run.member_folders, wanted.keep[None], noise, _scheduler(run), batch, device, "samples"
+    )[0]
+    write_tensors(folder / "samples.safetensors", {"keep": wanted.keep, "samples": samples})
+    rows = [
+        (f"all {len(wanted.keep)} members", "", factual["factual"]),
+        (f"the {wanted.keep.sum()} that never\nsaw the units", "", samples),
+    ]
+    save(samples_figure(rows), folder / "samples.pdf")
+
+
+def _score(
+    run: "Run", wanted: "Forgetting", folder: Path, batch: int, device: str
+) -> "pd.DataFrame":
+    """Return the Frechet distance without the units beside that of all members."""
+    import pandas as pd
+
+    from encoded_ensembles import frechet
+    from encoded_ensembles.commands.sample import sample_rows
+    from encoded_ensembles.data import read_images, to_bytes
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.files import write_text
+
+    scores = pd.read_parquet(run.folder / "frechet" / "scores.parquet")
+    scores = scores[scores["set"] == "factual"]
+    kind = scores["extractor"].iloc[0]
+    named = run.config["frechet"]["inception"] or Path("resources") / frechet.INCEPTION
+    reference = read_images(run.folder / "data" / "heldout.npz").images
+    extractor = frechet.choose_extractor(
+        reference,
+        inception=Path(named) if kind == "inception" else None,
+        classifier=run.folder / "frechet" / "classifier.safetensors"
+        if kind == "classifier"
+        else None,
+        device=choose_device(device),
+    )
+    noise = run.folder / "noise" / "frechet.safetensors"
+    samples: np.ndarray = sample_rows(
+        run.member_folders, wanted.keep[None], noise, _scheduler(run), batch, device, "frechet"
+    )[0]
+    found = frechet.score(extractor.features(to_bytes(samples)), extractor.features(reference))
+    keep = "".join("01"[bit] for bit in wanted.keep.astype(int))
+    kept = int(wanted.keep.sum())
+    row = ("without", kept, keep, len(samples), *found, extractor.name)
+    table = pd.concat([scores, pd.DataFrame([row], columns=scores.columns)], ignore_index=True)
+    write_text(folder / "frechet.csv", table.to_csv(index=False))
+    return table
+
+
+def _scheduler(run: "Run") -> str:
+    return run.config["sampling"]["scheduler"]

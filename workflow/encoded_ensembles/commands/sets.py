@@ -1,0 +1,50 @@
+"""encens ablate-units: samples without several units at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.sample import (
+    Batch,
+    Code,
+    Device,
+    Members,
+    Noise,
+    Scheduler,
+    for_members,
+    sample_rows,
+)
+
+
+def ablate_units(
+    members: Members,
+    code: Code,
+    noise: Noise,
+    units: Annotated[list[str], Option(help="name of a unit; give one option for each")],
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: units (k,) int64, keep (n,) bool, counterfactual (B, C, H, W)"
+        ),
+    ],
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Sample without several units at once: with the members that saw none of them."""
+    from encoded_ensembles.files import InputError, read_arrays, write_tensors
+    from encoded_ensembles.keep import set_keep
+    from encoded_ensembles.units import find_units
+
+    arrays = read_arrays(code)
+    numbers = find_units(arrays["unit_names"], units)
+    keep = set_keep(for_members(arrays["code"], members)[numbers])
+    if not keep.any():
+        raise InputError(
+            f"every one of the {len(members)} members saw one of {', '.join(units)}, so none is "
+            f"left to sample with; all {len(members)} would have to be trained again without them: "
+            "encens forget --run RUN --units A,B writes the configuration for that."
+        )
+    samples = sample_rows(members, keep[None], noise, scheduler, batch, device, "set of units")
+    write_tensors(output, {"units": numbers, "keep": keep, "counterfactual": samples[0]})

@@ -1,0 +1,49 @@
+"""Words in 64 bits: one number for each, and back."""
+
+from math import comb
+
+import numpy as np
+
+
+def pack(words: np.ndarray) -> np.ndarray:
+    """Turn words (A, n) bool into (A,) uint64 with bit m for member m."""
+    bits = np.uint64(1) << np.arange(words.shape[1], dtype=np.uint64)
+    packed = np.zeros(len(words), np.uint64)
+    for member, bit in enumerate(bits):
+        packed[words[:, member]] |= bit
+    return packed
+
+
+def unpack(packed: np.ndarray, *, members: int) -> np.ndarray:
+    """Turn (A,) uint64 into words (A, n) bool."""
+    words = np.empty((len(packed), members), bool)
+    for member in range(members):
+        words[:, member] = (packed >> np.uint64(member)) & np.uint64(1)
+    return words
+
+
+def unrank(ranks: np.ndarray, *, members: int, weight: int) -> np.ndarray:
+    """Return the words with the given ranks among all words of this weight.
+
+    Ranks in the combinatorial number system are turned into words all at once: the bit of member m
+    is set where comb(m, k) is the largest not above the rank.
+    Source: Knuth, *The Art of Computer Programming* 4A, section 7.2.1.3, theorem L.
+
+    Args:
+        ranks: (A,) uint64, 0..comb(n, w)-1.
+        members: n, 1..64.
+        weight: w, 0..n.
+
+    Returns:
+        (A,) uint64.
+    """
+    left = np.full(len(ranks), weight)
+    ranks = ranks.astype(np.uint64)
+    packed = np.zeros(len(ranks), np.uint64)
+    for member in reversed(range(members)):
+        below = np.array([comb(member, k) for k in range(weight + 1)], dtype=np.uint64)[left]
+        bit = (left > 0) & (ranks >= below)
+        packed[bit] |= np.uint64(1) << np.uint64(member)
+        ranks = ranks - below * bit
+        left = left - bit
+    return packed
