@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
+from encoded_ensembles.commands.certify import certify, verify
 from encoded_ensembles.commands.encode import encode_units
 from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.forget import forget
@@ -64,6 +65,8 @@ for command in (
     plot_loss,
     record_run,
     forget,
+    certify,
+    verify,
 ):
     app.command()(command)
 

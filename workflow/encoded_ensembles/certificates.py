@@ -1,0 +1,175 @@
+"""Certificates of non-influence: that a counterfactual was sampled without certain units.
+
+A certificate is an in-toto Statement (v1) in JSON. It binds the picture to the digests of the files
+that decide it: noise, code, and of each kept member its weights and its split. It is checked from
+these files alone: what it says is worked out again from them and compared field by field, so that
+nothing in it can be changed unnoticed. What is proved, and what is not, is in docs/certificates.md.
+
+Source: in-toto Attestation Framework, Statement v1, https://github.com/in-toto/attestation.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoded_ensembles.data import set_digest, to_bytes
+from encoded_ensembles.files import InputError, read_json, replacing, sha256_file, write_tensors
+from encoded_ensembles.keep import set_keep
+from encoded_ensembles.runs import Run
+from encoded_ensembles.splits import from_ranges
+from encoded_ensembles.units import find_units, masked
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "urn:x-encoded-ensembles:non-influence:v1"
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+CLAIM = (
+    "The subject was sampled from the bound noise by the kept members alone, and the split of no "
+    "kept member holds an image of the units."
+)
+
+
+def write_picture(
+    path: Path, counterfactual: np.ndarray, *, sample: int, keep: np.ndarray
+) -> list[Path]:
+    """Write a counterfactual as .safetensors and, for the eye, as .png beside it.
+
+    Args:
+        path: of the .safetensors, which holds counterfactual, sample and keep.
+        counterfactual: (C, H, W) float32 in [-1, 1].
+        sample: its number.
+        keep: (n,) bool, the members it was sampled with.
+
+    Returns:
+        both files, the subjects of a certificate.
+    """
+    from PIL import Image
+
+    arrays = {"counterfactual": counterfactual, "sample": np.array([sample]), "keep": keep}
+    write_tensors(path, arrays)
+    pixels = to_bytes(counterfactual[None])[0]
+    picture = path.with_suffix(".png")
+    with replacing(picture) as temporary:
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(temporary, "PNG")
+    return [path, picture]
+
+
+def statement(run: Run, *, sample: int, units: list[str], subjects: list[Path]) -> dict[str, Any]:
+    """Work out what a certificate of this run says of a sample and some units.
+
+    Args:
+        run: a finished run.
+        sample: number of the sample, 0..B-1.
+        units: names of units.
+        subjects: of `write_picture`.
+
+    Returns:
+        the in-toto Statement.
+
+    Raises:
+        InputError: no member is left without these units, or the files do not bear the claim out.
+    """
+    numbers = find_units(run.code["unit_names"], units)
+    keep = set_keep(run.code["code"][numbers])
+    if not keep.any():
+        raise InputError(
+            f"every one of the {len(keep)} members saw one of {', '.join(units)}: there is no "
+            "counterfactual without them to certify."
+        )
+    kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
+    names = run.code["unit_names"][numbers].tolist()
+    own = run.images[run.images["unit_name"].isin(names)]
+    for member in kept:
+        check_member(run, member, forbidden=set(own["sha256"]))
+    twins = masked(run.images)
+    twins = twins[
+        twins["pixels_sha256"].isin(own["pixels_sha256"]) & ~twins["name"].isin(own["name"])
+    ]
+    words = ["".join("01"[bit] for bit in word) for word in run.code["code"][numbers].astype(int)]
+    return {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": path.name, "digest": {"sha256": sha256_file(path)}} for path in subjects
+        ],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "claim": CLAIM,
+            "run": run.config["run"],
+            "sample": int(sample),
+            "scheduler": run.config["sampling"]["scheduler"],
+            "units": [
+                {
+                    "name": name,
+                    "word": word,
+                    "images": own.loc[
+                        own["unit_name"] == name, ["name", "sha256", "pixels_sha256"]
+                    ].to_dict("records"),
+                }
+                for name, word in zip(names, words, strict=True)
+            ],
+            "members": len(keep),
+            "kept": kept,
+            "same_pixels_in_other_units": twins[["name", "unit_name"]].to_dict("records"),
+            "files": {name: sha256_file(run.folder / name) for name in bound_files(kept)},
+        },
+    }
+
+
+def bound_files(kept: list[str]) -> list[str]:
+    """Return the files of a run that decide a counterfactual, relative to its folder."""
+    return [
+        "noise/landscape.safetensors",
+        "code/code.npz",
+        "code/images.parquet",
+        *(
+            name
+            for member in kept
+            for name in (
+                f"splits/{member}.json",
+                f"members/{member}/config.json",
+                f"members/{member}/{WEIGHTS}",
+                f"members/{member}/training.json",
+            )
+        ),
+    ]
+
+
+def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
+    """Check that a member was trained on its split, and that no forbidden image is in it.
+
+    Args:
+        run: a finished run.
+        member: its name.
+        forbidden: digests of images.
+
+    Raises:
+        InputError: otherwise.
+    """
+    manifest = read_json(run.folder / "splits" / f"{member}.json")
+    trained = read_json(run.folder / "members" / member / "training.json")["split"]
+    digests = run.images["sha256"].to_numpy()
+    rows = from_ranges(manifest["images"])
+    if len(rows) and rows[-1] >= len(digests):
+        raise InputError(
+            f"splits/{member}.json names image {rows[-1]}, but code/images.parquet has "
+            f"{len(digests)}: they are not of one run."
+        )
+    found = set_digest(digests[rows])
+    if not found == manifest["digest"] == trained:
+        raise InputError(
+            f"member {member} was trained on a split with digest {trained}, its manifest says "
+            f"{manifest['digest']}, and the images it names give {found}, expected all three equal: "
+            "the run is not up to date; run snakemake again."
+        )
+    seen = forbidden.intersection(digests[rows])
+    if seen:
+        raise InputError(
+            f"the split of member {member} holds the image with sha256 {min(seen)}, expected none "
+            "of the units' images in it."
+        )
+
+
+def dump(certificate: dict[str, Any]) -> bytes:
+    """Return the one form a certificate is written in: indented JSON with sorted keys."""
+    return (json.dumps(certificate, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
