@@ -13,12 +13,12 @@ from math import comb, gcd, isqrt
 import numpy as np
 
 MAX_WORDS = 3_000_000  # all are listed up to here; C(24, 12) of them fit
+CLOSURE = 2**17  # beyond, some are drawn; with their images under a group, they are up to so many
 MAX_ORBITS = 13_000  # their graph takes a byte per pair; C(16, 8) single words fit
 MAX_WORK = 10**10  # comparisons of two words, a nanosecond each: about ten seconds
 MOVES = 5000  # of the search in one graph
 FAR = 10.0**9  # keeps a chosen vertex from being chosen
 DIMENSION = 21  # of the linear codes
-SAMPLE = 2**15  # words tried where there are too many to list
 
 
 def code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
@@ -41,14 +41,19 @@ def code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
     if 2 * weight > members:  # complements are as far apart
         words = code_words(members=members, weight=members - weight, distance=distance)
         return np.uint64(2**members - 1) - words[::-1]
-    if comb(members, weight) <= MAX_WORDS:
-        return np.sort(_invariant_code(members, weight, distance))
-    linear, sample = (code(members, weight, distance) for code in (_linear_code, _sample_code))
-    return np.sort(max(linear, sample, key=len))
+    listed = comb(members, weight) <= MAX_WORDS
+    code = np.zeros(0, np.uint64) if listed else _linear_code(members, weight, distance)
+    if len(code) < CLOSURE:
+        code = max(code, _invariant_code(members, weight, distance), key=len)
+    return np.sort(code)
 
 
-def _all_words(members: int, weight: int) -> np.ndarray:
-    """List all words of a weight, ascending."""
+def _some_words(members: int, weight: int) -> np.ndarray:
+    """List all words of a weight, ascending, or random ones if there are too many."""
+    if comb(members, weight) > MAX_WORDS:
+        # unlike those of Generator, the numbers of RandomState never change (NEP 19)
+        order = np.random.RandomState(0).random_sample((CLOSURE // 16, members)).argsort(axis=1)
+        return (np.uint64(1) << order[:, :weight].astype(np.uint64)).sum(axis=1)
     lists = [np.zeros(1, np.uint64)] + [np.zeros(0, np.uint64)] * weight  # by weight
     for member in range(members):
         bit = np.uint64(1 << member)
@@ -58,18 +63,20 @@ def _all_words(members: int, weight: int) -> np.ndarray:
 
 def _invariant_code(members: int, weight: int, distance: int) -> np.ndarray:
     """Search the orbits of one group after the other and return the largest code found."""
-    words = _all_words(members, weight)
-    best, work = _sum_code(words, members) if distance == 4 else words[:1], 0
-    for permutations in _groups(members):
-        work += 300 * len(words)  # what finding the orbits costs
-        if work > MAX_WORK:
-            break
-        kept, size = _orbits(words, permutations, distance)
+    words = _some_words(members, weight)
+    listed, work = len(words) == comb(members, weight), 0
+    best = _sum_code(words, members) if distance == 4 else words[:1]
+    for order, permutations in _groups(members):
+        if work > MAX_WORK and order > 1:
+            continue
+        whole = words if listed else _closure(words[: CLOSURE // order], permutations)
+        work += (300 if listed else 2000) * len(whole)  # what finding the orbits costs
+        kept, size = _orbits(whole, permutations, distance)
         step = 1 + len(size) // MAX_ORBITS + isqrt(4 * len(size) * len(kept) // MAX_WORK)
         thin = np.arange(len(size)) % step == 0  # all orbits, unless they are too many
         kept, size = kept[np.repeat(thin, size)], size[thin]
         work += 10**8 + len(size) * (len(kept) + 10 * MOVES)
-        start = np.isin(kept, best) if not permutations else np.zeros(len(size), bool)
+        start = np.isin(kept, best) if order == 1 else np.zeros(len(size), bool)
         chosen = _search(_graph(kept, size, distance), size, start)
         best = max(best, kept[np.repeat(chosen, size)], key=len)
     return best
@@ -87,8 +94,8 @@ def _sum_code(words: np.ndarray, members: int) -> np.ndarray:
     return words[residue == np.bincount(residue).argmax()]
 
 
-def _groups(members: int) -> Iterator[list[np.ndarray]]:
-    """Yield generators of groups on the members, from the largest group to the trivial one.
+def _groups(members: int) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Yield orders and generators of groups on the members, from the largest to the trivial one.
 
     Up to two members stay; the others form cycles, mapped by x -> x + 1 and perhaps x -> a x.
     """
@@ -101,22 +108,33 @@ def _groups(members: int) -> Iterator[list[np.ndarray]]:
     place = np.arange(members)
     for key in sorted(groups, key=lambda key: -key[0]):
         moved, length, factor = groups[key]
-        x = place % length
-        maps = [(x + 1) % length] + ([x * factor % length] if factor > 1 else [])
-        yield [np.where(place < moved, place - x + image, place) for image in maps]
-    yield []
+        maps = [(place + 1) % length, place * factor % length][: 1 + (factor > 1)]
+        yield key[0], [np.where(place < moved, place + x - place % length, place) for x in maps]
+    yield 1, []
+
+
+def _permuted(words: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    """Move the bit of every member m to that of member permutation[m]."""
+    image = np.zeros_like(words)
+    for member, to in enumerate(permutation.tolist()):
+        image |= (words >> np.uint64(member) & np.uint64(1)) << np.uint64(to)
+    return image
+
+
+def _closure(words: np.ndarray, permutations: list[np.ndarray]) -> np.ndarray:
+    """Add all images of the words under the group, ascending."""
+    for permutation in permutations[::-1]:  # x -> a x first, as it maps turns to turns
+        for _ in range(6):  # then the powers up to 63 have acted
+            words = np.unique(np.concatenate([words, _permuted(words, permutation)]))
+            permutation = permutation[permutation]
+    return np.unique(words)
 
 
 def _orbits(
     words: np.ndarray, permutations: list[np.ndarray], distance: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the words of orbits that are codes themselves, orbit after orbit, and their sizes."""
-    images = []
-    for permutation in permutations:
-        image = np.zeros_like(words)
-        for member, to in enumerate(permutation.tolist()):
-            image |= (words >> np.uint64(member) & np.uint64(1)) << np.uint64(to)
-        images.append(np.searchsorted(words, image))
+    images = [np.searchsorted(words, _permuted(words, p)) for p in permutations]
     label, before = np.arange(len(words)), np.full(1, -1)
     while (label != before).any():  # the smallest index of an orbit spreads
         before = label
@@ -136,7 +154,6 @@ def _graph(words: np.ndarray, size: np.ndarray, distance: int) -> np.ndarray:
     near = np.zeros((len(size), len(size)), bool)
     for row, word in zip(near, words[np.cumsum(size) - size], strict=True):
         row[orbit[np.flatnonzero(np.bitwise_count(words ^ word) < distance)]] = True
-    np.fill_diagonal(near, False)
     return near
 
 
@@ -145,7 +162,6 @@ def _search(near: np.ndarray, size: np.ndarray, start: np.ndarray) -> np.ndarray
 
     Source: Glover, *Tabu search, part I*, ORSA J. Comput. 1 (1989) 190-206.
     """
-    # unlike those of Generator, the numbers of RandomState never change (NEP 19)
     ties = np.random.RandomState(0).random_sample(len(size) + 4096)
     chosen, best = start.copy(), start
     gain, free_at = size.astype(float), np.zeros(len(size), np.int64)
@@ -203,17 +219,3 @@ def _linear_code(members: int, weight: int, distance: int) -> np.ndarray:
         words = np.concatenate([words, words ^ np.uint64(word)])
     translates = (words ^ np.uint64(2**ones - 1) for ones in range(weight + 1))
     return max((t[np.bitwise_count(t) == weight] for t in translates), key=len)
-
-
-def _sample_code(members: int, weight: int, distance: int) -> np.ndarray:
-    """Go through random words in ascending order and keep those far from all kept before.
-
-    Source: Conway & Sloane, *Lexicographic codes*, IEEE Trans. Inform. Theory 32 (1986) 337-348.
-    """
-    order = np.random.RandomState(0).random_sample((SAMPLE, members)).argsort(axis=1)
-    rest = np.unique((np.uint64(1) << order[:, :weight].astype(np.uint64)).sum(axis=1))
-    code = []
-    while len(rest):
-        code.append(rest[0])
-        rest = rest[np.bitwise_count(rest ^ rest[0]) >= distance]
-    return np.array(code)
