@@ -65,7 +65,7 @@ def _invariant_code(members: int, weight: int, distance: int) -> np.ndarray:
     """Search the orbits of one group after the other and return the largest code found."""
     words = _some_words(members, weight)
     listed, work = len(words) == comb(members, weight), 0
-    best = _sum_code(words, members) if distance == 4 else words[:1]
+    best = _sum_code(words, members) if listed and distance == 4 else words[:1]
     for order, permutations in _groups(members):
         if work > MAX_WORK and order > 1:
             continue
@@ -87,10 +87,8 @@ def _sum_code(words: np.ndarray, members: int) -> np.ndarray:
 
     Source: Graham & Sloane, *Lower bounds for constant weight codes*, IEEE T-IT 26 (1980) 37-43.
     """
-    total = np.zeros(len(words), np.uint64)
-    for member in range(members):
-        total += np.uint64(member) * (words >> np.uint64(member) & np.uint64(1))
-    residue = (total % np.uint64(members)).astype(np.int64)
+    total = sum(m * (words >> np.uint64(m) & np.uint64(1)).astype(int) for m in range(members))
+    residue = total % members
     return words[residue == np.bincount(residue).argmax()]
 
 
