@@ -18,7 +18,8 @@ JOBS = {
     "fetch_dataset": 1, "encode_units": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
     "sample_ensemble": 1, "ablate_block": 2, "measure_influence": 1, "sample_frechet": 2,
     "train_classifier": 1, "score_frechet": 1, "plot_code": 1, "plot_samples": 1,
-    "plot_influence": 1, "plot_landscape": 1, "plot_aliasing": 1, "plot_kept": 1, "plot_loss": 1, "record_run": 1,
+    "plot_influence": 1, "plot_landscape": 1, "plot_aliasing": 1, "plot_attribution": 1,
+    "plot_evidence": 1, "follow_members": 1, "measure_contrast": 1, "plot_kept": 1, "plot_loss": 1, "record_run": 1,
     "all": 1,
 }  # fmt: skip
 

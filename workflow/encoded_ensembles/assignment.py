@@ -10,11 +10,18 @@ from math import comb
 
 import numpy as np
 
-from encoded_ensembles.families import Family
-from encoded_ensembles.words import unpack, unrank
+from encoded_ensembles.families import SHARED, Family
+from encoded_ensembles.words import pack, unpack, unrank
 
 ENUMERATED = 1 << 24  # up to so many words in all, the ones still free are listed
 DRAWS = 8  # numbers of 64 bits from one hash
+
+
+def _listed(ranks: np.ndarray, listed: np.ndarray | None, family: Family) -> np.ndarray:
+    """Return the words of a family with the given ranks; (A,) uint64."""
+    if listed is not None:
+        return listed[ranks]
+    return unrank(ranks, members=family.members, weight=family.weight)
 
 
 def _within(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
@@ -54,25 +61,20 @@ def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) ->
     size = comb(family.members, family.weight) if listed is None else len(listed)
     fair = np.uint64(2**64 // size * size - 1)  # above it, remainders would favour small ranks
 
-    def word(ranks: np.ndarray) -> np.ndarray:
-        if listed is not None:
-            return listed[ranks]
-        return unrank(ranks, members=family.members, weight=family.weight)
-
     words = np.zeros(len(names), np.uint64)
     waiting = np.arange(len(names))
     for round_ in count():
         if not len(waiting):
             return words
         if round_ and size <= ENUMERATED:
-            free = word(np.arange(size, dtype=np.uint64))
+            free = _listed(np.arange(size, dtype=np.uint64), listed, family)
             free = free[~_within(free, given)]
             rng = np.random.default_rng([seed, len(waiting)])
             words[waiting] = rng.permutation(free)[: len(waiting)]
             return words
         draws = _draws(names[waiting], seed=seed, round_=round_)
         for turn in range(DRAWS):
-            wanted = word(draws[:, turn] % np.uint64(size))
+            wanted = _listed(draws[:, turn] % np.uint64(size), listed, family)
             free = (draws[:, turn] <= fair) & ~_within(wanted, given)
             places = np.flatnonzero(free)
             won = places[np.unique(wanted[places], return_index=True)[1]]
@@ -82,6 +84,34 @@ def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) ->
             rest[won] = False
             waiting, draws = waiting[rest], draws[rest]
     raise AssertionError("count() does not end")
+
+
+def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -> np.ndarray:
+    """Return words of a family that no unit of a code has, as many as there are or as are wanted.
+
+    Args:
+        code: (U, n) bool.
+        family: of the code; a shared one has no such words.
+        limit: how many at most.
+        seed: of the choice among more.
+
+    Returns:
+        (R, n) bool, distinct.
+    """
+    if family.name in SHARED:
+        return code[:0]
+    taken = np.sort(pack(code))
+    listed = family.words()
+    size = comb(family.members, family.weight) if listed is None else len(listed)
+    rng = np.random.default_rng(seed)
+    if size <= ENUMERATED:
+        ranks = np.arange(size, dtype=np.uint64)
+    else:  # hardly any of these is some unit's
+        ranks = np.unique(rng.integers(0, size, 2 * limit + len(code), dtype=np.uint64))
+    words = _listed(ranks, listed, family)
+    words = words[~_within(words, taken)]
+    chosen = rng.choice(len(words), min(limit, len(words)), replace=False)
+    return unpack(words[chosen], members=family.members)
 
 
 def balance(

@@ -10,15 +10,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import typer
 
 from encoded_ensembles.commands.certify import certify, verify
+from encoded_ensembles.commands.contrast import measure_contrast
 from encoded_ensembles.commands.encode import encode_units
 from encoded_ensembles.commands.fetch import fetch_dataset
+from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
+    plot_attribution,
     plot_code,
+    plot_evidence,
     plot_influence,
     plot_kept,
     plot_landscape,
@@ -53,6 +57,8 @@ for command in (
     ablate_block,
     ablate_units,
     measure_influence,
+    follow_members,
+    measure_contrast,
     sample_frechet,
     train_classifier,
     score_frechet,
@@ -61,6 +67,8 @@ for command in (
     plot_samples,
     plot_influence,
     plot_landscape,
+    plot_attribution,
+    plot_evidence,
     plot_kept,
     plot_loss,
     record_run,

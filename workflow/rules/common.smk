@@ -22,6 +22,8 @@ FIGURES = [
     "influence",
     "landscape",
     "aliasing",
+    "attribution",
+    "evidence",
     "kept",
     "loss",
 ]
@@ -39,6 +41,9 @@ RECORDED = [
     "influence/null.parquet",
     "influence/radius.parquet",
     "influence/aliasing.parquet",
+    "contrast/pulls.safetensors",
+    "contrast/contrast.parquet",
+    "contrast/sets.parquet",
     "frechet/scores.parquet",
 ]
 

@@ -170,6 +170,73 @@ rule plot_aliasing:
         """
 
 
+rule plot_attribution:
+    """Draw chosen samples with the units of largest contrast, and what speaks for them."""
+    input:
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
+        contrast="results/{run}/contrast/contrast.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/attribution.pdf",
+        png=report(
+            "results/{run}/figures/attribution.png",
+            caption="../report/attribution.rst",
+            category="Attribution",
+            labels={"figure": "attribution", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_attribution.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_attribution.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        chosen=",".join(map(str, config["figures"]["samples"])),
+        top=config["figures"]["top"],
+    shell:
+        """
+        encens plot-attribution --data {input.data:q} --code {input.matrix:q} \
+            --samples {input.samples:q} --contrast {input.contrast:q} \
+            --chosen {params.chosen} --top {params.top} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_evidence:
+    """Draw all p-values of contrasts, and how often near units are found real together."""
+    input:
+        contrast="results/{run}/contrast/contrast.parquet",
+        sets="results/{run}/contrast/sets.parquet",
+        code=sources("plot"),
+    output:
+        pdf="results/{run}/figures/evidence.pdf",
+        png=report(
+            "results/{run}/figures/evidence.png",
+            caption="../report/evidence.rst",
+            category="Attribution",
+            labels={"figure": "evidence", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_evidence.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_evidence.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-evidence --contrast {input.contrast:q} --sets {input.sets:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
 rule plot_kept:
     """Draw Frechet distance against the number of members kept."""
     input:

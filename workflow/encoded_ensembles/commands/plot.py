@@ -14,6 +14,7 @@ Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble"
 Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
 Scores = Annotated[Path, Option(help="scores, .parquet of score-frechet")]
 Influence = Annotated[Path, Option(help="influence, .parquet of measure-influence")]
+Contrast = Annotated[Path, Option(help="contrast, .parquet of measure-contrast")]
 Chosen = Annotated[str, Option("--chosen", help="numbers of samples, such as 0,1,2")]
 
 
@@ -110,6 +111,49 @@ def plot_influence(
         counterfactuals = np.stack([found[int(unit)][place] for unit in each["unit"]])
         panels.append((number, factual[number], each, to_signed(images[first]), counterfactuals))
     save(influence_figure(panels), output)
+
+
+def plot_attribution(
+    data: Data,
+    code: Code,
+    samples: Samples,
+    contrast: Contrast,
+    chosen: Chosen,
+    output: Output,
+    top: Annotated[int, Option(help="units shown for each sample")] = 5,
+) -> None:
+    """Draw chosen samples with the units of largest contrast, and what speaks for them."""
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.evidence_figures import attribution_figure
+    from encoded_ensembles.files import read_arrays, read_tensors
+
+    images = read_images(data).images
+    unit_of = read_arrays(code)["unit_of"]
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    table = pd.read_parquet(contrast)
+    panels = []
+    for number in map(int, chosen.split(",")):
+        own = table[table["sample"] == number]
+        best = own[own["rank"] <= top].sort_values("rank").assign(units=own["attributed"].sum())
+        first = [int(np.flatnonzero(unit_of == unit)[0]) for unit in best["unit"]]
+        panels.append((number, factual[number], best, to_signed(images[first])))
+    save(attribution_figure(panels), output)
+
+
+def plot_evidence(
+    contrast: Contrast,
+    sets: Annotated[Path, Option(help="sets, .parquet of measure-contrast")],
+    output: Output,
+) -> None:
+    """Draw the p-values of all units, and how often the nearest units are found real together."""
+    import pandas as pd
+
+    from encoded_ensembles.evidence_figures import evidence_figure
+
+    save(evidence_figure(pd.read_parquet(contrast), pd.read_parquet(sets)), output)
 
 
 def plot_landscape(

@@ -1,0 +1,70 @@
+"""encens follow-members: what each member does along the factual trajectory."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.sample import (
+    Batch,
+    Code,
+    Device,
+    Members,
+    Noise,
+    Scheduler,
+    for_members,
+)
+
+
+def follow_members(
+    members: Members,
+    code: Code,
+    noise: Noise,
+    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    output: Annotated[
+        Path, Option(help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64")
+    ],
+    levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Measure how far each member pulls the factual trajectory of each sample towards each unit.
+
+    Every level counts alike: its pulls are divided by their root mean square over all members, units
+    and samples. A pull of 1 is thus as large as pulls commonly are.
+    """
+    import numpy as np
+
+    from encoded_ensembles import contrast
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
+    from encoded_ensembles.progress import track
+    from encoded_ensembles.unet import load_unet
+
+    arrays = read_arrays(code)
+    for_members(arrays["code"], members)
+    images = to_signed(read_images(data).images)
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    where = choose_device(device)
+    z = read_tensors(noise, names=["noise"])["noise"]
+    steps = contrast.estimates(
+        [load_unet(folder, device=where) for folder in members],
+        noise=z, sampler=scheduler, device=where, batch=batch,
+    )  # fmt: skip
+    total, used = None, []
+    for level, estimate in track(steps, label="trajectory", total=len(z) - 1):
+        if level <= levels:
+            pull = contrast.pulls(
+                estimate.reshape(*estimate.shape[:2], -1), flat, arrays["unit_of"]
+            )
+            scale = float(np.sqrt(np.mean(np.square(pull, dtype=np.float64)))) or 1.0
+            total = pull / scale if total is None else total + pull / scale
+            used.append(level)
+    if total is None:
+        raise InputError(
+            f"--levels is {levels}, but sampling in {len(z) - 1} steps has no noise level that low; "
+            "raise contrast.levels or sampling.steps."
+        )
+    write_tensors(output, {"pulls": total / len(used), "levels": np.array(used)})

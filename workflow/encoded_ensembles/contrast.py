@@ -1,0 +1,156 @@
+"""Contrast: what members that saw a unit do differently along the factual trajectory.
+
+Which members see a unit is drawn at random, so an ensemble is a randomised experiment: the difference
+between members that saw the unit and members that did not estimates, without bias, what seeing it
+does. No counterfactual is needed: at each sampling step every member says how it would denoise the
+factual trajectory, and these estimates are what is compared.
+
+Here a member's *pull* towards a unit is how far its estimate lies from the ensemble's in the direction
+of the unit's images; a unit's *contrast* is the mean pull of the members that saw it less that of the
+others. A null code word has a contrast towards the same unit too: that is the null distribution.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from encoded_ensembles.ensemble import ETA, make_scheduler, predict
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
+
+
+def estimates(
+    members: Sequence["UNet2DModel"],
+    *,
+    noise: np.ndarray,
+    sampler: str,
+    device: "torch.device",
+    batch: int = 256,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Follow the factual trajectory and yield what every member takes its image to be.
+
+    Args:
+        members: n networks.
+        noise: z (T+1, B, C, H, W) float32.
+        sampler: "ddpm" or "ddim".
+        device: where the members are.
+        batch: rows given to a member at once, at least 16.
+
+    Yields:
+        noise level 0..999, descending, and the estimates (n, B, C, H, W) float32 in [-1, 1].
+    """
+    import torch
+
+    scheduler = make_scheduler(steps=len(noise) - 1)
+    z = torch.from_numpy(noise).to(device)
+    x = z[0].clone()
+    for number, level in enumerate(scheduler.timesteps, start=1):
+        with torch.inference_mode():
+            predicted = torch.stack([predict(each, x, level, batch=batch) for each in members])
+            signal = scheduler.alphas_cumprod[level].to(device)
+            images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
+            x = scheduler.step(
+                predicted.sum(dim=0) / len(members),
+                level,
+                x,
+                eta=ETA[sampler],
+                use_clipped_model_output=sampler == "ddpm",
+                variance_noise=z[number],
+            ).prev_sample
+        yield int(level), images.clamp(-1, 1).cpu().numpy()
+
+
+def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return how far each member's estimate lies from their mean in the direction of each unit.
+
+    The direction is that from the mean estimate to an image, of length one; a unit's pull is the mean
+    over its images.
+
+    Args:
+        estimate: (n, B, F) float.
+        images: (N, F) float, in [-1, 1] like the estimates.
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+
+    Returns:
+        (B, U, n) float32; the mean over members is zero.
+    """
+    mean = estimate.mean(axis=0, dtype=np.float64)
+    sizes = np.bincount(unit_of)
+    order = np.argsort(unit_of, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    found = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
+    for row, centre, each in zip(found, mean, estimate.transpose(1, 0, 2), strict=True):
+        direction = images[order] - centre
+        length = np.linalg.norm(direction, axis=1, keepdims=True)
+        direction /= np.where(length > 0, length, 1)
+        projected = direction @ (each - centre).T
+        row[:] = np.add.reduceat(projected, starts, axis=0) / sizes[:, None]
+    return found
+
+
+def weights(words: np.ndarray) -> np.ndarray:
+    """Return what turns pulls into contrasts: mean over the members in a word less the others'.
+
+    Args:
+        words: (A, n) bool, each with at least one member in and one out.
+
+    Returns:
+        (A, n) float64; each row adds up to zero.
+    """
+    return words / words.sum(axis=1, keepdims=True) - ~words / (~words).sum(axis=1, keepdims=True)
+
+
+# DEVIATES: Contrast.
+def own_contrasts(pull: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Return the contrast of each unit under its own word.
+
+    Args:
+        pull: (B, U, n).
+        code: (U, n) bool.
+
+    Returns:
+        (U, B) float64.
+    """
+    return np.einsum("bun,un->ub", pull, weights(code))
+
+
+def null_contrasts(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the contrast of each unit under each null code word.
+
+    Args:
+        pull: (B, U, n).
+        words: (R, n) bool.
+
+    Returns:
+        (U, B, R) float64.
+    """
+    return np.einsum("bun,rn->ubr", pull, weights(words))
+
+
+def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the units in the order of the distance of their nearest image from each sample.
+
+    Args:
+        samples: (B, C, H, W).
+        images: (N, C, H, W).
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+
+    Returns:
+        (B, U) int64.
+    """
+    order = np.argsort(unit_of, kind="stable")
+    sizes = np.bincount(unit_of)
+    starts = np.cumsum(sizes) - sizes
+    flat = images.reshape(len(images), -1)[order].astype(np.float64)
+    return np.stack(
+        [
+            np.argsort(
+                np.minimum.reduceat(np.square(flat - sample.ravel()).sum(axis=1), starts),
+                kind="stable",
+            )
+            for sample in samples
+        ]
+    )
