@@ -65,12 +65,7 @@ def encode(
     digests = name_digests(names)
     if family.name not in SHARED:
         past = _with_room(past, digests, needed=null_words, capacity=capacity(family))
-    place = np.searchsorted(past.names, digests)
-    known = np.zeros(len(digests), bool)
-    inside = place < len(past.names)
-    known[inside] = past.names[place[inside]] == digests[inside]
-    words = np.zeros(len(digests), np.uint64)
-    words[known] = past.words[place[known]]
+    words, known = _recall(past, digests)
     fresh = ~known
     if family.name in SHARED:
         words[fresh] = deal(digests[fresh], words[known], family, seed=seed)
@@ -92,6 +87,13 @@ def encode(
         )
     kept = Words(*_merge(past, digests[fresh], words[fresh]), null)
     return code, unpack(null[:null_words], members=family.members), kept
+
+
+def _recall(past: Words, digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the words of names in the ledger (0 for others), and which names are in it."""
+    words, known = np.zeros(len(digests), np.uint64), np.isin(digests, past.names)
+    words[known] = past.words[np.searchsorted(past.names, digests[known])]
+    return words, known
 
 
 def _with_room(past: Words, digests: np.ndarray, *, needed: int, capacity: int) -> Words:
