@@ -21,6 +21,7 @@ import numpy as np
 
 from encoded_ensembles.data import to_signed
 from encoded_ensembles.files import InputError, replacing
+from encoded_ensembles.progress import report
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.unet import LEVELS
 
@@ -265,7 +266,8 @@ def train(
     trainer = Trainer(model, recipe=recipe, device=device)
     losses: list[float] = []
     if checkpoint and (saved := checkpoint.load()):
-        _, losses, tensors = saved
+        done, losses, tensors = saved
+        report(f"going on from step {done} of {recipe.steps}")
         trainer.restore(tensors, updates=int(np.isfinite(losses).sum()))
     start = len(losses)
     feed = batches(keys, recipe=recipe, shape=tuple(data.shape[1:]), start=start)  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def train_member(
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device, describe
     from encoded_ensembles.files import InputError, read_json, replacing, write_json, write_text
-    from encoded_ensembles.progress import report, track
+    from encoded_ensembles.progress import track
     from encoded_ensembles.sources import code_digest
     from encoded_ensembles.splits import select
     from encoded_ensembles.train import Checkpoint, Recipe, loss_table, train
@@ -78,8 +78,6 @@ def train_member(
     if checkpoint:
         key = hashlib.sha256(json.dumps([facts, config], sort_keys=True).encode()).hexdigest()
         saved = Checkpoint(checkpoint, key=key, seconds=checkpoint_seconds)
-        if state := saved.load():
-            report(f"going on from step {state[0]} of {recipe.steps}")
     label = f"member {split['member']} on {where}"
     model, losses = train(
         build_unet(config, seed=seed),
