@@ -33,7 +33,7 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     assert done.returncode == 0
     table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
     counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
-    assert counts == JOBS | {"split_member": 11, "train_member": 11, "ablate_block": 4}
+    assert counts == JOBS | {"split_member": 13, "train_member": 13, "ablate_block": 4}
 
 
 def test_a_second_run_has_nothing_to_do(finished):
