@@ -46,6 +46,7 @@ def code_figure(code: np.ndarray, properties: Mapping[str, Any]) -> Figure:
     top.set_title(f"split sizes (dashed: mean {np.mean(properties['column_sums']):.1f})")
     bottom.bar(range(members + 1), properties["hamming_pairs"], color=ORANGE)
     bottom.set(xlabel="Hamming distance of two units' code words", ylabel="pairs of units")
+    bottom.set_xticks(range(0, members + 1, max(1, members // 12)))
     low, mean = properties["hamming_min"], properties["hamming_mean"]
     if low is not None:
         bottom.set_title(f"least {low}, mean {mean:.2f}")
