@@ -22,7 +22,7 @@ CONFIG = {
     "training": {"epochs": 6, "steps_per_epoch": 2},
     "sampling": {"samples": 3, "steps": 4},
     "landscape": {"blocks": 1},
-    "frechet": {"samples": 20},
+    "frechet": {"extractor": "pixels", "samples": 20},
     "figures": {"samples": [0]},
 }  # fmt: skip
 
@@ -185,9 +185,12 @@ def test_sets_of_units(rerun):
     assert "every one of the 6 members saw one of" in done.stdout + done.stderr
 
 
-def test_a_family_without_null_words_runs_to_the_end(workspace):
+def test_a_family_without_null_words(workspace):
     code = {"family": "partition", "members": 2, "weight": None, "null_words": 0}
     configure(workspace, "partition.yaml", code=code)
-    workspace.run(config="partition.yaml")
+    figures = [f"results/toy/figures/{name}.png" for name in ("landscape", "evidence", "aliasing")]
+    workspace.run(*figures, config="partition.yaml")
     table = (workspace.results() / "influence/influence.csv").read_text().splitlines()
     assert {line.split(",")[5] for line in table[1:]} == {"1.0"}
+    contrast = (workspace.results() / "contrast/contrast.csv").read_text().splitlines()
+    assert {line.split(",")[-1] for line in contrast[1:]} == {"False"}

@@ -4,6 +4,9 @@ import gzip
 
 import pytest
 import yaml
+from conftest import REPOSITORY
+from encoded_ensembles.config import check_config
+from encoded_ensembles.files import InputError
 from PIL import Image
 
 TARGET = "results/{run}/data/training.npz"
@@ -51,8 +54,22 @@ CONFIGURATIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "sentence"), CONFIGURATIONS, ids=lambda value: str(value)[:40])
-def test_wrong_configuration(workspace, changes, sentence):
+def test_wrong_configurations(schema):
+    default = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    for changes, sentence in CONFIGURATIONS:
+        merged = config(changes)
+        for key, value in default.items():
+            if isinstance(value, dict) and isinstance(merged.get(key, {}), dict):
+                merged[key] = value | merged.get(key, {})
+        with pytest.raises(InputError) as refused:
+            check_config(merged, schema)
+        assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"), CONFIGURATIONS[::6], ids=lambda value: str(value)[:40]
+)
+def test_a_wrong_configuration_ends_in_one_sentence(workspace, changes, sentence):
     (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(changes)))
     done = workspace.snakemake(config="wrong.yaml")
     said = done.stdout + done.stderr
