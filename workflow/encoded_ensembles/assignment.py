@@ -5,23 +5,28 @@ the same words in whatever order they come.
 """
 
 import hashlib
-from itertools import count
-from math import comb
 
 import numpy as np
 
-from encoded_ensembles.families import SHARED, Family
+from encoded_ensembles.families import SHARED, Family, capacity
 from encoded_ensembles.words import pack, unpack, unrank
 
 ENUMERATED = 1 << 24  # up to so many words in all, the ones still free are listed
 DRAWS = 8  # numbers of 64 bits from one hash
 
 
-def _listed(ranks: np.ndarray, listed: np.ndarray | None, family: Family) -> np.ndarray:
+def _at(ranks: np.ndarray, family: Family) -> np.ndarray:
     """Return the words of a family with the given ranks; (A,) uint64."""
+    listed = family.words()
     if listed is not None:
         return listed[ranks]
     return unrank(ranks, members=family.members, weight=family.weight)
+
+
+def _not_in(given: np.ndarray, ranks: np.ndarray, family: Family) -> np.ndarray:
+    """Return the words with the given ranks that are not in the ascending `given`."""
+    words = _at(ranks, family)
+    return words[~_within(words, given)]
 
 
 def _within(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
@@ -57,24 +62,19 @@ def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) ->
     Returns:
         (U,) uint64, distinct.
     """
-    listed = family.words()
-    size = comb(family.members, family.weight) if listed is None else len(listed)
+    size = capacity(family)
     fair = np.uint64(2**64 // size * size - 1)  # above it, remainders would favour small ranks
-
     words = np.zeros(len(names), np.uint64)
-    waiting = np.arange(len(names))
-    for round_ in count():
-        if not len(waiting):
-            return words
+    waiting, round_ = np.arange(len(names)), 0
+    while len(waiting):
         if round_ and size <= ENUMERATED:
-            free = _listed(np.arange(size, dtype=np.uint64), listed, family)
-            free = free[~_within(free, given)]
+            free = _not_in(given, np.arange(size, dtype=np.uint64), family)
             rng = np.random.default_rng([seed, len(waiting)])
             words[waiting] = rng.permutation(free)[: len(waiting)]
-            return words
+            break
         draws = _draws(names[waiting], seed=seed, round_=round_)
         for turn in range(DRAWS):
-            wanted = _listed(draws[:, turn] % np.uint64(size), listed, family)
+            wanted = _at(draws[:, turn] % np.uint64(size), family)
             free = (draws[:, turn] <= fair) & ~_within(wanted, given)
             places = np.flatnonzero(free)
             won = places[np.unique(wanted[places], return_index=True)[1]]
@@ -83,7 +83,8 @@ def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) ->
             rest = np.ones(len(waiting), bool)
             rest[won] = False
             waiting, draws = waiting[rest], draws[rest]
-    raise AssertionError("count() does not end")
+        round_ += 1
+    return words
 
 
 def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -> np.ndarray:
@@ -100,16 +101,13 @@ def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -
     """
     if family.name in SHARED:
         return code[:0]
-    taken = np.sort(pack(code))
-    listed = family.words()
-    size = comb(family.members, family.weight) if listed is None else len(listed)
+    size = capacity(family)
     rng = np.random.default_rng(seed)
     if size <= ENUMERATED:
         ranks = np.arange(size, dtype=np.uint64)
     else:  # hardly any of these is some unit's
         ranks = np.unique(rng.integers(0, size, 2 * limit + len(code), dtype=np.uint64))
-    words = _listed(ranks, listed, family)
-    words = words[~_within(words, taken)]
+    words = _not_in(np.sort(pack(code)), ranks, family)
     chosen = rng.choice(len(words), min(limit, len(words)), replace=False)
     return unpack(words[chosen], members=family.members)
 

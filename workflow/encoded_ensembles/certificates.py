@@ -9,6 +9,7 @@ Source: in-toto Attestation Framework, Statement v1, https://github.com/in-toto/
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from encoded_ensembles.files import InputError, read_json, replacing, sha256_fil
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.runs import Run
 from encoded_ensembles.splits import from_ranges
+from encoded_ensembles.unet import WEIGHTS
 from encoded_ensembles.units import find_units, masked
+from encoded_ensembles.words import spell
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:x-encoded-ensembles:non-influence:v1"
-WEIGHTS = "diffusion_pytorch_model.safetensors"
 CLAIM = (
     "The subject was sampled from the bound noise by the kept members alone, and the split of no "
     "kept member holds an image of the units."
@@ -55,7 +57,30 @@ def write_picture(
     return [path, picture]
 
 
-def statement(run: Run, *, sample: int, units: list[str], subjects: list[Path]) -> dict[str, Any]:
+def kept_without(run: Run, units: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of some units (k,), and the members (n,) bool that saw none of them.
+
+    Raises:
+        InputError: a name is no unit's, or there is no such member.
+    """
+    numbers = find_units(run.code["unit_names"], units)
+    keep = set_keep(run.code["code"][numbers])
+    if not keep.any():
+        raise InputError(
+            f"every one of the {len(keep)} members saw one of {', '.join(units)}: there is no "
+            "counterfactual without them to certify; encens forget says how to retrain."
+        )
+    return numbers, keep
+
+
+def statement(
+    run: Run,
+    *,
+    sample: int,
+    units: list[str],
+    subjects: list[Path],
+    digests: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Work out what a certificate of this run says of a sample and some units.
 
     Args:
@@ -63,6 +88,7 @@ def statement(run: Run, *, sample: int, units: list[str], subjects: list[Path]) 
         sample: number of the sample, 0..B-1.
         units: names of units.
         subjects: of `write_picture`.
+        digests: SHA-256 of bound files, by name, as far as they were found out already.
 
     Returns:
         the in-toto Statement.
@@ -70,13 +96,8 @@ def statement(run: Run, *, sample: int, units: list[str], subjects: list[Path]) 
     Raises:
         InputError: no member is left without these units, or the files do not bear the claim out.
     """
-    numbers = find_units(run.code["unit_names"], units)
-    keep = set_keep(run.code["code"][numbers])
-    if not keep.any():
-        raise InputError(
-            f"every one of the {len(keep)} members saw one of {', '.join(units)}: there is no "
-            "counterfactual without them to certify."
-        )
+    numbers, keep = kept_without(run, units)
+    known = digests or {}
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
     names = run.code["unit_names"][numbers].tolist()
     own = run.images[run.images["unit_name"].isin(names)]
@@ -86,7 +107,6 @@ def statement(run: Run, *, sample: int, units: list[str], subjects: list[Path]) 
     twins = twins[
         twins["pixels_sha256"].isin(own["pixels_sha256"]) & ~twins["name"].isin(own["name"])
     ]
-    words = ["".join("01"[bit] for bit in word) for word in run.code["code"][numbers].astype(int)]
     return {
         "_type": STATEMENT,
         "subject": [
@@ -106,12 +126,15 @@ def statement(run: Run, *, sample: int, units: list[str], subjects: list[Path]) 
                         own["unit_name"] == name, ["name", "sha256", "pixels_sha256"]
                     ].to_dict("records"),
                 }
-                for name, word in zip(names, words, strict=True)
+                for name, word in zip(names, spell(run.code["code"][numbers]), strict=True)
             ],
             "members": len(keep),
             "kept": kept,
             "same_pixels_in_other_units": twins[["name", "unit_name"]].to_dict("records"),
-            "files": {name: sha256_file(run.folder / name) for name in bound_files(kept)},
+            "files": {
+                name: known.get(name) or sha256_file(run.folder / name)
+                for name in bound_files(kept)
+            },
         },
     }
 

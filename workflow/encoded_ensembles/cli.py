@@ -30,11 +30,7 @@ from encoded_ensembles.commands.plot import (
     plot_samples,
 )
 from encoded_ensembles.commands.record import record_run
-from encoded_ensembles.commands.sample import (
-    ablate_block,
-    sample_ensemble,
-    sample_frechet,
-)
+from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member

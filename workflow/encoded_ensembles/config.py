@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from encoded_ensembles.families import SHARED, Family, check_capacity, default_weight
+from encoded_ensembles.families import Family, check_capacity, check_null_words, default_weight
 from encoded_ensembles.files import InputError, close_matches
 from encoded_ensembles.keep import kept_sizes
 
@@ -161,12 +161,7 @@ def check_code(code: dict[str, Any]) -> None:
             f"config key code.distance is {code['distance']}, expected 2 with code.family "
             f"{family}; code.family: min-distance takes more."
         )
-    if family in SHARED and code["null_words"]:
-        raise InputError(
-            f"config key code.null_words is {code['null_words']}, expected 0 with code.family "
-            f"{family}: each of its {members} words is some unit's, so that none is left for a "
-            "null distribution."
-        )
+    check_null_words(family, members=members, null_words=code["null_words"])
 
 
 def check_units(units: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.ensemble import ETA, make_scheduler, predict
+from encoded_ensembles.ensemble import make_scheduler, predict, take_step
 
 if TYPE_CHECKING:
     import torch
@@ -52,14 +52,8 @@ def estimates(
             predicted = torch.stack([predict(each, x, level, batch=batch) for each in members])
             signal = scheduler.alphas_cumprod[level].to(device)
             images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
-            x = scheduler.step(
-                predicted.sum(dim=0) / len(members),
-                level,
-                x,
-                eta=ETA[sampler],
-                use_clipped_model_output=sampler == "ddpm",
-                variance_noise=z[number],
-            ).prev_sample
+            mean = predicted.sum(dim=0) / len(members)
+            x = take_step(scheduler, mean, level, x, z[number], sampler=sampler)
         yield int(level), images.clamp(-1, 1).cpu().numpy()
 
 
@@ -78,9 +72,7 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
         (B, U, n) float32; the mean over members is zero.
     """
     mean = estimate.mean(axis=0, dtype=np.float64)
-    sizes = np.bincount(unit_of)
-    order = np.argsort(unit_of, kind="stable")
-    starts = np.cumsum(sizes) - sizes
+    order, starts, sizes = _by_unit(unit_of)
     found = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
     for row, centre, each in zip(found, mean, estimate.transpose(1, 0, 2), strict=True):
         direction = images[order] - centre
@@ -89,6 +81,12 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
         projected = direction @ (each - centre).T
         row[:] = np.add.reduceat(projected, starts, axis=0) / sizes[:, None]
     return found
+
+
+def _by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return images unit after unit (N,), where each unit begins (U,), and how many it has (U,)."""
+    sizes = np.bincount(unit_of)
+    return np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes, sizes
 
 
 def weights(words: np.ndarray) -> np.ndarray:
@@ -141,9 +139,7 @@ def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) 
     Returns:
         (B, U) int64.
     """
-    order = np.argsort(unit_of, kind="stable")
-    sizes = np.bincount(unit_of)
-    starts = np.cumsum(sizes) - sizes
+    order, starts, _ = _by_unit(unit_of)
     flat = images.reshape(len(images), -1)[order].astype(np.float64)
     return np.stack(
         [

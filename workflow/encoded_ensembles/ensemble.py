@@ -35,6 +35,35 @@ def make_scheduler(*, steps: int) -> "DDIMScheduler":
     return scheduler
 
 
+def take_step(
+    scheduler: "DDIMScheduler",
+    predicted: "torch.Tensor",
+    level: "torch.Tensor",
+    x: "torch.Tensor",
+    z: "torch.Tensor",
+    *,
+    sampler: str,
+) -> "torch.Tensor":
+    """Return the images after one sampling step.
+
+    Args:
+        scheduler: of `make_scheduler`.
+        predicted: the ensemble's noise prediction, shaped like x.
+        level: of the scheduler's timesteps.
+        x: the images before the step.
+        z: exogenous noise that enters the step, shaped like x.
+        sampler: "ddpm" or "ddim".
+    """
+    return scheduler.step(
+        predicted,
+        level,
+        x,
+        eta=ETA[sampler],
+        use_clipped_model_output=sampler == "ddpm",
+        variance_noise=z,
+    ).prev_sample
+
+
 def sample(
     members: Sequence["UNet2DModel"],
     *,
@@ -116,14 +145,7 @@ def _sample_group(
             if len(rows):
                 seen = predict(member, x[rows].flatten(0, 1), level, batch=batch)
                 total[rows] += seen.view(len(rows), *shape[1:])
-        x = scheduler.step(
-            total / kept,
-            level,
-            x,
-            eta=ETA[sampler],
-            use_clipped_model_output=sampler == "ddpm",
-            variance_noise=z[number].expand(shape),
-        ).prev_sample
+        x = take_step(scheduler, total / kept, level, x, z[number].expand(shape), sampler=sampler)
         yield
     out[:] = x.cpu().numpy()
 

@@ -12,9 +12,7 @@ import numpy as np
 
 from encoded_ensembles.files import InputError
 
-MAX_MEMBERS = 64  # a word is kept in 64 bits
 SHARED = ("partition", "leave-one-out")  # families with n words only, which units then share
-FAMILIES = ("random", "balanced", "min-distance", *SHARED)
 
 
 @cache
@@ -30,8 +28,8 @@ class Family:
     """What kind of code, and of what size.
 
     Attributes:
-        name: one of `FAMILIES`.
-        members: n, 2..64.
+        name: "random", "balanced", "min-distance" or one of `SHARED`.
+        members: n, 2..64; a word is kept in 64 bits.
         weight: w, 1..n-1; 1 for partition, n-1 for leave-one-out.
         distance: least Hamming distance between words, even; only min-distance takes more than 2.
     """
@@ -69,11 +67,7 @@ def check_capacity(family: Family, *, units: int, null_words: int) -> None:
                 f"the data make {units} units for code.members: {n}, expected at least {n} units "
                 f"with code.family {family.name}; code.members: {units} would do."
             )
-        if null_words:
-            raise InputError(
-                f"code.null_words is {null_words}, expected 0 with code.family {family.name}: each "
-                f"of its {n} words is some unit's, so none is left for a null distribution."
-            )
+        check_null_words(family.name, members=n, null_words=null_words)
         return
     if units + null_words <= words:
         return
@@ -84,11 +78,29 @@ def check_capacity(family: Family, *, units: int, null_words: int) -> None:
             f"{family.distance} apart (code.distance) are known; "
             f"{_feasible_distance(family, units + null_words)}, or lower code.null_words."
         )
-    enough = next(k for k in range(2, 400, 2) if comb(k, k // 2) >= units + null_words)
+    enough = _enough_members(units + null_words)
     raise InputError(
         f"{asked}only {words} code words of weight {w} on {n} members exist; "
         f"code.members: {enough} with weight {enough // 2} would do, or lower code.null_words."
     )
+
+
+def check_null_words(family: str, *, members: int, null_words: int) -> None:
+    """Check that a family has words that are nobody's, if any are wanted.
+
+    Raises:
+        InputError: it has none.
+    """
+    if family in SHARED and null_words:
+        raise InputError(
+            f"code.null_words is {null_words}, expected 0 with code.family {family}: each of its "
+            f"{members} words is some unit's, so none is left for a null distribution."
+        )
+
+
+def _enough_members(words: int) -> int:
+    """Return the least even number of members with so many words of half weight."""
+    return next(n for n in range(2, 400, 2) if comb(n, n // 2) >= words)
 
 
 def _feasible_distance(family: Family, wanted: int) -> str:
@@ -97,7 +109,7 @@ def _feasible_distance(family: Family, wanted: int) -> str:
         smaller = Family(family.name, family.members, family.weight, distance)
         if capacity(smaller) >= wanted:
             return f"code.distance: {distance} would do ({capacity(smaller)} words)"
-    enough = next(k for k in range(2, 400, 2) if comb(k, k // 2) >= wanted)
+    enough = _enough_members(wanted)
     return f"code.members: {enough} with weight {enough // 2} and code.distance: 2 would do"
 
 

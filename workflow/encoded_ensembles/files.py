@@ -8,7 +8,7 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,12 +97,15 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
 
 
-def ledger_file(folder: Path | None, name: str, parameters: list[str]) -> Path | None:
+def short_digest(parts: Iterable[object]) -> str:
+    """Return eight hexadecimal digits that stand for some parts, in a file's name say."""
+    joined = "\n".join(map(str, parts))
+    return hashlib.sha256(joined.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def ledger_file(folder: Path | None, name: str, *parameters: object) -> Path | None:
     """Return the file that remembers earlier results made with these parameters, or None."""
-    if folder is None:
-        return None
-    key = hashlib.sha256("\n".join(parameters).encode()).hexdigest()[:8]
-    return folder / f"{name}-{key}.npz"
+    return None if folder is None else folder / f"{name}-{short_digest(parameters)}.npz"
 
 
 def read_ledger(path: Path | None) -> dict[str, np.ndarray] | None:

@@ -1,7 +1,6 @@
 """Forgetting units: who never saw them, and what has to be trained again to be without them."""
 
 import copy
-import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,10 +38,3 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
     }
     without["landscape"]["sets"] = {name: members for name, members in sets.items() if members}
     return Forgetting(names, set_keep(code["code"][numbers]), without)
-
-
-def set_name(units: list[str]) -> str:
-    """Return a short name for a set of units: the first eight digits of their names' SHA-256."""
-    return hashlib.sha256("\n".join(sorted(units)).encode("utf-8", "surrogateescape")).hexdigest()[
-        :8
-    ]

@@ -6,6 +6,8 @@ null distribution is ours: ablations by code words that belong to no unit.
 
 import numpy as np
 
+from encoded_ensembles.words import hamming
+
 # ASSUME: scale of distances.
 PUBLISHED_SIZE = 256 * 256 * 3  # values of an image at the scale of the published radii
 
@@ -110,10 +112,8 @@ def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
         displacement, length, out=np.full(displacement.shape, np.nan), where=length > 0
     )
     cosine = np.nanmean([column @ column.T for column in unit.transpose(1, 0, 2)], axis=0)
-    words = code.astype(np.int64)
-    hamming = words @ (1 - words.T) + (1 - words) @ words.T
     upper = np.triu_indices(len(code), k=1)
-    distance, value = hamming[upper], cosine[upper]
+    distance, value = hamming(code)[upper], cosine[upper]
     known = np.isfinite(value)
     distance, value = distance[known], value[known]
     rows = []

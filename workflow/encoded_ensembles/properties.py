@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from encoded_ensembles.words import pack
+from encoded_ensembles.words import hamming, pack
 
 EXACT_UNITS = 4096  # Hamming distances of all pairs up to here, of a random subset beyond
 SETS = 10_000  # random sets of units for each size
@@ -25,10 +25,7 @@ def hamming_histogram(code: np.ndarray, *, seed: int = 0) -> np.ndarray:
     if len(code) > EXACT_UNITS:
         rng = np.random.default_rng(seed)
         code = code[np.sort(rng.choice(len(code), EXACT_UNITS, replace=False))]
-    words = code.astype(np.float32)
-    weights = words.sum(axis=1)
-    distance = weights[:, None] + weights[None, :] - 2 * (words @ words.T)
-    pairs = distance[np.triu_indices(len(code), k=1)].astype(np.int64)
+    pairs = hamming(code)[np.triu_indices(len(code), k=1)]
     return np.bincount(pairs, minlength=code.shape[1] + 1)
 
 

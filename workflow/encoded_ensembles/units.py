@@ -11,8 +11,6 @@ from encoded_ensembles.files import InputError, close_matches
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS = ("phash", "pixels")
-
 
 class Grouping(NamedTuple):
     """What makes images one unit; the keys of `units` in the configuration.

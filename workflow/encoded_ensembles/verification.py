@@ -81,7 +81,13 @@ def verify(path: Path, run: Run) -> dict[str, Any]:
         _check_file(path.parent, subject["name"], subject["digest"]["sha256"])
     subjects = [path.parent / subject["name"] for subject in given["subject"]]
     names = [unit["name"] for unit in predicate["units"]]
-    worked_out = statement(run, sample=predicate["sample"], units=names, subjects=subjects)
+    worked_out = statement(
+        run,
+        sample=predicate["sample"],
+        units=names,
+        subjects=subjects,
+        digests=predicate["files"],  # checked above
+    )
     if difference := first_difference(given, worked_out):
         raise InputError(f"{path}: {difference}.")
     if raw != dump(given):

@@ -22,6 +22,18 @@ def unpack(packed: np.ndarray, *, members: int) -> np.ndarray:
     return words
 
 
+def spell(words: np.ndarray) -> list[str]:
+    """Write words (A, n) bool as text: "0110" for a word of members 1 and 2."""
+    return ["".join("01"[bit] for bit in word) for word in words.astype(int).tolist()]
+
+
+def hamming(words: np.ndarray) -> np.ndarray:
+    """Return in how many members each two of the words (A, n) bool differ; (A, A) int64."""
+    bits = words.astype(np.float32)  # exact up to 2^24, and faster than whole numbers
+    weights = bits.sum(axis=1)
+    return (weights[:, None] + weights[None, :] - 2 * (bits @ bits.T)).astype(np.int64)
+
+
 def unrank(ranks: np.ndarray, *, members: int, weight: int) -> np.ndarray:
     """Return the words with the given ranks among all words of this weight.
 

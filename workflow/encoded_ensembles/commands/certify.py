@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from encoded_ensembles.commands.sample import Device
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -14,7 +16,6 @@ RunFolder = Annotated[
     Path, Option("--run", help="folder of a finished run, or its name in results/")
 ]
 Units = Annotated[list[str], Option(help="names of units, A,B or repeated")]
-Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
 
 
 def certify(
@@ -36,22 +37,18 @@ def certify(
     sampled anew from the bound files, so that the certificate cannot be of an outdated one.
     """
     from encoded_ensembles.certificates import dump, statement, write_picture
-    from encoded_ensembles.files import InputError, replacing
-    from encoded_ensembles.forgetting import set_name
+    from encoded_ensembles.files import InputError, replacing, short_digest
     from encoded_ensembles.runs import open_run, unit_names
     from encoded_ensembles.signatures import check, sign
-    from encoded_ensembles.units import find_units
 
     run = open_run(run_folder)
     samples = run.config["sampling"]["samples"]
     if not 0 <= sample < samples:
         raise InputError(f"--sample is {sample}, expected 0 to {samples - 1}.")
-    wanted = unit_names(units, run.code["unit_names"])
-    numbers = find_units(run.code["unit_names"], wanted)
-    names = run.code["unit_names"][numbers].tolist()
+    names = sorted(set(unit_names(units, run.code["unit_names"])))
     if output is None:
-        output = run.folder / "certificates" / f"sample-{sample}.{set_name(names)}.json"
-    picture, keep = _counterfactual(run, sample, numbers, device)
+        output = run.folder / "certificates" / f"sample-{sample}.{short_digest(names)}.json"
+    picture, keep = _counterfactual(run, sample, names, device)
     subjects = write_picture(output.with_suffix(".safetensors"), picture, sample=sample, keep=keep)
     certificate = statement(run, sample=sample, units=names, subjects=subjects)
     with replacing(output) as temporary:
@@ -81,7 +78,6 @@ def verify(
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.runs import Run
     from encoded_ensembles.signatures import check
-    from encoded_ensembles.units import find_units
     from encoded_ensembles.verification import verify as examine
 
     folder = run_folder or certificate.resolve().parent.parent
@@ -91,8 +87,7 @@ def verify(
     said = "picture not sampled again (--resample does)"
     if resample:
         names = [unit["name"] for unit in given["predicate"]["units"]]
-        numbers = find_units(run.code["unit_names"], names)
-        picture, _ = _counterfactual(run, given["predicate"]["sample"], numbers, device)
+        picture, _ = _counterfactual(run, given["predicate"]["sample"], names, device)
         file = certificate.parent / given["subject"][0]["name"]
         held = read_tensors(file, names=["counterfactual"])["counterfactual"]
         if not np.array_equal(picture, held):
@@ -106,22 +101,16 @@ def verify(
 
 
 def _counterfactual(
-    run: "Run", sample: int, numbers: "np.ndarray", device: str
+    run: "Run", sample: int, units: list[str], device: str
 ) -> tuple["np.ndarray", "np.ndarray"]:
     """Sample one counterfactual (C, H, W) without some units; return it and the keep mask (n,)."""
+    from encoded_ensembles.certificates import kept_without
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.ensemble import sample as draw
-    from encoded_ensembles.files import InputError, read_tensors
-    from encoded_ensembles.keep import set_keep
+    from encoded_ensembles.files import read_tensors
     from encoded_ensembles.unet import load_unet
 
-    keep = set_keep(run.code["code"][numbers])
-    if not keep.any():
-        names = ", ".join(run.code["unit_names"][numbers].tolist())
-        raise InputError(
-            f"every one of the {len(keep)} members saw one of {names}: there is no counterfactual "
-            "without them to certify; encens forget says how to retrain."
-        )
+    _, keep = kept_without(run, units)
     where = choose_device(device)
     noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
     members = [

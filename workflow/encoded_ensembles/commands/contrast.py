@@ -82,13 +82,19 @@ def measure_contrast(
     write_table(contrast, table)
     factual = read_tensors(samples, names=["factual"])["factual"]
     order = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
-    write_table(sets, _test_sets(pull, matrix, words, order))
+    write_table(sets, _test_sets(pull, value, words, order))
 
 
 def _test_sets(
-    pull: "np.ndarray", matrix: "np.ndarray", words: "np.ndarray", order: "np.ndarray"
+    pull: "np.ndarray", value: "np.ndarray", words: "np.ndarray", order: "np.ndarray"
 ) -> "pd.DataFrame":
     """Test the first k units of each sample's order together, for several k.
+
+    Args:
+        pull: (B, U, n).
+        value: (U, B), the units' contrasts.
+        words: (R, n) bool, null code words.
+        order: (B, U), units.
 
     Returns:
         columns sample, units, contrast, p_value, p_null.
@@ -97,15 +103,15 @@ def _test_sets(
     import pandas as pd
 
     from encoded_ensembles.calibration import set_p_values
-    from encoded_ensembles.contrast import null_contrasts, weights
+    from encoded_ensembles.contrast import null_contrasts
 
     rows = []
     for size in SIZES:
-        if size > len(matrix) or 2 * size > len(words):
+        if size > len(value) or 2 * size > len(words):
             continue
         chosen = order[:, :size]
         pulled = np.take_along_axis(pull, chosen[..., None], axis=1)
-        value = np.einsum("bkn,bkn->bk", pulled, weights(matrix)[chosen])
+        own = np.take_along_axis(value.T, chosen, axis=1)
         null = null_contrasts(pulled, words).transpose(1, 0, 2)
         # The same units as if the first null words were theirs: nothing is there to be found.
         fake = null[:, np.arange(size), np.arange(size)]
@@ -113,8 +119,8 @@ def _test_sets(
             {
                 "sample": np.arange(len(order)),
                 "units": size,
-                "contrast": value.mean(axis=1),
-                "p_value": set_p_values(value, null, draws=DRAWS, seed=0),
+                "contrast": own.mean(axis=1),
+                "p_value": set_p_values(own, null, draws=DRAWS, seed=0),
                 "p_null": set_p_values(fake, null[..., size:], draws=DRAWS, seed=0),
             }
         )

@@ -8,6 +8,7 @@ from typer import Option
 from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Table, Threshold
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from encoded_ensembles.data import ImageSet
@@ -60,7 +61,7 @@ def encode_units(
     pictures = read_images(data)
     assigned = assign_units(pictures, Grouping(by, table, column, metric, threshold))
     kind = Family(family, members, weight, distance)
-    memory = ledger_file(ledger, "words", [*map(str, (family, members, weight, distance, seed))])
+    memory = ledger_file(ledger, "words", family, members, weight, distance, seed)
     past = read_ledger(memory)
     matrix, null, words = codes.encode(
         assigned.names.tolist(),
@@ -106,25 +107,25 @@ def _image_table(images: "ImageSet", units: "Units") -> "pd.DataFrame":
     )
 
 
-def _unit_table(images: "pd.DataFrame", units: "Units", code: "object") -> "pd.DataFrame":
+def _unit_table(images: "pd.DataFrame", units: "Units", code: "np.ndarray") -> "pd.DataFrame":
     """Return one row per unit: unit, unit_name, images, share, sha256, word."""
     import numpy as np
     import pandas as pd
 
     from encoded_ensembles.data import set_digest
+    from encoded_ensembles.words import spell
 
-    matrix = np.asarray(code)
     digests = images["sha256"].to_numpy()
     order = np.argsort(units.unit_of, kind="stable")
-    sizes = np.bincount(units.unit_of, minlength=len(matrix))
+    sizes = np.bincount(units.unit_of, minlength=len(code))
     rows = np.split(order, np.cumsum(sizes)[:-1])
     return pd.DataFrame(
         {
-            "unit": range(len(matrix)),
+            "unit": range(len(code)),
             "unit_name": units.names,
             "images": sizes,
             "share": sizes / len(images),
             "sha256": [set_digest(digests[row]) for row in rows],
-            "word": ["".join("01"[bit] for bit in word) for word in matrix.astype(int).tolist()],
+            "word": spell(code),
         }
     )

@@ -66,8 +66,7 @@ def fetch_dataset(
         source = DATASETS[name](path, cache, mirror)
     else:
         raise InputError(f"--name is {name}, expected folder, {', '.join(DATASETS)}.")
-    kind = [*map(str, (name, images, heldout_images, spare_images, seed))]
-    memory = ledger_file(ledger, "images", kind)
+    memory = ledger_file(ledger, "images", name, images, heldout_images, spare_images, seed)
     choice = choose(
         source,
         images=images,

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from encoded_ensembles.commands.certify import RunFolder, Units
+from encoded_ensembles.commands.sample import Batch, Device
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -14,13 +17,11 @@ if TYPE_CHECKING:
 
 
 def forget(
-    run_folder: Annotated[
-        Path, Option("--run", help="folder of a finished run, or its name in results/")
-    ],
-    units: Annotated[list[str], Option(help="names of units, A,B or repeated")],
+    run_folder: RunFolder,
+    units: Units,
     output: Annotated[Path | None, Option(help="output folder; RUN/forget/NAME if absent")] = None,
-    batch: Annotated[int, Option(help="rows given to a member at once, at least 16")] = 256,
-    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    batch: Batch = 256,
+    device: Device = "auto",
 ) -> None:
     """Answer a deletion request: the ensemble that never saw some units, and how to retrain.
 
@@ -30,13 +31,13 @@ def forget(
     """
     import yaml
 
-    from encoded_ensembles.files import InputError, write_json, write_text
-    from encoded_ensembles.forgetting import plan, set_name
+    from encoded_ensembles.files import InputError, short_digest, write_json, write_text
+    from encoded_ensembles.forgetting import plan
     from encoded_ensembles.runs import open_run, unit_names
 
     run = open_run(run_folder)
     wanted = plan(run.config, run.code, unit_names(units, run.code["unit_names"]))
-    folder = output or run.folder / "forget" / set_name(wanted.units)
+    folder = output or run.folder / "forget" / short_digest(wanted.units)
     write_text(
         folder / "config.yaml",
         f"# The run without {', '.join(wanted.units)}; written by encens forget.\n"
@@ -105,6 +106,7 @@ def _score(
     from encoded_ensembles.data import read_images, to_bytes
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import write_text
+    from encoded_ensembles.words import spell
 
     scores = pd.read_parquet(run.folder / "frechet" / "scores.parquet")
     scores = scores[scores["set"] == "factual"]
@@ -124,9 +126,8 @@ def _score(
         run.member_folders, wanted.keep[None], noise, _scheduler(run), batch, device, "frechet"
     )[0]
     found = frechet.score(extractor.features(to_bytes(samples)), extractor.features(reference))
-    keep = "".join("01"[bit] for bit in wanted.keep.astype(int))
     kept = int(wanted.keep.sum())
-    row = ("without", kept, keep, len(samples), *found, extractor.name)
+    row = ("without", kept, *spell(wanted.keep[None]), len(samples), *found, extractor.name)
     table = pd.concat([scores, pd.DataFrame([row], columns=scores.columns)], ignore_index=True)
     write_text(folder / "frechet.csv", table.to_csv(index=False))
     return table

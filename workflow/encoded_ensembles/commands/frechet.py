@@ -62,6 +62,7 @@ def score_frechet(
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import read_arrays, write_table
+    from encoded_ensembles.words import spell
 
     reference = read_images(heldout).images
     extractor = frechet.choose_extractor(
@@ -75,7 +76,7 @@ def score_frechet(
             n, kept = len(mask) - 1, int(mask[:-1].sum())
             sizes = {n: "factual", 1: "member", n - weight: "ablated"}
             name = "full" if mask[-1] else sizes.get(kept, "subset")
-            sets.append((name, kept, "".join("01"[bit] for bit in mask[:-1].astype(int)), images))
+            sets.append((name, kept, *spell(mask[None, :-1]), images))
     rows = []
     for name, kept, keep, images in sets:
         scores = frechet.score(np.asarray(extractor.features(images), np.float64), target)

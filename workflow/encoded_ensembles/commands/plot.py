@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     from matplotlib.figure import Figure
 
 Output = Annotated[Path, Option(help="output, .pdf; a .png is written beside it")]
@@ -84,7 +86,7 @@ def plot_influence(
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.data import read_images
     from encoded_ensembles.figures import influence_figure
     from encoded_ensembles.files import read_arrays, read_tensors
 
@@ -107,9 +109,9 @@ def plot_influence(
                 found[int(units[row])] = pictures[row][numbers]
     panels = []
     for place, (number, each) in enumerate(zip(numbers, tops, strict=True)):
-        first = [int(np.flatnonzero(unit_of == unit)[0]) for unit in each["unit"]]
+        first = _first_images(images, unit_of, each["unit"])
         counterfactuals = np.stack([found[int(unit)][place] for unit in each["unit"]])
-        panels.append((number, factual[number], each, to_signed(images[first]), counterfactuals))
+        panels.append((number, factual[number], each, first, counterfactuals))
     save(influence_figure(panels), output)
 
 
@@ -123,10 +125,9 @@ def plot_attribution(
     top: Annotated[int, Option(help="units shown for each sample")] = 5,
 ) -> None:
     """Draw chosen samples with the units of largest contrast, and what speaks for them."""
-    import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.data import read_images
     from encoded_ensembles.evidence_figures import attribution_figure
     from encoded_ensembles.files import read_arrays, read_tensors
 
@@ -138,8 +139,8 @@ def plot_attribution(
     for number in map(int, chosen.split(",")):
         own = table[table["sample"] == number]
         best = own[own["rank"] <= top].sort_values("rank").assign(units=own["attributed"].sum())
-        first = [int(np.flatnonzero(unit_of == unit)[0]) for unit in best["unit"]]
-        panels.append((number, factual[number], best, to_signed(images[first])))
+        first = _first_images(images, unit_of, best["unit"])
+        panels.append((number, factual[number], best, first))
     save(attribution_figure(panels), output)
 
 
@@ -194,6 +195,15 @@ def plot_loss(
     from encoded_ensembles.figures import loss_figure
 
     save(loss_figure({file.parent.name: pd.read_csv(file) for file in losses}), output)
+
+
+def _first_images(images: "np.ndarray", unit_of: "np.ndarray", units: "pd.Series") -> "np.ndarray":
+    """Return the first image of each of some units, (k, C, H, W) float32 in [-1, 1]."""
+    import numpy as np
+
+    from encoded_ensembles.data import to_signed
+
+    return to_signed(images[[int(np.flatnonzero(unit_of == unit)[0]) for unit in units]])
 
 
 def save(figure: "Figure", output: Path) -> None:
