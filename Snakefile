@@ -24,6 +24,11 @@ config = checked(config)
 
 wildcard_constraints:
     member=r"\d+|full",
+    arm="same|fresh",
+    control=r"\d+",
+    seen=r"\d+",
+    model=r"\d+",
+    repeat=r"\d+",
 
 
 scattergather:
@@ -44,6 +49,7 @@ include: "workflow/rules/ablate.smk"
 include: "workflow/rules/influence.smk"
 include: "workflow/rules/contrast.smk"
 include: "workflow/rules/frechet.smk"
+include: "workflow/rules/retrain.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/record.smk"
 

@@ -11,11 +11,13 @@ import typer
 
 from encoded_ensembles.commands.certify import certify, verify
 from encoded_ensembles.commands.contrast import measure_contrast
+from encoded_ensembles.commands.controls import choose_controls, sample_controls
 from encoded_ensembles.commands.encode import encode_units
 from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
+from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.plot import (
@@ -30,6 +32,7 @@ from encoded_ensembles.commands.plot import (
     plot_samples,
 )
 from encoded_ensembles.commands.record import record_run
+from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
@@ -58,6 +61,11 @@ for command in (
     sample_frechet,
     train_classifier,
     score_frechet,
+    choose_controls,
+    retrain_member,
+    sample_controls,
+    train_heldout,
+    measure_heldout,
     plot_code,
     plot_aliasing,
     plot_samples,

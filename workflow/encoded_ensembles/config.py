@@ -108,6 +108,7 @@ def check_together(config: dict[str, Any]) -> None:
     code, dataset = config["code"], config["dataset"]
     check_code(code)
     check_units(config["units"])
+    check_retrain(config)
     if dataset["name"] == "folder":
         for key in ("path", "size"):
             if dataset[key] is None:
@@ -133,6 +134,25 @@ def check_together(config: dict[str, Any]) -> None:
         raise InputError(
             f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
             f"{samples - 1} (sampling.samples is {samples})."
+        )
+
+
+def check_retrain(config: dict[str, Any]) -> None:
+    """Check the keys of `retrain` against the others.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    retrain = config["retrain"]
+    if retrain["fresh"] > retrain["units"]:
+        raise InputError(
+            f"config key retrain.fresh is {retrain['fresh']}, expected at most retrain.units "
+            f"({retrain['units']})."
+        )
+    if retrain["fresh"] and retrain["seed"] == config["training"]["seed"]:
+        raise InputError(
+            f"config key retrain.seed is {retrain['seed']}, expected another number than "
+            "training.seed: it has to be fresh."
         )
 
 

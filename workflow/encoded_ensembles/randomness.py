@@ -20,6 +20,9 @@ class Purpose(IntEnum):
     TRAINING = 1
     SAMPLING = 2
     SELECTION = 3
+    RETRAINING = 4
+    HELDOUT = 5
+    LOSS = 6
 
 
 def generator(*, seed: int, purpose: Purpose, key: int, counter: int = 0) -> np.random.Generator:

@@ -6,6 +6,7 @@ import numpy as np
 
 from encoded_ensembles.data import ImageSet, image_digests, set_digest
 from encoded_ensembles.files import InputError
+from encoded_ensembles.randomness import Purpose, generator, name_key
 
 FULL = "full"  # the single-model baseline, trained on all units
 
@@ -30,6 +31,30 @@ def make_split(images: ImageSet, *, unit_of: np.ndarray, code: np.ndarray, membe
     index = np.flatnonzero(held[unit_of])
     part = images.take(index)
     return Split(index, set_digest(image_digests(part.images, part.names)))
+
+
+def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np.ndarray:
+    """Draw the units of a held-out model.
+
+    Source: datamodels of Ilyas et al., arXiv 2202.00622, and their use to grade attribution, Park et
+    al., arXiv 2303.14186.
+
+    Args:
+        names: (U,) of the units.
+        share: of the units that are in, 0..1.
+        model: number of the model.
+        seed: of the draw.
+
+    Returns:
+        (U,) bool with round(share * U) units, at least one.
+    """
+    turns = [
+        generator(seed=seed, purpose=Purpose.HELDOUT, key=name_key(name), counter=model).random()
+        for name in names
+    ]
+    held = np.zeros(len(names), bool)
+    held[np.argsort(turns, kind="stable")[: max(1, round(share * len(names)))]] = True
+    return held
 
 
 def to_ranges(index: np.ndarray) -> str:

@@ -57,6 +57,17 @@ def checked(config):
         sys.exit(f"Error: {error}")
 
 
+def recorded():
+    """Return the files of the run that its record lists, in the folder of the run."""
+    retrained = ["retrain/controls.parquet", "retrain/samples.safetensors"]
+    heldout = ["heldout/measured.safetensors"]
+    return [
+        *RECORDED,
+        *(retrained if config["retrain"]["units"] else []),
+        *(heldout if config["heldout"]["models"] else []),
+    ]
+
+
 def sources(command):
     """Return the modules that decide the result of a command, for a rule's inputs."""
     return [os.path.relpath(path) for path in closure(command)]
@@ -94,6 +105,48 @@ def sample_count(wildcards):
     """Return how many samples a noise file is for."""
     part = {"landscape": "sampling", "frechet": "frechet"}[wildcards.use]
     return config[part]["samples"]
+
+
+def training_options():
+    """Return how members are trained, but for the seed, as options of a shell line."""
+    model, training = config["model"], config["training"]
+    return [
+        *("--widths", ",".join(map(str, model["widths"]))),
+        *("--layers-per-block", str(model["layers_per_block"])),
+        "--attention" if model["attention"] else "--no-attention",
+        *("--epochs", str(training["epochs"])),
+        *("--steps-per-epoch", str(training["steps_per_epoch"])),
+        *("--learning-rate", str(training["learning_rate"])),
+        *("--ema", str(training["ema"])),
+        *("--precision", training["precision"]),
+    ]
+
+
+def arm_seed(wildcards):
+    """Return the seed that members are retrained with: their own, or the fresh one."""
+    return {"same": config["training"], "fresh": config["retrain"]}[wildcards.arm][
+        "seed"
+    ]
+
+
+def retrained(arm, controls):
+    """Return the weights of the members retrained without each control, of one arm."""
+    return expand(
+        "results/{{run}}/retrain/{arm}/{control}/{seen}/{file}",
+        arm=arm,
+        control=range(controls),
+        seen=range(config["code"]["weight"]),
+        file=["config.json", WEIGHTS],
+    )
+
+
+def fresh_members():
+    """Return the weights of the members of a fresh seed, if there are any."""
+    return expand(
+        "results/{{run}}/retrain/fresh/member/{member}/{file}",
+        member=members() if config["retrain"]["fresh"] else [],
+        file=["config.json", WEIGHTS],
+    )
 
 
 def optional(name, value):

@@ -29,22 +29,12 @@ rule train_member:
         runtime=24 * 60,
     params:
         folder=subpath(output.config, parent=True),
-        widths=",".join(map(str, config["model"]["widths"])),
-        layers=config["model"]["layers_per_block"],
-        attention="--attention" if config["model"]["attention"] else "--no-attention",
-        epochs=config["training"]["epochs"],
-        steps=config["training"]["steps_per_epoch"],
-        rate=config["training"]["learning_rate"],
-        ema=config["training"]["ema"],
-        precision=config["training"]["precision"],
+        training=training_options(),
         seed=config["training"]["seed"],
     shell:
         """
         encens train-member --data {input.data:q} --manifest {input.manifest:q} \
-            --widths {params.widths} --layers-per-block {params.layers} {params.attention} \
-            --epochs {params.epochs} --steps-per-epoch {params.steps} \
-            --learning-rate {params.rate} --ema {params.ema} \
-            --precision {params.precision} --seed {params.seed} \
+            {params.training} --seed {params.seed} \
             --checkpoint results/{wildcards.run}/checkpoints/{wildcards.member}.safetensors \
             --output {params.folder:q} >{log:q} 2>&1
         """

@@ -1,68 +1,141 @@
-"""encens train-member."""
+"""encens train-member, and what other verbs that train share with it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
+
+    from encoded_ensembles.data import ImageSet
+    from encoded_ensembles.train import Recipe
+
+Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
+Widths = Annotated[str, Option(help="channels at each resolution, such as 16,32")]
+Layers = Annotated[int, Option(help="residual layers at each resolution")]
+Epochs = Annotated[int, Option(help="passes over the split")]
+Steps = Annotated[int, Option(help="optimiser steps in a pass")]
+Rate = Annotated[float, Option(help="step size of Adam, above 0")]
+Ema = Annotated[float, Option(help="decay of the averaged weights, 0..1")]
+Precision = Annotated[str, Option(help="float32 or bfloat16")]
+Attention = Annotated[bool, Option(help="attend at all resolutions but the finest")]
+Seed = Annotated[int, Option(help="seed of everything random")]
+CheckpointFile = Annotated[
+    Path | None, Option(help="file to go on from when killed; removed at the end")
+]
+Seconds = Annotated[float, Option(help="time between checkpoints")]
+Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
+Folder = Annotated[
+    Path, Option(help="output folder: config.json, weights (safetensors), loss.csv, training.json")
+]
+
 
 def train_member(
-    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    data: Data,
     manifest: Annotated[Path, Option(help="split of the member, .json of split-member")],
-    output: Annotated[
-        Path,
-        Option(help="output folder: config.json, weights (safetensors), loss.csv, training.json"),
-    ],
-    widths: Annotated[str, Option(help="channels at each resolution, such as 16,32")],
-    layers_per_block: Annotated[int, Option(help="residual layers at each resolution")],
-    epochs: Annotated[int, Option(help="passes over the split")],
-    steps_per_epoch: Annotated[int, Option(help="optimiser steps in a pass")],
-    learning_rate: Annotated[float, Option(help="step size of Adam, above 0")],
-    ema: Annotated[float, Option(help="decay of the averaged weights, 0..1")],
-    precision: Annotated[str, Option(help="float32 or bfloat16")] = "float32",
-    attention: Annotated[bool, Option(help="attend at all resolutions but the finest")] = False,
-    seed: Annotated[int, Option(help="seed of everything random")] = 0,
-    checkpoint: Annotated[
-        Path | None, Option(help="file to go on from when killed; removed at the end")
-    ] = None,
-    checkpoint_seconds: Annotated[float, Option(help="time between checkpoints")] = 15.0,
-    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    output: Folder,
+    widths: Widths,
+    layers_per_block: Layers,
+    epochs: Epochs,
+    steps_per_epoch: Steps,
+    learning_rate: Rate,
+    ema: Ema,
+    precision: Precision = "float32",
+    attention: Attention = False,
+    seed: Seed = 0,
+    checkpoint: CheckpointFile = None,
+    checkpoint_seconds: Seconds = 15.0,
+    device: Device = "auto",
 ) -> None:
     """Train one member on its split, seeded and deterministic.
 
     The weights load with diffusers' UNet2DModel.from_pretrained.
     """
-    import hashlib
-    import json
-    import math
-    import tempfile
-    from dataclasses import asdict
-
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.device import choose_device, describe
-    from encoded_ensembles.files import InputError, read_json, replacing, write_json, write_text
-    from encoded_ensembles.progress import track
-    from encoded_ensembles.sources import code_digest
+    from encoded_ensembles.files import read_json
     from encoded_ensembles.splits import select
-    from encoded_ensembles.train import Checkpoint, Recipe, loss_table, train
-    from encoded_ensembles.unet import WEIGHTS, build_unet, unet_config
+
+    split = read_json(manifest)
+    fit(
+        select(read_images(data), split),
+        split=split,
+        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed),
+        network=make_network(widths, layers_per_block, attention),
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        device=device,
+        output=output,
+    )
+
+
+def make_recipe(
+    epochs: int, steps_per_epoch: int, learning_rate: float, ema: float, precision: str, seed: int
+) -> "Recipe":
+    """Return how to train, from the options of the command line."""
+    import math
+
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.train import Recipe
 
     if not (math.isfinite(learning_rate) and learning_rate > 0):
         raise InputError(f"--learning-rate is {learning_rate}, expected a number above 0.")
+    return Recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed)
+
+
+def make_network(widths: str, layers_per_block: int, attention: bool) -> dict[str, Any]:
+    """Return what network to train, from the options of the command line."""
+    from encoded_ensembles.files import InputError
+
     if not widths.replace(",", "").isdigit():
         raise InputError(f"--widths is {widths}, expected whole numbers such as 16,32.")
-    recipe = Recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed)
-    split = read_json(manifest)
-    images = select(read_images(data), split)
-    height, width, channels = images.images.shape[1:]
-    config = unet_config(
-        shape=(channels, height, width),
-        widths=[int(part) for part in widths.split(",")],
-        layers_per_block=layers_per_block,
-        attention=attention,
-    )
+    return {
+        "widths": [int(part) for part in widths.split(",")],
+        "layers_per_block": layers_per_block,
+        "attention": attention,
+    }
+
+
+def fit(
+    images: "ImageSet",
+    *,
+    split: dict[str, Any],
+    recipe: "Recipe",
+    network: dict[str, Any],
+    checkpoint: Path | None,
+    checkpoint_seconds: float,
+    device: str,
+    output: Path | None = None,
+) -> "UNet2DModel":
+    """Train a network on the images of a split, going on from a checkpoint, and save it.
+
+    Args:
+        images: of the split.
+        split: its manifest; member and digest are recorded.
+        recipe: how to train.
+        network: widths, layers_per_block and attention of `unet_config`.
+        checkpoint: file to go on from, removed at the end.
+        checkpoint_seconds: time between checkpoints.
+        device: auto, cpu, cuda or cuda:N.
+        output: folder to write config.json, weights, loss.csv and training.json to; None: nothing.
+
+    Returns:
+        the network, on the device.
+    """
+    import hashlib
+    import json
+    from dataclasses import asdict
+
     import torch
 
+    from encoded_ensembles.device import choose_device, describe
+    from encoded_ensembles.progress import track
+    from encoded_ensembles.sources import code_digest
+    from encoded_ensembles.train import Checkpoint, train
+    from encoded_ensembles.unet import build_unet, unet_config
+
+    height, width, channels = images.images.shape[1:]
+    config = unet_config(shape=(channels, height, width), **network)
     where = choose_device(device)
     facts = {
         "member": split["member"],
@@ -80,7 +153,7 @@ def train_member(
         saved = Checkpoint(checkpoint, key=key, seconds=checkpoint_seconds)
     label = f"member {split['member']} on {where}"
     model, losses = train(
-        build_unet(config, seed=seed),
+        build_unet(config, seed=recipe.seed),
         images.images,
         list(images.names),
         recipe=recipe,
@@ -88,6 +161,21 @@ def train_member(
         checkpoint=saved,
         track=lambda steps, total: track(steps, label=label, total=total),
     )
+    if output:
+        _save(model, losses, facts, output)
+    if saved:
+        saved.remove()
+    return model.to(where)
+
+
+def _save(model: "UNet2DModel", losses: list[float], facts: dict[str, Any], output: Path) -> None:
+    """Write a trained network and its record to a folder."""
+    import tempfile
+
+    from encoded_ensembles.files import replacing, write_json, write_text
+    from encoded_ensembles.train import loss_table
+    from encoded_ensembles.unet import WEIGHTS
+
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
         model.to("cpu").save_pretrained(folder)
@@ -96,5 +184,3 @@ def train_member(
                 (Path(folder) / name).replace(temporary)
     write_text(output / "loss.csv", loss_table(losses))
     write_json(output / "training.json", facts)
-    if saved:
-        saved.remove()

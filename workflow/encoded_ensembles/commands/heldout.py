@@ -1,0 +1,65 @@
+"""encens measure-heldout: what held-out models make of the samples."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from encoded_ensembles.commands.sample import Batch, Code, Device, Noise, Scheduler, sample_rows
+
+
+def measure_heldout(
+    models: Annotated[
+        list[Path], Argument(help="folders of the models, repeats of a half together")
+    ],
+    code: Code,
+    noise: Noise,
+    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: units (M, U) bool, loss (M, B), samples (M, S, B, C, H, W)"
+        ),
+    ],
+    repeats: Annotated[int, Option(help="S, trainings on each half")],
+    share: Annotated[float, Option(help="of the units that a model saw")],
+    half_seed: Annotated[int, Option(help="seed of the halves")],
+    draws: Annotated[int, Option(help="noisy copies of each sample whose loss is averaged")] = 100,
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Measure the denoising loss of held-out models on the samples, and what they draw instead.
+
+    loss: the mean over the trainings on a half. samples: from the same exogenous noise.
+    """
+    import numpy as np
+
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.files import read_arrays, read_tensors, write_tensors
+    from encoded_ensembles.loss import denoising_losses
+    from encoded_ensembles.splits import random_half
+    from encoded_ensembles.unet import load_unet
+
+    names = read_arrays(code)["unit_names"]
+    halves = len(models) // repeats
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    where = choose_device(device)
+    losses = [
+        denoising_losses(
+            load_unet(folder, device=where), factual, draws=draws, seed=half_seed, batch=batch
+        )
+        for folder in models
+    ]
+    keep = np.eye(len(models), dtype=bool)
+    drawn = sample_rows(models, keep, noise, scheduler, batch, device, "held-out models")
+    write_tensors(
+        output,
+        {
+            "units": np.stack(
+                [random_half(names, share=share, model=m, seed=half_seed) for m in range(halves)]
+            ),
+            "loss": np.reshape(losses, (halves, repeats, -1)).mean(axis=1),
+            "samples": drawn.reshape(halves, repeats, *drawn.shape[1:]),
+        },
+    )

@@ -1,0 +1,123 @@
+"""encens retrain-member and train-heldout: members trained again, and held-out models."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.train import (
+    Attention,
+    CheckpointFile,
+    Data,
+    Device,
+    Ema,
+    Epochs,
+    Folder,
+    Layers,
+    Precision,
+    Rate,
+    Seconds,
+    Seed,
+    Steps,
+    Widths,
+    fit,
+    make_network,
+    make_recipe,
+)
+
+Code = Annotated[Path, Option(help="code, .npz of encode-units")]
+
+
+def retrain_member(
+    data: Data,
+    code: Code,
+    output: Folder,
+    widths: Widths,
+    layers_per_block: Layers,
+    epochs: Epochs,
+    steps_per_epoch: Steps,
+    learning_rate: Rate,
+    ema: Ema,
+    member: Annotated[
+        int, Option(help="number of the member; with --controls, the how-manieth that saw the unit")
+    ],
+    controls: Annotated[
+        Path | None, Option(help="units, .parquet of choose-controls; none leaves no unit out")
+    ] = None,
+    control: Annotated[int, Option(help="number of the unit left out, among --controls")] = 0,
+    precision: Precision = "float32",
+    attention: Attention = False,
+    seed: Seed = 0,
+    checkpoint: CheckpointFile = None,
+    checkpoint_seconds: Seconds = 15.0,
+    device: Device = "auto",
+) -> None:
+    """Train one member again, without one unit that it saw or with another seed."""
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data import read_images
+    from encoded_ensembles.files import read_arrays
+    from encoded_ensembles.splits import make_split, to_manifest
+
+    arrays = read_arrays(code)
+    matrix = arrays["code"]
+    if controls:
+        unit = int(pd.read_parquet(controls)["unit"][control])
+        member = int(np.flatnonzero(matrix[unit])[member])
+        matrix = matrix.copy()
+        matrix[unit] = False
+    images = read_images(data)
+    split = make_split(images, unit_of=arrays["unit_of"], code=matrix, member=str(member))
+    fit(
+        images.take(split.rows),
+        split=to_manifest(split, member=f"{member:02d}"),
+        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed),
+        network=make_network(widths, layers_per_block, attention),
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        device=device,
+        output=output,
+    )
+
+
+def train_heldout(
+    data: Data,
+    code: Code,
+    output: Folder,
+    widths: Widths,
+    layers_per_block: Layers,
+    epochs: Epochs,
+    steps_per_epoch: Steps,
+    learning_rate: Rate,
+    ema: Ema,
+    model: Annotated[int, Option(help="number of the random half")],
+    repeat: Annotated[int, Option(help="number of the training on it; it adds to the seed")],
+    share: Annotated[float, Option(help="of the units that the model sees, above 0, below 1")],
+    half_seed: Annotated[int, Option(help="seed of the halves")],
+    precision: Precision = "float32",
+    attention: Attention = False,
+    seed: Seed = 0,
+    checkpoint: CheckpointFile = None,
+    checkpoint_seconds: Seconds = 15.0,
+    device: Device = "auto",
+) -> None:
+    """Train a model on a fresh random half of the units, to grade attribution by."""
+    from encoded_ensembles.data import read_images
+    from encoded_ensembles.files import read_arrays
+    from encoded_ensembles.splits import make_split, random_half, to_manifest
+
+    arrays = read_arrays(code)
+    held = random_half(arrays["unit_names"], share=share, model=model, seed=half_seed)
+    images = read_images(data)
+    split = make_split(images, unit_of=arrays["unit_of"], code=held[:, None], member="0")
+    fit(
+        images.take(split.rows),
+        split=to_manifest(split, member=f"heldout {model}.{repeat}"),
+        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed + repeat),
+        network=make_network(widths, layers_per_block, attention),
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        device=device,
+        output=output,
+    )

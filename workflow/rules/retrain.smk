@@ -1,0 +1,227 @@
+"""Truth by retraining: ensembles that never saw a unit, and held-out models on random halves.
+
+Inputs: results/{run}/members/*, results/{run}/data/training.npz, results/{run}/code/code.npz,
+results/{run}/noise/landscape.safetensors, results/{run}/samples/ensemble.safetensors.
+Outputs: results/{run}/retrain/{controls.*,samples.safetensors},
+results/{run}/retrain/{same,fresh}/{control}/{0..w-1}, results/{run}/retrain/fresh/member/{member},
+results/{run}/heldout/{{model}.{repeat}/*,measured.safetensors}.
+"""
+
+
+rule choose_controls:
+    """Choose the units to retrain without: half at random, half near to the samples."""
+    input:
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
+        code=sources("controls"),
+    output:
+        controls="results/{run}/retrain/controls.parquet",
+        controls_csv="results/{run}/retrain/controls.csv",
+    log:
+        "results/{run}/logs/choose_controls.log",
+    benchmark:
+        "results/{run}/benchmarks/choose_controls.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        units=config["retrain"]["units"],
+        seed=config["retrain"]["seed"],
+    shell:
+        """
+        encens choose-controls --code {input.matrix:q} --data {input.data:q} \
+            --samples {input.samples:q} --units {params.units} --seed {params.seed} \
+            --output {output.controls:q} >{log:q} 2>&1
+        """
+
+
+rule retrain_member:
+    """Train a member that saw a unit again without it; a killed job goes on from its checkpoint."""
+    input:
+        controls="results/{run}/retrain/controls.parquet",
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        code=sources("retrain"),
+    output:
+        config="results/{run}/retrain/{arm}/{control}/{seen}/config.json",
+        weights=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{WEIGHTS}",
+        loss="results/{run}/retrain/{arm}/{control}/{seen}/loss.csv",
+        facts="results/{run}/retrain/{arm}/{control}/{seen}/training.json",
+    log:
+        "results/{run}/logs/retrain_member.{arm}.{control}.{seen}.log",
+    benchmark:
+        "results/{run}/benchmarks/retrain_member.{arm}.{control}.{seen}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        folder=subpath(output.config, parent=True),
+        training=training_options(),
+        seed=arm_seed,
+    shell:
+        """
+        encens retrain-member --data {input.data:q} --code {input.matrix:q} \
+            --controls {input.controls:q} --control {wildcards.control} \
+            --member {wildcards.seen} {params.training} --seed {params.seed} \
+            --checkpoint results/{wildcards.run}/checkpoints/{wildcards.arm}.{wildcards.control}.{wildcards.seen}.safetensors \
+            --output {params.folder:q} >{log:q} 2>&1
+        """
+
+
+rule train_fresh:
+    """Train a member on its own split with the fresh seed: what the seed alone does."""
+    input:
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        code=sources("retrain"),
+    output:
+        config="results/{run}/retrain/fresh/member/{member}/config.json",
+        weights=f"results/{{run}}/retrain/fresh/member/{{member}}/{WEIGHTS}",
+        loss="results/{run}/retrain/fresh/member/{member}/loss.csv",
+        facts="results/{run}/retrain/fresh/member/{member}/training.json",
+    log:
+        "results/{run}/logs/train_fresh.{member}.log",
+    benchmark:
+        "results/{run}/benchmarks/train_fresh.{member}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        folder=subpath(output.config, parent=True),
+        training=training_options(),
+        seed=config["retrain"]["seed"],
+    shell:
+        """
+        encens retrain-member --data {input.data:q} --code {input.matrix:q} \
+            --member {wildcards.member} {params.training} --seed {params.seed} \
+            --checkpoint results/{wildcards.run}/checkpoints/fresh.{wildcards.member}.safetensors \
+            --output {params.folder:q} >{log:q} 2>&1
+        """
+
+
+rule sample_controls:
+    """Sample with retrained members in the places of those that saw each unit."""
+    input:
+        members=weights(members()),
+        same=retrained("same", config["retrain"]["units"]),
+        fresh=retrained("fresh", config["retrain"]["fresh"]),
+        fresh_members=fresh_members(),
+        controls="results/{run}/retrain/controls.parquet",
+        matrix="results/{run}/code/code.npz",
+        noise="results/{run}/noise/landscape.safetensors",
+        code=sources("controls"),
+    output:
+        samples="results/{run}/retrain/samples.safetensors",
+    log:
+        "results/{run}/logs/sample_controls.log",
+    benchmark:
+        "results/{run}/benchmarks/sample_controls.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        members=member_folders,
+        fresh=config["retrain"]["fresh"],
+        scheduler=config["sampling"]["scheduler"],
+    shell:
+        """
+        encens sample-controls {params.members:q} --code {input.matrix:q} \
+            --noise {input.noise:q} --controls {input.controls:q} \
+            --retrained results/{wildcards.run}/retrain/same \
+            --fresh results/{wildcards.run}/retrain/fresh --fresh-units {params.fresh} \
+            --scheduler {params.scheduler} --output {output.samples:q} >{log:q} 2>&1
+        """
+
+
+rule train_heldout:
+    """Train a model on a fresh random half of the units."""
+    input:
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        code=sources("retrain"),
+    output:
+        config="results/{run}/heldout/{model}.{repeat}/config.json",
+        weights=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{WEIGHTS}",
+        loss="results/{run}/heldout/{model}.{repeat}/loss.csv",
+        facts="results/{run}/heldout/{model}.{repeat}/training.json",
+    log:
+        "results/{run}/logs/train_heldout.{model}.{repeat}.log",
+    benchmark:
+        "results/{run}/benchmarks/train_heldout.{model}.{repeat}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        folder=subpath(output.config, parent=True),
+        training=training_options(),
+        seed=config["training"]["seed"] + 1,
+        share=config["heldout"]["share"],
+        half=config["heldout"]["seed"],
+    shell:
+        """
+        encens train-heldout --data {input.data:q} --code {input.matrix:q} \
+            --model {wildcards.model} --repeat {wildcards.repeat} \
+            --share {params.share} --half-seed {params.half} \
+            {params.training} --seed {params.seed} \
+            --checkpoint results/{wildcards.run}/checkpoints/heldout.{wildcards.model}.{wildcards.repeat}.safetensors \
+            --output {params.folder:q} >{log:q} 2>&1
+        """
+
+
+rule measure_heldout:
+    """Measure what the held-out models make of the samples."""
+    input:
+        models=expand(
+            "results/{{run}}/heldout/{model}.{repeat}/{file}",
+            model=range(config["heldout"]["models"]),
+            repeat=range(config["heldout"]["repeats"]),
+            file=["config.json", WEIGHTS],
+        ),
+        samples="results/{run}/samples/ensemble.safetensors",
+        matrix="results/{run}/code/code.npz",
+        noise="results/{run}/noise/landscape.safetensors",
+        code=sources("heldout"),
+    output:
+        measured="results/{run}/heldout/measured.safetensors",
+    log:
+        "results/{run}/logs/measure_heldout.log",
+    benchmark:
+        "results/{run}/benchmarks/measure_heldout.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=24 * 60,
+    params:
+        folders=expand(
+            "results/{{run}}/heldout/{model}.{repeat}",
+            model=range(config["heldout"]["models"]),
+            repeat=range(config["heldout"]["repeats"]),
+        ),
+        repeats=config["heldout"]["repeats"],
+        share=config["heldout"]["share"],
+        half=config["heldout"]["seed"],
+        scheduler=config["sampling"]["scheduler"],
+    shell:
+        """
+        encens measure-heldout {params.folders:q} --code {input.matrix:q} \
+            --noise {input.noise:q} --samples {input.samples:q} --repeats {params.repeats} \
+            --share {params.share} --half-seed {params.half} \
+            --scheduler {params.scheduler} --output {output.measured:q} >{log:q} 2>&1
+        """
