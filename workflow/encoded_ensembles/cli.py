@@ -18,6 +18,7 @@ from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
+from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
     plot_attribution,
@@ -55,6 +56,7 @@ for command in (
     measure_influence,
     follow_members,
     measure_contrast,
+    find_planted,
     sample_frechet,
     train_classifier,
     score_frechet,

@@ -134,6 +134,23 @@ def set_options(wildcards):
     return repeated("--units", config["landscape"]["sets"][wildcards.set])
 
 
+def plant_options():
+    """Return the options that name the plants."""
+    return repeated(
+        "--plant",
+        [
+            f"{plant['name']}:{plant['kind']}:{plant['images']}:"
+            + ("together" if plant["together"] else "apart")
+            for plant in config["dataset"]["plant"]
+        ],
+    )
+
+
+def recorded():
+    """Return the files whose digests are recorded, with the planted truth where there is one."""
+    return RECORDED + ["planted/planted.parquet"] * bool(config["dataset"]["plant"])
+
+
 def listing(path):
     """Return what tells whether files in a folder changed: names, sizes and times."""
     if path is None:
