@@ -57,7 +57,7 @@ def plant_images(images: ImageSet, plants: Sequence[Plant], *, seed: int) -> Ima
     """Return the images with those of each plant altered and renamed plant-{plant}/{name}.
 
     Which images a plant takes follows from (seed, plant, image name): one that comes or goes changes
-    one of them at most. Labels and the order of images stay.
+    one of each plant's at most. Labels and the order of images stay.
 
     Args:
         images: the training images.
@@ -68,20 +68,12 @@ def plant_images(images: ImageSet, plants: Sequence[Plant], *, seed: int) -> Ima
         InputError: there are not more images than planted ones, names clash, or ordinary images
             look like planted ones.
     """
-    total = sum(each.images for each in plants)
-    if total and total >= len(images):
-        raise InputError(
-            f"dataset.plant plants {total} images, expected fewer than the {len(images)} training "
-            "images; lower dataset.plant's images or raise dataset.images."
-        )
+    if not plants:
+        return images
+    _check_room(images, plants)
     pixels, names = images.images.copy(), images.names.tolist()
     free = np.ones(len(images), bool)
     for each in plants:
-        if each.holds(images.names).any():
-            raise InputError(
-                f"dataset.plant has a plant {each.name}, but the data set itself has images in "
-                f"{each.folder}/, expected none; give the plant another name."
-            )
         keys = [name_key(f"{each.name}\0{name}") for name in images.names.tolist()]
         turns = np.array([_stream(seed, key).random() for key in keys])
         rows = np.lexsort((turns, ~free))[: each.images]
@@ -102,6 +94,22 @@ def _stream(seed: int, key: int, *, counter: int = 0) -> np.random.Generator:
     training hangs on, and train every member again.
     """
     return generator(seed=seed, purpose=Purpose.SELECTION, key=key, counter=counter)
+
+
+def _check_room(images: ImageSet, plants: Sequence[Plant]) -> None:
+    """Refuse more planted images than there are, and names that the data set has itself."""
+    total = sum(each.images for each in plants)
+    if total >= len(images):
+        raise InputError(
+            f"dataset.plant plants {total} images, expected fewer than the {len(images)} training "
+            "images; lower dataset.plant's images or raise dataset.images."
+        )
+    for each in plants:
+        if each.holds(images.names).any():
+            raise InputError(
+                f"dataset.plant has a plant {each.name}, but the data set itself has images in "
+                f"{each.folder}/, expected none; give the plant another name."
+            )
 
 
 def _check_telling(images: ImageSet, plants: Sequence[Plant]) -> None:
