@@ -50,6 +50,13 @@ CONFIGURATIONS = [
     ({"units.by": "duplicates", "units.metric": "pixels", "units.threshold": 3}, "units.threshold is 3, expected 0 to 1"),
     ({"landscape.sets": {"a/b": ["x"]}}, "landscape.sets is 'a/b', expected text, matching"),
     ({"landscape.sets": {"a": []}}, "landscape.sets.a is []"),
+    ({"dataset.plant": [{"name": "a", "kind": "mark", "images": 100}, {"name": "b", "kind": "shape", "images": 28}]}, "dataset.plant plants 128 images, expected fewer than dataset.images (128)"),
+    ({"dataset.plant": [{"name": "a", "kind": "mark", "images": 3}, {"name": "b", "kind": "mark", "images": 2}]}, "dataset.plant holds 2 plants of kind mark, expected one"),
+    ({"dataset.plant": [{"name": "a", "kind": "mark", "images": 3}, {"name": "a", "kind": "shape", "images": 2}]}, "dataset.plant holds 2 plants of name a, expected one"),
+    ({"dataset.plant": [{"name": "a", "kind": "mark"}]}, "expected a group of keys (A plant, which needs name, kind and images)"),
+    ({"dataset.plant": [{"name": "a/b", "kind": "mark", "images": 3}]}, "dataset.plant.0.name is 'a/b', expected text, matching"),
+    ({"dataset.plant": [{"name": "a", "kind": "stripes", "images": 3}]}, "dataset.plant.0.kind is 'stripes', expected one of mark, colour, shape, duplicates"),
+    ({"dataset.plant": [{"name": "a", "kind": "mark", "images": 3, "size": 2}]}, "dataset.plant.0.size is not known; known keys: name, kind"),
     ({"dataset": 3}, "config key dataset is 3, expected a group of keys"),
 ]  # fmt: skip
 
@@ -105,6 +112,7 @@ DATA = [
     ("fashion-mnist", wrong_idx, {}, "expected c59f468a2f67"),
     ("digits", lambda folder: None, {"dataset.images": 200, "dataset.heldout": 1700, "code.members": 12, "code.weight": 6}, "dataset.images is 200, expected at most 97"),
     ("digits", lambda folder: None, {"units.exclude": ["digits/9"]}, "digits/9 is no unit of the training images"),
+    ("digits", lambda folder: None, {"dataset.images": None, "dataset.heldout": 1697, "dataset.plant": [{"name": "a", "kind": "mark", "images": 100}]}, "dataset.plant plants 100 images, expected fewer than the 100 training images"),
     ("digits", lambda folder: None, {"dataset.heldout": 5000}, "dataset.heldout is 5000, expected at most 1797"),
 ]  # fmt: skip
 

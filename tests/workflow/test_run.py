@@ -36,6 +36,42 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     assert counts == JOBS | {"split_member": 13, "train_member": 13, "ablate_block": 4}
 
 
+PLANTED = """
+dataset:
+  plant:
+    - {name: corner, kind: mark, images: 4}
+    - {name: cross, kind: shape, images: 3, together: false}
+"""
+
+
+def test_plants_reach_units_code_and_jobs(workspace, read_json):
+    (workspace.folder / "planted.yaml").write_text(PLANTED)
+    configs = ["--configfile", "toy.yaml", "planted.yaml"]
+    done = workspace.snakemake("--dry-run", *configs, config=None)
+    assert done.returncode == 0
+    assert rules(done.stdout) >= {"find_planted", "record_run"}
+    workspace.run("results/toy/code/code.npz", *configs, config=None)
+    corner, cross = read_json(workspace.results() / "data/dataset.json")["plants"]
+    assert (len(corner["images"]), len(cross["images"])) == (4, 3)
+    assert all(name.startswith("plant-corner/digits/") for name in corner["images"])
+    units = pd.read_csv(workspace.results() / "code/units.csv").set_index("unit_name")["images"]
+    assert len(units) == 12 - 3
+    assert units["plant-corner"] == 4
+    assert (units[cross["images"]] == 1).all()
+    words = np.load(workspace.results() / "code/code.npz")
+    # Without the plant's unit: no other image is altered, every other unit keeps its word.
+    again = PLANTED + "units: {exclude: [plant-corner]}\n"
+    (workspace.folder / "planted.yaml").write_text(again)
+    workspace.run("results/toy/code/code.npz", *configs, config=None)
+    assert read_json(workspace.results() / "data/dataset.json")["plants"] == [
+        corner | {"images": []}, cross
+    ]  # fmt: skip
+    fewer = np.load(workspace.results() / "code/code.npz")
+    stay = words["unit_names"] != "plant-corner"
+    assert (fewer["unit_names"] == words["unit_names"][stay]).all()
+    assert (fewer["code"] == words["code"][stay]).all()
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     done = finished.snakemake()
     assert "Nothing to be done" in done.stderr

@@ -20,6 +20,7 @@ from encoded_ensembles.commands.frechet import score_frechet, train_classifier
 from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
+from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
     plot_attribution,
@@ -58,6 +59,7 @@ for command in (
     measure_influence,
     follow_members,
     measure_contrast,
+    find_planted,
     sample_frechet,
     train_classifier,
     score_frechet,

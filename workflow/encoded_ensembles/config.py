@@ -40,13 +40,17 @@ def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
 
 def with_defaults(config: Any, schema: Schema) -> Any:
     """Return a copy of `config` in which absent keys have the schema's defaults."""
+    if "items" in schema and isinstance(config, list):
+        return [with_defaults(each, schema["items"]) for each in config]
     if "properties" not in schema or not isinstance(config, dict | None):
         return config
     filled = dict(config or {})
     for key, part in schema["properties"].items():
         if "properties" in part:
             filled[key] = with_defaults(filled.get(key), part)
-        elif key not in filled and "default" in part:
+        elif key in filled:
+            filled[key] = with_defaults(filled[key], part)
+        elif "default" in part:
             filled[key] = part["default"]
     return filled
 
@@ -109,6 +113,7 @@ def check_together(config: dict[str, Any]) -> None:
     check_code(code)
     check_units(config["units"])
     check_retrain(config)
+    check_plants(dataset)
     if dataset["name"] == "folder":
         for key in ("path", "size"):
             if dataset[key] is None:
@@ -117,7 +122,9 @@ def check_together(config: dict[str, Any]) -> None:
     if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
         check_capacity(
             Family(code["family"], code["members"], code["weight"]),
-            units=dataset["images"] - len(config["units"]["exclude"]),
+            units=dataset["images"]
+            - sum(each["images"] - 1 for each in dataset["plant"] if each["together"])
+            - len(config["units"]["exclude"]),
             null_words=code["null_words"],
         )
     kept = config["frechet"]["kept"]
@@ -182,6 +189,31 @@ def check_code(code: dict[str, Any]) -> None:
             f"{family}; code.family: min-distance takes more."
         )
     check_null_words(family, members=members, null_words=code["null_words"])
+
+
+def check_plants(dataset: dict[str, Any]) -> None:
+    """Check the entries of `dataset.plant` against each other and the number of images.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    plants, images = dataset["plant"], dataset["images"]
+    names = [each["name"] for each in plants]
+    # Two plants of duplicates show different images; two of another kind show the same.
+    kinds = [each["kind"] for each in plants if each["kind"] != "duplicates"]
+    for key, values in {"name": names, "kind": kinds}.items():
+        for value in values:
+            if values.count(value) > 1:
+                raise InputError(
+                    f"config key dataset.plant holds {values.count(value)} plants of {key} {value}, "
+                    "expected one: samples could not be told apart."
+                )
+    total = sum(each["images"] for each in plants)
+    if images is not None and total and total >= images:
+        raise InputError(
+            f"config key dataset.plant plants {total} images, expected fewer than dataset.images "
+            f"({images})."
+        )
 
 
 def check_units(units: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from encoded_ensembles.data import ImageSet
 from encoded_ensembles.files import InputError, close_matches
+from encoded_ensembles.plants import Plant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,8 @@ class Grouping(NamedTuple):
         column: its column that names the unit.
         metric: "phash" or "pixels", for "duplicates".
         threshold: images at most so far apart are duplicates.
+        plants: of `dataset.plant`; the images of one that is together are one unit, others go by
+            `by`, under the names they had before in folders and tables.
     """
 
     by: str
@@ -28,6 +31,7 @@ class Grouping(NamedTuple):
     column: str = "unit_name"
     metric: str = "phash"
     threshold: float = 0.0
+    plants: tuple[Plant, ...] = ()
 
 
 class Units(NamedTuple):
@@ -44,20 +48,35 @@ def assign_units(images: ImageSet, grouping: Grouping) -> Units:
         InputError: the table cannot be read, lacks a column, or lacks an image.
         ValueError: `grouping.by` is unknown.
     """
-    if grouping.by == "image":
-        of_image = images.names
-    elif grouping.by == "label":
-        of_image = images.label_names[images.labels]
-    elif grouping.by == "folder":
-        of_image = np.array([name.rpartition("/")[0] for name in images.names.tolist()])
-    elif grouping.by == "table" and grouping.table:
-        of_image = read_table(grouping.table, names=images.names, column=grouping.column)
-    elif grouping.by == "duplicates":
-        of_image = cluster(images, metric=grouping.metric, threshold=grouping.threshold)
-    else:
-        raise ValueError(f"by is {grouping.by!r}, expected image, label, folder, table, duplicates")
+    plant_of, names_before = np.zeros(len(images), "U1"), images.names
+    together = np.zeros(len(images), bool)
+    for plant in grouping.plants:
+        held = plant.holds(images.names)
+        plant_of = np.where(held, plant.folder, plant_of)
+        bare = [name.removeprefix(f"{plant.folder}/") for name in names_before.tolist()]
+        names_before = np.where(held, bare, names_before)
+        together |= held & plant.together
+    rest = np.flatnonzero(~together)
+    grouped = _group(images.take(rest), names_before[rest], grouping)
+    of_image = np.where(together, plant_of, np.zeros(1, grouped.dtype))
+    of_image[rest] = grouped
     names, unit_of = np.unique(of_image, return_inverse=True)
     return Units(names, unit_of.astype(np.int64))
+
+
+def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarray:
+    """Return the unit of each image (N,) str; `names` (N,) are those in folders and tables."""
+    if grouping.by == "image":
+        return images.names
+    if grouping.by == "label":
+        return images.label_names[images.labels]
+    if grouping.by == "folder":
+        return np.array([name.rpartition("/")[0] for name in names.tolist()])
+    if grouping.by == "table" and grouping.table:
+        return read_table(grouping.table, names=names, column=grouping.column)
+    if grouping.by == "duplicates":
+        return cluster(images, metric=grouping.metric, threshold=grouping.threshold)
+    raise ValueError(f"by is {grouping.by!r}, expected image, label, folder, table, duplicates")
 
 
 def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:

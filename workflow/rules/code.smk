@@ -31,6 +31,7 @@ rule encode_units:
         runtime=30,
     params:
         units=unit_options(),
+        plants=plant_options(),
         family=config["code"]["family"],
         members=config["code"]["members"],
         weight=config["code"]["weight"],
@@ -39,7 +40,7 @@ rule encode_units:
         seed=config["code"]["seed"],
     shell:
         """
-        encens encode-units --data {input.data:q} {params.units:q} \
+        encens encode-units --data {input.data:q} {params.units:q} {params.plants:q} \
             --family {params.family} --members {params.members} --weight {params.weight} \
             --distance {params.distance} --null-words {params.null_words} --seed {params.seed} \
             --ledger results/{wildcards.run}/ledger \

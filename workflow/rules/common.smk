@@ -65,6 +65,7 @@ def recorded():
         *RECORDED,
         *(retrained if config["retrain"]["units"] else []),
         *(heldout if config["heldout"]["models"] else []),
+        *(["planted/planted.parquet"] if config["dataset"]["plant"] else []),
     ]
 
 
@@ -185,6 +186,18 @@ def exclude_options():
 def set_options(wildcards):
     """Return the options that name the units of a set."""
     return repeated("--units", config["landscape"]["sets"][wildcards.set])
+
+
+def plant_options():
+    """Return the options that name the plants."""
+    return repeated(
+        "--plant",
+        [
+            f"{plant['name']}:{plant['kind']}:{plant['images']}:"
+            + ("together" if plant["together"] else "apart")
+            for plant in config["dataset"]["plant"]
+        ],
+    )
 
 
 def listing(path):

@@ -30,6 +30,7 @@ rule fetch_dataset:
         spare=config["dataset"]["spare"],
         seed=config["dataset"]["seed"],
         exclude=exclude_options(),
+        plants=plant_options(),
         images=optional("--images", config["dataset"]["images"]),
         size=optional("--size", config["dataset"]["size"]),
         channels=optional("--channels", config["dataset"]["channels"]),
@@ -41,7 +42,7 @@ rule fetch_dataset:
         encens fetch-dataset --name {params.name} \
             {params.images:q} --heldout-images {params.heldout} --spare-images {params.spare} \
             {params.size:q} {params.channels:q} {params.path:q} {params.mirror:q} \
-            --seed {params.seed} {params.exclude:q} \
+            --seed {params.seed} {params.exclude:q} {params.plants:q} \
             --cache resources --ledger results/{wildcards.run}/ledger \
             --training {output.training:q} --heldout {output.heldout:q} \
             --spare {output.spare:q} --facts {output.facts:q} >{log:q} 2>&1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Table, Threshold
+from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Plants, Table, Threshold
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,7 @@ def encode_units(
     column: Column = "unit_name",
     metric: Metric = "phash",
     threshold: Threshold = 0.0,
+    plant: Plants = None,
     ledger: Ledger = None,
 ) -> None:
     """Give every unit a code word, and draw null code words that belong to nobody.
@@ -54,12 +55,14 @@ def encode_units(
         write_json,
         write_table,
     )
+    from encoded_ensembles.plants import parse_plant
     from encoded_ensembles.progress import report
     from encoded_ensembles.properties import properties as measure
     from encoded_ensembles.units import Grouping, assign_units, masked, unit_warnings
 
     pictures = read_images(data)
-    assigned = assign_units(pictures, Grouping(by, table, column, metric, threshold))
+    plants = tuple(map(parse_plant, plant or []))
+    assigned = assign_units(pictures, Grouping(by, table, column, metric, threshold, plants))
     kind = Family(family, members, weight, distance)
     memory = ledger_file(ledger, "words", family, members, weight, distance, seed)
     past = read_ledger(memory)

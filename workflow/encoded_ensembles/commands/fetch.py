@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Table, Threshold
+from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Plants, Table, Threshold
 
 
 def fetch_dataset(
@@ -37,12 +37,14 @@ def fetch_dataset(
     column: Column = "unit_name",
     metric: Metric = "phash",
     threshold: Threshold = 0.0,
+    plant: Plants = None,
     ledger: Ledger = None,
 ) -> None:
     """Write a data set's images in the canonical format: training, held-out and spare.
 
     Each .npz holds images (N, H, W, C) uint8, labels (N,) int64, label_names (L,), names (N,) and
-    the sha256 of the content; nothing is pickled.
+    the sha256 of the content; nothing is pickled. Images of a --plant are named
+    plant-NAME/(name before); --facts lists those that are trained on.
     """
     import numpy as np
 
@@ -56,8 +58,10 @@ def fetch_dataset(
         write_arrays,
         write_json,
     )
+    from encoded_ensembles.plants import parse_plant, plant_images
     from encoded_ensembles.units import Grouping, assign_units, find_units
 
+    plants = tuple(map(parse_plant, plant or []))
     if name == "folder":
         if path is None or size is None:
             raise InputError("--name folder needs --path and --size.")
@@ -80,8 +84,10 @@ def fetch_dataset(
         taken = source.all.take(rows)
         pixels = resize(taken.images, size=size, channels=channels)
         parts[part] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
+    parts["training"] = plant_images(parts["training"], plants, seed=seed)
     if exclude:
-        units = assign_units(parts["training"], Grouping(by, table, column, metric, threshold))
+        grouping = Grouping(by, table, column, metric, threshold, plants)
+        units = assign_units(parts["training"], grouping)
         try:
             left_out = find_units(units.names, exclude)
         except InputError as error:
@@ -96,7 +102,7 @@ def fetch_dataset(
         write_arrays(memory, to_ledger(source, choice))
     files = {"training": training, "heldout": heldout, "spare": spare}
     digests = {part: write_images(files[part], taken) for part, taken in parts.items()}
-    shape = parts["training"].images.shape[1:]
+    shape, names = parts["training"].images.shape[1:], parts["training"].names
     write_json(
         facts,
         {
@@ -106,5 +112,8 @@ def fetch_dataset(
             "shape": list(shape),
             "images": {part: len(taken) for part, taken in parts.items()},
             "sha256": digests,
+            "plants": [
+                each._asdict() | {"images": names[each.holds(names)].tolist()} for each in plants
+            ],
         },
     )

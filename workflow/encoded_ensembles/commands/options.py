@@ -12,6 +12,10 @@ Table = Annotated[
 Column = Annotated[str, Option(help="for table: its column that names the unit")]
 Metric = Annotated[str, Option(help="for duplicates: phash (bits of 64) or pixels (0..1)")]
 Threshold = Annotated[float, Option(help="for duplicates: images at most so far apart are one")]
+Plants = Annotated[
+    list[str] | None,
+    Option(help="plant, NAME:KIND:IMAGES:together or NAME:KIND:IMAGES:apart; repeatable"),
+]
 Ledger = Annotated[
     Path | None,
     Option(help="folder that remembers what was given earlier, so that it stays; none if absent"),
