@@ -16,6 +16,7 @@ from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
+from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.plot import (
@@ -30,6 +31,7 @@ from encoded_ensembles.commands.plot import (
     plot_samples,
 )
 from encoded_ensembles.commands.record import record_run
+from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
@@ -55,6 +57,8 @@ for command in (
     measure_influence,
     follow_members,
     measure_contrast,
+    project_gradients,
+    score_rivals,
     sample_frechet,
     train_classifier,
     score_frechet,

@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     TRAINING = 1
     SAMPLING = 2
     SELECTION = 3
+    RIVALS = 4
 
 
 def generator(*, seed: int, purpose: Purpose, key: int, counter: int = 0) -> np.random.Generator:

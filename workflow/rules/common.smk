@@ -46,6 +46,7 @@ RECORDED = [
     "contrast/sets.parquet",
     "frechet/scores.parquet",
 ]
+RIVALS = ["rivals/scores.safetensors", "rivals/cost.json"]
 
 
 def checked(config):
@@ -60,6 +61,11 @@ def checked(config):
 def sources(command):
     """Return the modules that decide the result of a command, for a rule's inputs."""
     return [os.path.relpath(path) for path in closure(command)]
+
+
+def recorded():
+    """Return the outputs that the run is asked for and its record names."""
+    return RECORDED + RIVALS if config["rivals"]["enabled"] else RECORDED
 
 
 def members():

@@ -9,7 +9,7 @@ rule record_run:
     """Write what made the run: configuration, commit, versions, devices, digests."""
     input:
         dataset="results/{run}/data/dataset.json",
-        outputs=expand("results/{{run}}/{file}", file=RECORDED),
+        outputs=expand("results/{{run}}/{file}", file=recorded()),
         members=expand(
             "results/{{run}}/members/{member}/{file}",
             member=[*members(), "full"],
