@@ -110,6 +110,15 @@ def test_an_images_gradients_follow_from_its_name(pictures):
         assert np.allclose(whole[name], turned[name][::-1], atol=1e-4 * abs(whole[name]).max())
 
 
+def test_with_common_noise_a_sample_has_the_gradients_of_the_image_it_equals(pictures):
+    images, _, names = pictures
+    for common in (False, True):
+        found = of(network(), (images, images[:3], names), common=common)
+        for kind in ("loss", "norm"):
+            ours, theirs = found[f"{kind}.images"][:3], found[f"{kind}.samples"]
+            assert np.allclose(ours, theirs, atol=1e-4 * abs(ours).max()) == common
+
+
 def test_levels_are_evenly_spread():
     assert gradients.spread_levels(4).tolist() == [0, 250, 500, 750]
     assert gradients.spread_levels(1000).tolist() == list(range(1000))

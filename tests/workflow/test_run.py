@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
@@ -34,6 +35,25 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
     counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
     assert counts == JOBS | {"split_member": 13, "train_member": 13, "ablate_block": 4}
+
+
+def test_rivals_are_scored_where_they_are_asked_for(rerun):
+    """Nothing is made again for it, and every pair of unit and sample has a finite score."""
+    enabled = yaml.safe_load((rerun.folder / "toy.yaml").read_text())
+    enabled["rivals"] = {"enabled": True, "levels": 3, "projection": 64}
+    (rerun.folder / "rivals.yaml").write_text(yaml.safe_dump(enabled))
+    counts = rerun.run(config="rivals.yaml")
+    assert counts == {"project_gradients": 7, "score_rivals": 1, "record_run": 1, "all": 1}
+    scores = load_file(rerun.results() / "rivals/scores.safetensors")
+    cost = json.loads((rerun.results() / "rivals/cost.json").read_text())
+    assert cost["pixels"]["member_evaluations"] == 0
+    assert cost["d-trak.mean"]["member_evaluations"] == 6 * 3 * 3 * (12 + 3)
+    assert np.allclose(scores.pop("damping"), [0.001, 0.01, 0.1, 1, 10])
+    assert set(scores) == set(cost)
+    for name, each in scores.items():
+        assert each.shape == ((5, 12, 3) if "trak." in name else (12, 3)), name
+        assert np.isfinite(each).all()
+        assert each.std() > 0
 
 
 def test_a_second_run_has_nothing_to_do(finished):

@@ -30,7 +30,7 @@ def spread_levels(count: int) -> np.ndarray:
     return np.arange(count) * LEVELS // count
 
 
-# ASSUME: one noise per image and level.
+# ASSUME: noise of gradients.
 def level_noise(
     names: Sequence[str], *, level: int, shape: tuple[int, ...], seed: int
 ) -> np.ndarray:
@@ -169,6 +169,7 @@ def network_gradients(
     dimensions: int,
     seed: int,
     device: "torch.device",
+    common: bool = False,
     held: int = 1 << 27,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> dict[str, np.ndarray]:
@@ -183,6 +184,7 @@ def network_gradients(
         dimensions: k, of the projected gradients.
         seed: of noise and projection.
         device: where the model is.
+        common: give all images and samples the same noise at a level, not each its own.
         held: numbers in the images' gradients held at once; bounds the memory.
         track: wraps the iteration over chunks and levels, given their number.
 
@@ -193,28 +195,29 @@ def network_gradients(
     import torch
 
     def follow(pictures: np.ndarray, names: Sequence[str]) -> Iterator[Any]:
-        steps = chunk_gradients(model, pictures, names, levels=levels, seed=seed, device=device)
+        named = ["common"] * len(pictures) if common else names
+        steps = chunk_gradients(model, pictures, named, levels=levels, seed=seed, device=device)
         return track(steps, -(-len(pictures) // CHUNK) * len(levels))
 
-    def projected(mean: "torch.Tensor") -> np.ndarray:
-        flat = project(mean.flatten(0, 1), dimensions=dimensions, seed=seed)
-        return flat.view(2, -1, dimensions).cpu().numpy()
+    def averaged(total: "torch.Tensor") -> np.ndarray:
+        flat = project(total.flatten(0, 1), dimensions=dimensions, seed=seed)
+        return (flat / count).view(2, -1, dimensions).cpu().numpy()
 
     size, count = sum(weights.numel() for weights in model.parameters()), len(levels)
     queries = torch.zeros(count, len(samples), size, device=device)
-    mean = torch.zeros(2, len(samples), size, device=device)
+    total = torch.zeros(2, len(samples), size, device=device)
     for number, rows, loss, norm in follow(samples, [f"sample {b}" for b in range(len(samples))]):
         queries[number, rows] = loss
-        mean[:, rows] += torch.stack([loss, norm]) / count
-    loss_samples, norm_samples = projected(mean)
+        total[:, rows] += torch.stack([loss, norm])
+    loss_samples, norm_samples = averaged(total)
     retrac, parts = np.zeros((len(images), len(samples)), np.float32), []
     step = -(-held // (2 * size * CHUNK)) * CHUNK
     for group in (slice(start, start + step) for start in range(0, len(images), step)):
-        mean = torch.zeros(2, len(images[group]), size, device=device)
+        total = torch.zeros(2, len(images[group]), size, device=device)
         for number, rows, loss, norm in follow(images[group], [f"image {n}" for n in names[group]]):
-            mean[:, rows] += torch.stack([loss, norm]) / count
+            total[:, rows] += torch.stack([loss, norm])
             retrac[group][rows] += renormalised_products(loss, queries[number]).cpu().numpy()
-        parts.append(projected(mean))
+        parts.append(averaged(total))
     loss_images, norm_images = np.concatenate(parts, axis=1)
     return {
         "loss.images": loss_images,

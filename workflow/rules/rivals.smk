@@ -29,12 +29,13 @@ rule project_gradients:
     params:
         levels=config["rivals"]["levels"],
         projection=config["rivals"]["projection"],
+        noise=config["rivals"]["noise"],
         seed=config["rivals"]["seed"],
     shell:
         """
         encens project-gradients results/{wildcards.run}/members/{wildcards.member} \
             --data {input.data:q} --samples {input.samples:q} --levels {params.levels} \
-            --projection {params.projection} --seed {params.seed} \
+            --projection {params.projection} --noise {params.noise} --seed {params.seed} \
             --output {output.gradients:q} >{log:q} 2>&1
         """
 

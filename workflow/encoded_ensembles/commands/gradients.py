@@ -18,6 +18,9 @@ def project_gradients(
     ],
     levels: Annotated[int, Option(help="noise levels, evenly spaced, 1 to 1000")] = 10,
     projection: Annotated[int, Option(help="dimensions of a projected gradient")] = 1024,
+    noise: Annotated[
+        str, Option(help="image: each its own at a level; common: all the same")
+    ] = "image",
     seed: Annotated[int, Option(help="seed of noise and projection")] = 0,
     device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
@@ -25,10 +28,12 @@ def project_gradients(
     from encoded_ensembles import gradients
     from encoded_ensembles.data import read_images, to_signed
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.files import read_tensors, write_tensors
+    from encoded_ensembles.files import InputError, read_tensors, write_tensors
     from encoded_ensembles.progress import track
     from encoded_ensembles.unet import load_unet
 
+    if noise not in ("image", "common"):
+        raise InputError(f"--noise is {noise}, expected image or common.")
     where = choose_device(device)
     images = read_images(data)
     spread = gradients.spread_levels(levels)
@@ -41,6 +46,7 @@ def project_gradients(
         dimensions=projection,
         seed=seed,
         device=where,
+        common=noise == "common",
         track=lambda steps, total: track(steps, label="gradients", total=total),
     )
     write_tensors(output, found | {"levels": spread})
