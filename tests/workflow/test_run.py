@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
@@ -70,6 +71,25 @@ def test_plants_reach_units_code_and_jobs(workspace, read_json):
     stay = words["unit_names"] != "plant-corner"
     assert (fewer["unit_names"] == words["unit_names"][stay]).all()
     assert (fewer["code"] == words["code"][stay]).all()
+
+
+def test_rivals_are_scored_where_they_are_asked_for(rerun):
+    """Nothing is made again for it, and every pair of unit and sample has a finite score."""
+    enabled = yaml.safe_load((rerun.folder / "toy.yaml").read_text())
+    enabled["rivals"] = {"enabled": True, "levels": 3, "projection": 64}
+    (rerun.folder / "rivals.yaml").write_text(yaml.safe_dump(enabled))
+    counts = rerun.run(config="rivals.yaml")
+    assert counts == {"project_gradients": 7, "score_rivals": 1, "record_run": 1, "all": 1}
+    scores = load_file(rerun.results() / "rivals/scores.safetensors")
+    cost = json.loads((rerun.results() / "rivals/cost.json").read_text())
+    assert cost["pixels"]["member_evaluations"] == 0
+    assert cost["d-trak.mean"]["member_evaluations"] == 6 * 3 * 3 * (12 + 3)
+    assert np.allclose(scores.pop("damping"), [0.001, 0.01, 0.1, 1, 10])
+    assert set(scores) == set(cost)
+    for name, each in scores.items():
+        assert each.shape == ((5, 12, 3) if "trak." in name else (12, 3)), name
+        assert np.isfinite(each).all()
+        assert each.std() > 0
 
 
 def test_a_second_run_has_nothing_to_do(finished):

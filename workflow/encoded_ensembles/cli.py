@@ -17,6 +17,7 @@ from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
+from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
@@ -34,6 +35,7 @@ from encoded_ensembles.commands.plot import (
 )
 from encoded_ensembles.commands.record import record_run
 from encoded_ensembles.commands.retrain import retrain_member, train_heldout
+from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
@@ -60,6 +62,8 @@ for command in (
     follow_members,
     measure_contrast,
     find_planted,
+    project_gradients,
+    score_rivals,
     sample_frechet,
     train_classifier,
     score_frechet,

@@ -72,7 +72,7 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
         (B, U, n) float32; the mean over members is zero.
     """
     mean = estimate.mean(axis=0, dtype=np.float64)
-    order, starts, sizes = _by_unit(unit_of)
+    order, starts, sizes = by_unit(unit_of)
     found = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
     for row, centre, each in zip(found, mean, estimate.transpose(1, 0, 2), strict=True):
         direction = images[order] - centre
@@ -83,7 +83,7 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
     return found
 
 
-def _by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images unit after unit (N,), where each unit begins (U,), and how many it has (U,)."""
     sizes = np.bincount(unit_of)
     return np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes, sizes
@@ -139,7 +139,7 @@ def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) 
     Returns:
         (B, U) int64.
     """
-    order, starts, _ = _by_unit(unit_of)
+    order, starts, _ = by_unit(unit_of)
     flat = images.reshape(len(images), -1)[order].astype(np.float64)
     return np.stack(
         [

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     RETRAINING = 4
     HELDOUT = 5
     LOSS = 6
+    RIVALS = 9
 
 
 def generator(*, seed: int, purpose: Purpose, key: int, counter: int = 0) -> np.random.Generator:

@@ -46,6 +46,7 @@ RECORDED = [
     "contrast/sets.parquet",
     "frechet/scores.parquet",
 ]
+RIVALS = ["rivals/scores.safetensors", "rivals/cost.json"]
 
 
 def checked(config):
@@ -66,6 +67,7 @@ def recorded():
         *(retrained if config["retrain"]["units"] else []),
         *(heldout if config["heldout"]["models"] else []),
         *(["planted/planted.parquet"] if config["dataset"]["plant"] else []),
+        *(RIVALS if config["rivals"]["enabled"] else []),
     ]
 
 

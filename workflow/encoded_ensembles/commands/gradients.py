@@ -1,0 +1,52 @@
+"""encens project-gradients: what the gradient methods need of one network."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+def project_gradients(
+    member: Annotated[Path, Argument(help="folder of the network, with config.json and weights")],
+    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: loss.images and norm.images (N, k), loss.samples and norm.samples (B, k), retrac (N, B), levels (K,)"
+        ),
+    ],
+    levels: Annotated[int, Option(help="noise levels, evenly spaced, 1 to 1000")] = 10,
+    projection: Annotated[int, Option(help="dimensions of a projected gradient")] = 1024,
+    noise: Annotated[
+        str, Option(help="image: each its own at a level; common: all the same")
+    ] = "image",
+    seed: Annotated[int, Option(help="seed of noise and projection")] = 0,
+    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Take the gradients of all training images and samples in one network, and project them."""
+    from encoded_ensembles import gradients
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.files import InputError, read_tensors, write_tensors
+    from encoded_ensembles.progress import track
+    from encoded_ensembles.unet import load_unet
+
+    if noise not in ("image", "common"):
+        raise InputError(f"--noise is {noise}, expected image or common.")
+    where = choose_device(device)
+    images = read_images(data)
+    spread = gradients.spread_levels(levels)
+    found = gradients.network_gradients(
+        load_unet(member, device=where),
+        to_signed(images.images),
+        read_tensors(samples, names=["factual"])["factual"],
+        images.names.tolist(),
+        levels=spread,
+        dimensions=projection,
+        seed=seed,
+        device=where,
+        common=noise == "common",
+        track=lambda steps, total: track(steps, label="gradients", total=total),
+    )
+    write_tensors(output, found | {"levels": spread})

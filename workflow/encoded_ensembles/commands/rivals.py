@@ -1,0 +1,91 @@
+"""encens score-rivals: other attribution methods on the same members, images and samples."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+def score_rivals(
+    members: Annotated[
+        list[Path], Argument(help="gradients of the members in order, of project-gradients")
+    ],
+    full: Annotated[Path, Option(help="gradients of the single-model baseline")],
+    code: Annotated[Path, Option(help="code, .npz of encode-units")],
+    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],
+    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
+    damping: Annotated[
+        list[float], Option(help="lambda in units of the kernel's mean diagonal; may be repeated")
+    ],
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: random, pixels, features, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
+        ),
+    ],
+    cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
+    classifier: Annotated[Path | None, Option(help="weights of train-classifier")] = None,
+    inception: Annotated[
+        Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")
+    ] = None,
+    seed: Annotated[int, Option(help="seed of the random scores")] = 0,
+    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Score every unit for every sample by rival methods; higher is more responsible.
+
+    Gradient methods come three times: .full from the single-model baseline, .one from the first
+    member, .mean over all members. Features are those of score-frechet.
+    """
+    import numpy as np
+
+    from encoded_ensembles import baselines
+    from encoded_ensembles.data import read_images, to_bytes, to_signed
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.files import (
+        InputError,
+        read_arrays,
+        read_tensors,
+        write_json,
+        write_tensors,
+    )
+    from encoded_ensembles.frechet import choose_extractor
+
+    arrays = read_arrays(code)
+    unit_of = arrays["unit_of"]
+    images = read_images(data).images
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    first = read_tensors(full)
+    if first["retrac"].shape != (len(unit_of), len(factual)):
+        raise InputError(
+            f"{full} has gradients of {first['retrac'].shape} images and samples, expected "
+            f"{(len(unit_of), len(factual))}; delete it and run again."
+        )
+    extractor = choose_extractor(
+        read_images(heldout).images,
+        inception=inception,
+        classifier=classifier,
+        device=choose_device(device),
+    )
+    pixels = to_signed(images).reshape(len(images), -1)
+    scores = {
+        "random": baselines.random_scores(
+            arrays["unit_names"].tolist(), samples=len(factual), seed=seed
+        ),
+        "pixels": baselines.nearest_scores(factual.reshape(len(factual), -1), pixels, unit_of),
+        "features": baselines.nearest_scores(
+            extractor.features(to_bytes(factual)), extractor.features(images), unit_of
+        ),
+        **baselines.gradient_scores(
+            first, map(read_tensors, members), unit_of, damping=np.array(damping)
+        ),
+    }
+    tensors = {name: each.astype(np.float32) for name, each in scores.items()}
+    write_tensors(output, tensors | {"damping": np.array(damping, np.float32)})
+    evaluations = baselines.member_evaluations(
+        scores,
+        pictures=len(images) + len(factual),
+        levels=len(first["levels"]),
+        members=len(members),
+    )
+    write_json(cost, {name: {"member_evaluations": each} for name, each in evaluations.items()})
