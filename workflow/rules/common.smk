@@ -161,3 +161,20 @@ def classifier_file():
     if inception_file() or config["frechet"]["extractor"] == "pixels":
         return []
     return ["results/{run}/frechet/classifier.safetensors"]
+
+
+def distance_weights():
+    """Return the weight file of each network among the distances, by its name."""
+    chosen, named = config["influence"]["distances"], config["influence"]["weights"]
+    return {
+        network: named[network] or f"resources/{network}.safetensors"
+        for network in named
+        if network in chosen
+    }
+
+
+def distance_options():
+    """Return the options that name distances beside the Euclidean, and their weights."""
+    files = [f"{network}={file}" for network, file in distance_weights().items()]
+    names = repeated("--distances", config["influence"]["distances"])
+    return [*names, *repeated("--weights", files)]
