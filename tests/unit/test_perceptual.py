@@ -72,11 +72,15 @@ def test_a_network_that_is_given_is_used(name, packages, tmp_path):
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_what_a_network_lacks_is_named(name, packages, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "w.safetensors"
     options = {"weights": file, "factual": FACTUAL, "device": CPU}
     with pytest.raises(InputError, match=rf"{name} are expected in .*influence.weights.{name}"):
-        perceptual.network_distance(name, **options)
+        perceptual.weight_file(name, str(file))
+    with pytest.raises(InputError, match=rf"expected in resources/{name}.safetensors"):
+        perceptual.weight_file(name, None)
     save_model(torch.nn.Linear(2, 2), str(file))
+    assert perceptual.weight_file(name, str(file)) == file
     with pytest.raises(InputError, match=f"does not hold the weights of {name}"):
         perceptual.network_distance(name, **options)
     file.write_bytes(b"<html>")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Measure = Callable[[np.ndarray], np.ndarray]  # moved (B, C, H, W) to its distances (B,)
+Network = tuple["torch.nn.Module", Any]  # and what compares images (B, C, H, W) in [-1, 1]
 PARTS = 64  # images given to a network at once
 
 
@@ -27,8 +28,8 @@ def feature_distance(features: Callable[[np.ndarray], np.ndarray], factual: np.n
     return lambda moved: np.linalg.norm(features(moved) - start, axis=1)
 
 
-def load_lpips(package: ModuleType) -> tuple["torch.nn.Module", Any]:
-    """Return LPIPS on AlexNet, of the package lpips, and how it compares images in [-1, 1]."""
+def load_lpips(package: ModuleType) -> Network:
+    """Return LPIPS on AlexNet, of the package lpips."""
     model = package.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
 
     def compare(a: "torch.Tensor", b: "torch.Tensor") -> "torch.Tensor":
@@ -38,18 +39,17 @@ def load_lpips(package: ModuleType) -> tuple["torch.nn.Module", Any]:
     return model, compare
 
 
-def load_openclip(package: ModuleType) -> tuple["torch.nn.Module", Any]:
-    """Return CLIP's ViT-B/32, of the package open_clip, and how it compares images in [-1, 1]."""
+def load_openclip(package: ModuleType) -> Network:
+    """Return CLIP's ViT-B/32, of the package open_clip: 1 less the cosine of two embeddings."""
     model = package.create_model("ViT-B-32")
     colours = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     return model, lambda a, b: angle(model.encode_image, a, b, colours)
 
 
-def load_dinov2(package: ModuleType) -> tuple["torch.nn.Module", Any]:
-    """Return DINOv2's ViT-S/14, of the package timm, and how it compares images in [-1, 1]."""
+def load_dinov2(package: ModuleType) -> Network:
+    """Return DINOv2's ViT-S/14, of the package timm: 1 less the cosine of two embeddings."""
     model = package.create_model("vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True)
-    colours = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    return model, lambda a, b: angle(model, a, b, colours)
+    return model, lambda a, b: angle(model, a, b, ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
 NETWORKS = {
@@ -76,6 +76,22 @@ def angle(embed: Any, a: "torch.Tensor", b: "torch.Tensor", colours: Any) -> "to
     return 1 - torch.nn.functional.cosine_similarity(one, other)
 
 
+def weight_file(name: str, named: str | None) -> Path:
+    """Return the file of a network's weights: the one named, else its usual place.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    path = Path(named or f"resources/{name}.safetensors")
+    if not path.is_file():
+        raise InputError(
+            f"the weights of {name} are expected in {path}, which does not exist; put the network's "
+            f"safetensors file there, name another in influence.weights.{name}, or take {name} out of "
+            "influence.distances."
+        )
+    return path
+
+
 def network_distance(
     name: str, *, weights: Path, factual: np.ndarray, device: "torch.device"
 ) -> Measure:
@@ -88,7 +104,7 @@ def network_distance(
         device: where to compute.
 
     Raises:
-        InputError: the package or the file is missing, or the file does not fit the network.
+        InputError: the package is missing, or the file does not fit the network.
     """
     import torch
     from safetensors import SafetensorError
@@ -102,11 +118,6 @@ def network_distance(
             f"influence.distances names {name}, which needs the Python package {package} ({error}); "
             f"install it, or take {name} out."
         ) from error
-    if not weights.is_file():
-        raise InputError(
-            f"the weights of {name} are expected in {weights}, which does not exist; put the "
-            f"network's safetensors file there, or name it in influence.weights.{name}."
-        )
     try:
         load_model(model, weights)
     except (SafetensorError, RuntimeError) as error:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(PACKAGE.parent))
 from encoded_ensembles.config import check_config
 from encoded_ensembles.files import InputError
 from encoded_ensembles.frechet import INCEPTION
+from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS
 
@@ -164,13 +165,17 @@ def classifier_file():
 
 
 def distance_weights():
-    """Return the weight file of each network among the distances, by its name."""
-    chosen, named = config["influence"]["distances"], config["influence"]["weights"]
-    return {
-        network: named[network] or f"resources/{network}.safetensors"
-        for network in named
-        if network in chosen
-    }
+    """Return the weight file of each network among the distances, by its name.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    wanted, named = config["influence"]["distances"], config["influence"]["weights"]
+    try:
+        return {
+            each: weight_file(each, named[each]) for each in wanted if each in named
+        }
+    except InputError as error:
+        sys.exit(f"Error: {error}")
 
 
 def distance_options():

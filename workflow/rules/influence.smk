@@ -17,7 +17,7 @@ rule measure_influence:
         contrast="results/{run}/contrast/contrast.parquet",
         inception=inception_file(),
         classifier=classifier_file(),
-        weights=list(distance_weights().values()),
+        weights=[str(file) for file in distance_weights().values()],
         code=sources("influence"),
     output:
         influence="results/{run}/influence/influence.parquet",

@@ -169,7 +169,12 @@ def _measure(
     from encoded_ensembles.files import InputError
     from encoded_ensembles.frechet import choose_extractor
     from encoded_ensembles.influence import ssim
-    from encoded_ensembles.perceptual import NETWORKS, feature_distance, network_distance
+    from encoded_ensembles.perceptual import (
+        NETWORKS,
+        feature_distance,
+        network_distance,
+        weight_file,
+    )
 
     if name == "ssim":
         return lambda moved: 1 - ssim(factual, moved)
@@ -184,7 +189,7 @@ def _measure(
             f"--distances is {name}, expected ssim, features, {' or '.join(NETWORKS)}."
         )
     named = dict(each.partition("=")[::2] for each in weights)
-    file = Path(named.get(name, f"resources/{name}.safetensors"))
+    file = weight_file(name, named.get(name))
     return network_distance(name, weights=file, factual=factual, device=where)
 
 
