@@ -139,7 +139,8 @@ def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.
 
     total, seen = null.sum(axis=0, dtype=np.float64), np.zeros(len(names), bool)
     for unit, moved in _walk(blocks):
-        total += moved
+        if not seen[unit]:  # a block may be given twice
+            total += moved
         seen[unit] = True
     if not seen.all():
         missing = int(seen.argmin())
