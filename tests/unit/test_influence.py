@@ -50,3 +50,45 @@ def test_rank_and_radius():
     distance = np.array([[1.0, 5.0], [3.0, 5.0], [2.0, 9.0]])
     assert influence.ranks(distance).tolist() == [[3, 2], [1, 3], [2, 1]]
     assert influence.radius(distance).tolist() == [3.0, 9.0]
+
+
+def test_z_values_by_hand():
+    null = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
+    z = influence.z_values(np.array([[4.0, 9.0]]), null)
+    assert z[0, 0] == pytest.approx(2 / np.sqrt(2 / 3))
+    assert np.isnan(z[0, 1])
+    assert np.isnan(influence.z_values(null, null[:0])).all()
+
+
+def test_matched_is_the_distance_from_the_mean_of_the_others():
+    points = np.random.default_rng(0).normal(size=(5, 2, 1, 3, 3)).astype(np.float32)
+    total = points.sum(axis=0, dtype=np.float64)
+    for number, each in enumerate(points):
+        apart = each - np.delete(points, number, axis=0).mean(axis=0)
+        found = influence.matched(each, total, masks=5)
+        assert np.allclose(found, np.sqrt((apart**2).sum(axis=(1, 2, 3))), atol=1e-6)
+    assert influence.matched(points[0], points[0], masks=1).tolist() == [0.0, 0.0]
+
+
+def test_ssim_by_hand():
+    """Two images of 3x3, one window: means 0 and 1/9, variances 2/9 and 8/81, covariance 1/9."""
+    x, y = np.zeros((2, 1, 1, 3, 3))
+    x[..., 0, 0], x[..., 2, 2], y[..., 0, 0] = 1, -1, 1
+    c1, c2 = 0.0004, 0.0036
+    expected = c1 * (2 / 9 + c2) / ((1 / 81 + c1) * (2 / 9 + 8 / 81 + c2))
+    assert influence.ssim(x, y) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("side", [4, 8, 13])
+def test_ssim_equals_a_loop_over_windows(side):
+    x, y = np.random.default_rng(side).uniform(-1, 1, (2, 2, 3, side, side))
+    k = 3 if side == 4 else 7
+    found = []
+    for i, j in np.ndindex(side - k + 1, side - k + 1):
+        a, b = x[1, :, i : i + k, j : j + k], y[1, :, i : i + k, j : j + k]
+        for p, q in zip(a, b, strict=True):
+            cov = np.cov(p.ravel(), q.ravel(), bias=True)
+            first = (2 * p.mean() * q.mean() + 0.0004) / (p.mean() ** 2 + q.mean() ** 2 + 0.0004)
+            found.append(first * (2 * cov[0, 1] + 0.0036) / (cov.trace() + 0.0036))
+    assert influence.ssim(x, y)[1] == pytest.approx(np.mean(found))
+    assert influence.ssim(x, x) == pytest.approx(1)

@@ -57,6 +57,8 @@ CONFIGURATIONS = [
     ({"dataset.plant": [{"name": "a/b", "kind": "mark", "images": 3}]}, "dataset.plant.0.name is 'a/b', expected text, matching"),
     ({"dataset.plant": [{"name": "a", "kind": "stripes", "images": 3}]}, "dataset.plant.0.kind is 'stripes', expected one of mark, colour, shape, duplicates"),
     ({"dataset.plant": [{"name": "a", "kind": "mark", "images": 3, "size": 2}]}, "dataset.plant.0.size is not known; known keys: name, kind"),
+    ({"influence.distances": ["l1"]}, "influence.distances.0 is 'l1', expected one of ssim, features"),
+    ({"influence.weights": {"vgg": "x"}}, "influence.weights.vgg is not known; known keys: lpips, openclip, dinov2"),
     ({"dataset": 3}, "config key dataset is 3, expected a group of keys"),
 ]  # fmt: skip
 
@@ -87,6 +89,16 @@ def test_a_wrong_configuration_ends_in_one_sentence(workspace, changes, sentence
     (error,) = done.stderr.strip().splitlines()[2:]
     assert error.startswith("Error: ")
     assert not (workspace.folder / "results").exists()
+
+
+def test_a_network_without_weights_ends_in_one_sentence(workspace):
+    (workspace.folder / "wrong.yaml").write_text("influence: {distances: [lpips]}")
+    done = workspace.snakemake(config="wrong.yaml")
+    assert done.returncode == 1
+    (error,) = done.stderr.strip().splitlines()[2:]
+    assert error.startswith(
+        "Error: the weights of lpips are expected in resources/lpips.safetensors,"
+    )
 
 
 def broken_png(folder):

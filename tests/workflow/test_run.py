@@ -14,6 +14,7 @@ import yaml
 from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
+from scipy.stats import false_discovery_control
 
 JOBS = {
     "fetch_dataset": 1, "encode_units": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
@@ -131,10 +132,32 @@ def test_influence_table_agrees_with_the_landscape(finished):
                 np.linalg.norm(p.astype(float) - s) for p, s in zip(pictures, factual, strict=True)
             ]
             assert np.allclose(rows["distance"], loop)
-    assert set(table["rank"]) == set(range(1, 13))
-    assert table["p_value"].between(1 / 9, 1).all()
+    assert set(table["distance_rank"]) == set(range(1, 13))
     radius = pd.read_parquet(finished.results() / "influence/radius.parquet")
     assert np.allclose(radius["radius"], table.groupby("sample")["distance"].max())
+
+
+def test_influence_table_has_every_statistic_of_every_pair(finished):
+    table = pd.read_parquet(finished.results() / "influence/influence.parquet")
+    names = ["distance", "ssim", "features", "matched", "directional", "contrast"]
+    each = [f"{name}{suffix}" for name in names for suffix in ("", "_z", "_p", "_q", "_rank")]
+    pair = ["sample", "unit", "unit_name"]
+    assert table.columns.tolist() == [*pair, *each, "distance_published", "attributed"]
+    assert table.notna().all().all()
+    for name in names[:-1]:
+        assert table[f"{name}_p"].between(1 / 9, 1).all()
+        for _, own in table.groupby("sample"):
+            assert own.sort_values(f"{name}_rank")[f"{name}_z"].is_monotonic_decreasing
+            assert np.allclose(own[f"{name}_q"], false_discovery_control(own[f"{name}_p"]))
+    contrast = pd.read_parquet(finished.results() / "contrast/contrast.parquet")
+    assert table["contrast_p"].equals(contrast["p_value"])
+    assert table["attributed"].equals(contrast["attributed"])
+    null = pd.read_parquet(finished.results() / "influence/null.parquet")
+    assert null.columns.tolist() == ["sample", "word", "distance", "ssim", "features", "matched"]
+    own = null[null["sample"] == 1]["matched"].to_numpy()
+    first = table[(table["sample"] == 1) & (table["unit"] == 0)].iloc[0]
+    assert first["matched_p"] == (1 + (own >= first["matched"]).sum()) / 9
+    assert np.isclose(first["matched_z"], (first["matched"] - own.mean()) / own.std())
 
 
 def test_scores_cover_every_kind_of_set(finished):

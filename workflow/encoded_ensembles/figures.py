@@ -88,7 +88,7 @@ def influence_figure(
 
     Args:
         panels: number of the sample, its picture (C, H, W), table of its top k units (unit_name,
-            distance, p_value), one training image of each (k, C, H, W), and the counterfactuals
+            distance, distance_p), one training image of each (k, C, H, W), and the counterfactuals
             (k, C, H, W).
     """
     top = max(len(table) for _, _, table, _, _ in panels)
@@ -114,7 +114,7 @@ def influence_figure(
             )
             _bare(change)
             picture.set_title(
-                f"{shorten(str(row.unit_name))}\nd = {row.distance:.2f}, p = {row.p_value:.2g}",
+                f"{shorten(str(row.unit_name))}\nd = {row.distance:.2f}, p = {row.distance_p:.2g}",
                 fontsize=6.5,
             )
         for ax, label in zip(axes[:, 1], ("unit", "without it", "change"), strict=True):
@@ -143,7 +143,7 @@ def landscape_figure(influence: pd.DataFrame, null: pd.DataFrame, samples: Seque
     """Draw the landscape of samples against its null, and all p-values.
 
     Args:
-        influence: columns sample, distance, p_value.
+        influence: columns sample, distance, distance_p.
         null: columns sample, distance.
         samples: numbers of the samples drawn.
     """
@@ -188,7 +188,7 @@ def landscape_figure(influence: pd.DataFrame, null: pd.DataFrame, samples: Seque
     handles, labels = axes[0, 0].get_legend_handles_labels()
     upper.legend(handles, labels, loc="outside upper center", ncols=3)
     ax = lower.subplots()
-    p = influence["p_value"].to_numpy()
+    p = influence["distance_p"].to_numpy()
     ax.hist(p, np.linspace(0, 1, 21), color=BLUE, label=f"{len(p)} (sample, unit) pairs")
     ax.axhline(len(p) / 20, color=GREY, ls="--", lw=1, label="if no unit differs from the null")
     ax.set(xlabel="p-value against null code words", ylabel="pairs", xlim=(0, 1))

@@ -10,6 +10,7 @@ from encoded_ensembles.words import hamming
 
 # ASSUME: scale of distances.
 PUBLISHED_SIZE = 256 * 256 * 3  # values of an image at the scale of the published radii
+WINDOW = 7  # side of the window of SSIM; smaller than the published 11, for images of 8x8
 
 
 def distances(factual: np.ndarray, counterfactuals: np.ndarray) -> np.ndarray:
@@ -41,6 +42,55 @@ def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.
     return distance / 2 * np.sqrt(PUBLISHED_SIZE / np.prod(shape))
 
 
+# ASSUME: window of SSIM.
+def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the mean structural similarity of images in [-1, 1], window by window and channel by channel.
+
+    A window is 7x7 with equal weights, or the largest odd square that the images hold; only whole
+    windows count.
+    Source: Wang et al., *Image quality assessment: from error visibility to structural similarity*,
+    IEEE TIP 2004, equation 13 with K1 = 0.01, K2 = 0.03 and L = 2.
+
+    Args:
+        one: (B, C, H, W).
+        other: (B, C, H, W).
+
+    Returns:
+        (B,) float64, at most 1, which equal images have.
+    """
+    from scipy.ndimage import uniform_filter
+
+    side = (min(WINDOW, *one.shape[2:]) - 1) // 2 * 2 + 1
+    whole = slice(side // 2, -(side // 2) or None)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return uniform_filter(values, (1, 1, side, side))[:, :, whole, whole]
+
+    x, y = one.astype(np.float64), other.astype(np.float64)
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    found = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return found.mean(axis=(1, 2, 3))
+
+
+def matched(moved: np.ndarray, total: np.ndarray, *, masks: int) -> np.ndarray:
+    """Return the Euclidean distance of one counterfactual from the mean of all other masks'.
+
+    All of them drop as many members: what dropping any so many does on average is taken out.
+
+    Args:
+        moved: (B, C, H, W).
+        total: (B, C, H, W) float64, the sum over all masks, this one among them.
+        masks: how many; the distance is 0 if there is no other.
+
+    Returns:
+        (B,) float64.
+    """
+    apart = (masks * moved.astype(np.float64) - total) / max(1, masks - 1)
+    return np.sqrt(np.square(apart).sum(axis=(1, 2, 3)))
+
+
 # DEVIATES: null code words.
 def p_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Return how often the null reaches each unit's distance, counting the unit itself.
@@ -64,6 +114,22 @@ def p_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
         axis=1,
     )
     return (1 + len(null) - below) / (1 + len(null))
+
+
+def z_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return how many standard deviations of the null each unit's distance lies from its mean.
+
+    Args:
+        distance: d (U, B).
+        null: (R, B), distances under null code words.
+
+    Returns:
+        (U, B), NaN where the null has no spread.
+    """
+    if not len(null):
+        return np.full(distance.shape, np.nan)
+    spread = null.std(axis=0)
+    return (distance - null.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
 
 
 def ranks(distance: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(PACKAGE.parent))
 from encoded_ensembles.config import check_config
 from encoded_ensembles.files import InputError
 from encoded_ensembles.frechet import INCEPTION
+from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS
 
@@ -229,3 +230,24 @@ def classifier_file():
     if inception_file() or config["frechet"]["extractor"] == "pixels":
         return []
     return ["results/{run}/frechet/classifier.safetensors"]
+
+
+def distance_weights():
+    """Return the weight file of each network among the distances, by its name.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    wanted, named = config["influence"]["distances"], config["influence"]["weights"]
+    try:
+        return {
+            each: weight_file(each, named[each]) for each in wanted if each in named
+        }
+    except InputError as error:
+        sys.exit(f"Error: {error}")
+
+
+def distance_options():
+    """Return the options that name distances beside the Euclidean, and their weights."""
+    files = [f"{network}={file}" for network, file in distance_weights().items()]
+    names = repeated("--distances", config["influence"]["distances"])
+    return [*names, *repeated("--weights", files)]

@@ -1,16 +1,23 @@
 """Influence: the gathered landscape, measured against its null.
 
-Inputs: results/{run}/landscape/*, results/{run}/samples/ensemble.safetensors.
+Inputs: results/{run}/landscape/*, results/{run}/samples/ensemble.safetensors,
+results/{run}/data/*, results/{run}/contrast/contrast.parquet, the features of the Frechet distance.
 Outputs: results/{run}/influence/{influence,null,radius,aliasing}.{parquet,csv}.
 """
 
 
 rule measure_influence:
-    """Measure how far each unit's ablation moves each sample, against null code words."""
+    """Measure how each unit's ablation moves each sample, against null code words."""
     input:
         blocks=gather.landscape("results/{{run}}/landscape/{scatteritem}.safetensors"),
         samples="results/{run}/samples/ensemble.safetensors",
         matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        heldout="results/{run}/data/heldout.npz",
+        contrast="results/{run}/contrast/contrast.parquet",
+        inception=inception_file(),
+        classifier=classifier_file(),
+        weights=[str(file) for file in distance_weights().values()],
         code=sources("influence"),
     output:
         influence="results/{run}/influence/influence.parquet",
@@ -28,12 +35,20 @@ rule measure_influence:
     conda:
         "../../envs/encens.yaml"
     resources:
+        gpu=1,
         mem_mb=8000,
-        runtime=60,
+        runtime=4 * 60,
+    params:
+        distances=distance_options(),
+        inception="--inception" if inception_file() else "",
+        classifier="--classifier" if classifier_file() else "",
     shell:
         """
         encens measure-influence {input.blocks:q} --code {input.matrix:q} \
-            --samples {input.samples:q} --influence {output.influence:q} \
+            --samples {input.samples:q} --data {input.data:q} --heldout {input.heldout:q} \
+            --contrast {input.contrast:q} {params.distances:q} \
+            {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
+            --influence {output.influence:q} \
             --null {output.null:q} --radius {output.radius:q} \
             --aliasing {output.aliasing:q} >{log:q} 2>&1
         """

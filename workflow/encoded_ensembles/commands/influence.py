@@ -1,11 +1,18 @@
 """encens measure-influence."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-COMPARED = 256  # units at most whose displacements are compared
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.perceptual import Measure
+
+COMPARED = 256  # units at most whose counterfactuals are held, beside those of all null words
 
 
 def measure_influence(
@@ -14,6 +21,9 @@ def measure_influence(
     ],
     code: Annotated[Path, Option(help="code, .npz of encode-units")],
     samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
+    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: pixel features are theirs")],
+    contrast: Annotated[Path, Option(help="contrast, .parquet of measure-contrast")],
     influence: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (sample, unit)")
     ],
@@ -24,12 +34,27 @@ def measure_influence(
     aliasing: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per Hamming distance of two words")
     ],
+    distances: Annotated[
+        list[str] | None,
+        Option(help="another distance: ssim, features, lpips, openclip or dinov2; may be repeated"),
+    ] = None,
+    weights: Annotated[
+        list[str] | None, Option(help="weights of a network, such as lpips=FILE; may be repeated")
+    ] = None,
+    classifier: Annotated[Path | None, Option(help="weights of train-classifier")] = None,
+    inception: Annotated[
+        Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")
+    ] = None,
+    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
-    """Measure how far each unit's ablation moves each sample, against null code words.
+    """Measure how each unit's ablation moves each sample, against null code words.
 
-    influence: sample, unit, unit_name, distance (native pixels, values in [-1, 1]),
-    distance_published (256x256x3 in [0, 1]), p_value, rank (1 = farthest). null: sample, word,
-    distance. radius: sample, radius, radius_published, unit, null_radius (largest distance among the
+    influence: sample, unit, unit_name; for each statistic S the columns S, S_z (standard deviations
+    of the null from its mean), S_p, S_q (false discovery rate over the units of the sample) and S_rank
+    (1 has the largest S_z); distance_published (256x256x3 in [0, 1]), attributed (by contrast).
+    Statistics: distance (native pixels, values in [-1, 1]), those of --distances, matched, directional
+    and contrast (docs/validity.md). null: sample, word, and the statistics that a null word has by itself.
+    radius: sample, radius, radius_published, unit, null_radius (largest distance among the
     null code words: the more words, the larger; empty without any), units, null_words. aliasing:
     hamming, pairs, low, mean, high (quartiles and mean of the cosine of two units' displacements).
     """
@@ -37,69 +62,196 @@ def measure_influence(
     import pandas as pd
 
     from encoded_ensembles import influence as measure
-    from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_table
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.directional import directional, nearest_distances
+    from encoded_ensembles.files import read_arrays, read_tensors, write_table
 
     arrays = read_arrays(code)
-    names = arrays["unit_names"]
+    names, matrix, unit_of = arrays["unit_names"], arrays["code"], arrays["unit_of"]
     drawn = read_tensors(samples, names=["factual", "null"])
-    factual = drawn["factual"]
-    distance = np.full((len(names), len(factual)), np.nan)
+    factual, null_samples = drawn["factual"], drawn["null"]
+    measures: dict[str, Measure] = {"distance": lambda x: measure.distances(factual, x[None])[0]}
+    reference = read_images(heldout).images
+    for name in distances or []:
+        measures[name] = _measure(
+            name, factual, reference, weights or [], classifier, inception, device
+        )
+    total = _add_up(blocks, null_samples, names)
+    masks = len(names) + len(null_samples)
+    measures["matched"] = lambda x: measure.matched(x, total, masks=masks)
+
+    images = to_signed(read_images(data).images).reshape(len(unit_of), -1)
+    found = {name: np.empty((len(names), len(factual))) for name in measures}
+    own = np.empty((len(names), len(factual)))
     compared = np.linspace(0, len(names) - 1, min(len(names), COMPARED)).astype(np.int64)
-    displacement = np.zeros((len(compared), len(factual), factual[0].size))
+    held = np.empty((len(compared), *factual.shape), np.float32)
+    for unit, moved in _walk(blocks):
+        for name, each in measures.items():
+            found[name][unit] = each(moved)
+        points = moved.reshape(len(moved), -1)
+        own[unit] = nearest_distances(points, images[unit_of == unit])[:, 0]
+        held[compared == unit] = moved
+    nulls = {
+        name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))
+        for name, each in measures.items()
+    }
+    statistics = {
+        name: (value, measure.p_values(value, nulls[name]), measure.z_values(value, nulls[name]))
+        for name, value in found.items()
+    }
+    both = np.concatenate([null_samples, held])
+    statistics["directional"] = directional(
+        both.reshape(*both.shape[:2], -1), unit_held=compared, own=own, images=images,
+        unit_of=unit_of, code=matrix, null_words=arrays["null_words"],
+    )  # fmt: skip
+    shape = factual.shape[1:]
+    write_table(influence, _influence_table(statistics, names, contrast, shape))
+    words = np.arange(len(null_samples))
+    pairs = {"sample": np.repeat(np.arange(len(factual)), len(words)),
+             "word": np.tile(words, len(factual))}  # fmt: skip
+    columns = {name: each.T.ravel() for name, each in nulls.items()}
+    write_table(null, pd.DataFrame(pairs | columns))
+    write_table(radius, _radius_table(found["distance"], nulls["distance"], shape))
+    displacement = (held - factual).reshape(*held.shape[:2], -1).astype(np.float64)
+    cosines = measure.aliasing(displacement, matrix[compared])
+    table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
+    write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
+
+
+def _walk(blocks: Iterable[Path]) -> Iterator[tuple[int, "np.ndarray"]]:
+    """Yield every unit with its counterfactual (B, C, H, W), holding one block at a time."""
+    from encoded_ensembles.files import read_tensors
+
     for file in blocks:
         block = read_tensors(file, names=["units", "counterfactuals"])
-        distance[block["units"]] = measure.distances(factual, block["counterfactuals"])
-        _, here, place = np.intersect1d(block["units"], compared, return_indices=True)
-        moved = block["counterfactuals"][here] - factual
-        displacement[place] = moved.reshape(*moved.shape[:2], -1)
-    missing = np.flatnonzero(np.isnan(distance).any(axis=1))
-    if len(missing):
+        yield from zip(block["units"].tolist(), block["counterfactuals"], strict=True)
+
+
+def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":
+    """Return the sum of all counterfactuals, null words' included, (B, C, H, W) float64.
+
+    Raises:
+        InputError: a unit is in no block.
+    """
+    import numpy as np
+
+    from encoded_ensembles.files import InputError
+
+    total, seen = null.sum(axis=0, dtype=np.float64), np.zeros(len(names), bool)
+    for unit, moved in _walk(blocks):
+        if not seen[unit]:  # a block may be given twice
+            total += moved
+        seen[unit] = True
+    if not seen.all():
+        missing = int(seen.argmin())
         raise InputError(
-            f"unit {missing[0]} ({names[missing[0]]}) is in no block of the landscape; "
+            f"unit {missing} ({names[missing]}) is in no block of the landscape; "
             f"give all blocks ({len(blocks)} were given)."
         )
-    null_distance = measure.distances(factual, drawn["null"])
-    shape = factual.shape[1:]
-    units, count = distance.shape
+    return total
+
+
+def _measure(
+    name: str,
+    factual: "np.ndarray",
+    reference: "np.ndarray",
+    weights: list[str],
+    classifier: Path | None,
+    inception: Path | None,
+    device: str,
+) -> "Measure":
+    """Return another distance of images (B, C, H, W) from the factual samples.
+
+    Raises:
+        InputError: there is no distance of that name.
+    """
+    from encoded_ensembles.data import to_bytes
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.frechet import choose_extractor
+    from encoded_ensembles.influence import ssim
+    from encoded_ensembles.perceptual import (
+        NETWORKS,
+        feature_distance,
+        network_distance,
+        weight_file,
+    )
+
+    if name == "ssim":
+        return lambda moved: 1 - ssim(factual, moved)
+    where = choose_device(device)
+    if name == "features":
+        extractor = choose_extractor(
+            reference, inception=inception, classifier=classifier, device=where
+        )
+        return feature_distance(lambda images: extractor.features(to_bytes(images)), factual)
+    if name not in NETWORKS:
+        raise InputError(
+            f"--distances is {name}, expected ssim, features, {' or '.join(NETWORKS)}."
+        )
+    named = dict(each.partition("=")[::2] for each in weights)
+    file = weight_file(name, named.get(name))
+    return network_distance(name, weights=file, factual=factual, device=where)
+
+
+def _influence_table(
+    statistics: "dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]",
+    names: "np.ndarray",
+    contrast: Path,
+    shape: tuple[int, int, int],
+) -> "pd.DataFrame":
+    """Return the table of all statistics, given value, p and z (each (U, B)), with contrast's.
+
+    Raises:
+        InputError: contrast is of other units or samples.
+    """
+    import numpy as np
+    import pandas as pd
+    from scipy.stats import false_discovery_control
+
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.influence import published_scale, ranks
+
+    units, count = statistics["distance"][0].shape
     unit = np.tile(np.arange(units), count)
-    table = pd.DataFrame(
+    columns = {
+        "sample": np.repeat(np.arange(count), units), "unit": unit, "unit_name": names[unit]
+    }  # fmt: skip
+    for name, (value, p, z) in statistics.items():
+        q, rank = false_discovery_control(p, axis=0), ranks(np.where(np.isnan(z), value, z))
+        for suffix, each in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
+            columns[f"{name}{suffix}"] = each.T.ravel()
+    theirs = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
+    tested = pd.read_parquet(contrast).rename(columns=theirs)
+    table = pd.DataFrame(columns).merge(tested, on=["sample", "unit", "unit_name"])
+    if len(table) != len(tested) or len(table) != len(unit):
+        raise InputError(
+            f"{contrast} has {len(tested)} pairs of sample and unit, of which {len(table)} are among "
+            f"the {len(unit)} of the landscape; expected the same. Measure it again with this code."
+        )
+    published = published_scale(table["distance"].to_numpy(), shape=shape)
+    table.insert(len(table.columns) - 1, "distance_published", published)
+    return table
+
+
+def _radius_table(
+    distance: "np.ndarray", null: "np.ndarray", shape: tuple[int, int, int]
+) -> "pd.DataFrame":
+    """Return the counterfactual radius of each sample, given distances (U, B) and (R, B)."""
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.influence import published_scale, radius
+
+    largest = radius(distance)
+    return pd.DataFrame(
         {
-            "sample": np.repeat(np.arange(count), units),
-            "unit": unit,
-            "unit_name": names[unit],
-            "distance": distance.T.ravel(),
-            "distance_published": measure.published_scale(distance, shape=shape).T.ravel(),
-            "p_value": measure.p_values(distance, null_distance).T.ravel(),
-            "rank": measure.ranks(distance).T.ravel(),
+            "sample": np.arange(len(largest)),
+            "radius": largest,
+            "radius_published": published_scale(largest, shape=shape),
+            "unit": distance.argmax(axis=0),
+            "null_radius": radius(null) if len(null) else np.nan,
+            "units": len(distance),
+            "null_words": len(null),
         }
     )
-    write_table(influence, table)
-    words = len(null_distance)
-    write_table(
-        null,
-        pd.DataFrame(
-            {
-                "sample": np.repeat(np.arange(count), words),
-                "word": np.tile(np.arange(words), count),
-                "distance": null_distance.T.ravel(),
-            }
-        ),
-    )
-    largest = measure.radius(distance)
-    write_table(
-        radius,
-        pd.DataFrame(
-            {
-                "sample": np.arange(count),
-                "radius": largest,
-                "radius_published": measure.published_scale(largest, shape=shape),
-                "unit": distance.argmax(axis=0),
-                "null_radius": measure.radius(null_distance) if words else np.nan,
-                "units": units,
-                "null_words": words,
-            }
-        ),
-    )
-    cosines = measure.aliasing(displacement, arrays["code"][compared])
-    columns = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
-    write_table(aliasing, columns.astype({"hamming": int, "pairs": int}))

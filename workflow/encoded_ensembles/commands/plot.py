@@ -96,7 +96,9 @@ def plot_influence(
     table = pd.read_parquet(influence)
     numbers = [int(part) for part in chosen.split(",")]
     tops = [
-        table[(table["sample"] == number) & (table["rank"] <= top)].sort_values("rank")
+        table[(table["sample"] == number) & (table["distance_rank"] <= top)].sort_values(
+            "distance_rank"
+        )
         for number in numbers
     ]
     wanted = {int(unit) for each in tops for unit in each["unit"]}
