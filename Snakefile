@@ -52,6 +52,7 @@ include: "workflow/rules/planted.smk"
 include: "workflow/rules/rivals.smk"
 include: "workflow/rules/frechet.smk"
 include: "workflow/rules/retrain.smk"
+include: "workflow/rules/grade.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/record.smk"
 
@@ -61,5 +62,7 @@ rule all:
     default_target: True
     input:
         expand(rules.record_run.input, run=config["run"]),
-        expand("results/{run}/figures/{figure}.pdf", run=config["run"], figure=FIGURES),
+        expand(
+            "results/{run}/figures/{figure}.pdf", run=config["run"], figure=figures()
+        ),
         expand("results/{run}/run.json", run=config["run"]),

@@ -13,14 +13,18 @@ from encoded_ensembles.commands.certify import certify, verify
 from encoded_ensembles.commands.contrast import measure_contrast
 from encoded_ensembles.commands.controls import choose_controls, sample_controls
 from encoded_ensembles.commands.encode import encode_units
+from encoded_ensembles.commands.expect import expect_influence
+from encoded_ensembles.commands.false_attribution import check_attribution
 from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
+from encoded_ensembles.commands.grade import grade_methods
 from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
+from encoded_ensembles.commands.null_check import check_null
 from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
@@ -33,10 +37,12 @@ from encoded_ensembles.commands.plot import (
     plot_loss,
     plot_samples,
 )
+from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
 from encoded_ensembles.commands.record import record_run
 from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
+from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
@@ -59,6 +65,8 @@ for command in (
     ablate_block,
     ablate_units,
     measure_influence,
+    check_attribution,
+    check_null,
     follow_members,
     measure_contrast,
     find_planted,
@@ -72,6 +80,9 @@ for command in (
     sample_controls,
     train_heldout,
     measure_heldout,
+    expect_influence,
+    grade_methods,
+    score_methods,
     plot_code,
     plot_aliasing,
     plot_samples,
@@ -79,6 +90,9 @@ for command in (
     plot_landscape,
     plot_attribution,
     plot_evidence,
+    plot_gains,
+    plot_scoreboard,
+    plot_truth,
     plot_kept,
     plot_loss,
     record_run,

@@ -23,6 +23,8 @@ class Purpose(IntEnum):
     RETRAINING = 4
     HELDOUT = 5
     LOSS = 6
+    GRADING = 7
+    EXPECTING = 8
     RIVALS = 9
 
 

@@ -25,6 +25,8 @@ FIGURES = [
     "aliasing",
     "attribution",
     "evidence",
+    "gains",
+    "scoreboard",
     "kept",
     "loss",
 ]
@@ -45,9 +47,18 @@ RECORDED = [
     "contrast/pulls.safetensors",
     "contrast/contrast.parquet",
     "contrast/sets.parquet",
+    "rivals/scores.safetensors",
+    "expected/expected.parquet",
+    "expected/calibration.parquet",
+    "expected/scores.safetensors",
+    "grade/gains.parquet",
+    "grade/areas.parquet",
+    "grade/draws.safetensors",
+    "grade/scoreboard.parquet",
+    "grade/truth.parquet",
+    "grade/agreement.parquet",
     "frechet/scores.parquet",
 ]
-RIVALS = ["rivals/scores.safetensors", "rivals/cost.json"]
 
 
 def checked(config):
@@ -59,17 +70,55 @@ def checked(config):
         sys.exit(f"Error: {error}")
 
 
+def truths():
+    """Return what methods are graded by besides contrasts: option and file, where the run has it."""
+    return [
+        *(
+            [
+                ("--controls", "retrain/controls.parquet"),
+                ("--retrained", "retrain/samples.safetensors"),
+            ]
+            if config["retrain"]["units"]
+            else []
+        ),
+        *(
+            [("--models", "heldout/measured.safetensors")]
+            if config["heldout"]["models"]
+            else []
+        ),
+        *(
+            [("--planted", "planted/planted.parquet")]
+            if config["dataset"]["plant"]
+            else []
+        ),
+    ]
+
+
 def recorded():
     """Return the files of the run that its record lists, in the folder of the run."""
-    retrained = ["retrain/controls.parquet", "retrain/samples.safetensors"]
-    heldout = ["heldout/measured.safetensors"]
-    return [
-        *RECORDED,
-        *(retrained if config["retrain"]["units"] else []),
-        *(heldout if config["heldout"]["models"] else []),
-        *(["planted/planted.parquet"] if config["dataset"]["plant"] else []),
-        *(RIVALS if config["rivals"]["enabled"] else []),
-    ]
+    return [*RECORDED, *(file for _, file in truths())]
+
+
+def figures():
+    """Return the names of the figures that the run has."""
+    return [*FIGURES, *(["truth"] if config["retrain"]["units"] else [])]
+
+
+def truth_files():
+    """Return the files that methods are graded by besides contrasts."""
+    return expand("results/{{run}}/{file}", file=[file for _, file in truths()])
+
+
+def truth_options(wildcards):
+    """Return these files as options of a shell line."""
+    options = [(name, f"results/{wildcards.run}/{file}") for name, file in truths()]
+    return [part for option in options for part in option]
+
+
+def foreign_options():
+    """Return the options that name scores of other methods."""
+    scores = config["grade"]["scores"].items()
+    return repeated("--foreign", [f"{name}={file}" for name, file in scores])
 
 
 def sources(command):
@@ -150,6 +199,14 @@ def fresh_members():
         "results/{{run}}/retrain/fresh/member/{member}/{file}",
         member=members() if config["retrain"]["fresh"] else [],
         file=["config.json", WEIGHTS],
+    )
+
+
+def gradients(names):
+    """Return the gradients of members that rivals are scored by, if they are asked for."""
+    return expand(
+        "results/{{run}}/rivals/gradients.{member}.safetensors",
+        member=names if config["rivals"]["gradients"] else [],
     )
 
 

@@ -295,3 +295,93 @@ rule plot_loss:
         encens plot-loss {input.losses:q} \
             --output {output.pdf:q} >{log:q} 2>&1
         """
+
+
+rule plot_gains:
+    """Draw exposure gain curves, and what was expected against what was found."""
+    input:
+        gains="results/{run}/grade/gains.parquet",
+        areas="results/{run}/grade/areas.parquet",
+        calibration="results/{run}/expected/calibration.parquet",
+        code=sources("plot_grade"),
+    output:
+        pdf="results/{run}/figures/gains.pdf",
+        png=report(
+            "results/{run}/figures/gains.png",
+            caption="../report/gains.rst",
+            category="Grading",
+            labels={"figure": "gains", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_gains.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_gains.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-gains --gains {input.gains:q} --areas {input.areas:q} --calibration {input.calibration:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_scoreboard:
+    """Draw every method's grades, one panel for each kind of truth."""
+    input:
+        board="results/{run}/grade/scoreboard.parquet",
+        code=sources("plot_grade"),
+    output:
+        pdf="results/{run}/figures/scoreboard.pdf",
+        png=report(
+            "results/{run}/figures/scoreboard.png",
+            caption="../report/scoreboard.rst",
+            category="Grading",
+            labels={"figure": "scoreboard", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_scoreboard.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_scoreboard.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-scoreboard --board {input.board:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule plot_truth:
+    """Draw how far samples move without a unit: by ablation, retraining, and a fresh seed."""
+    input:
+        truth="results/{run}/grade/truth.parquet",
+        influence="results/{run}/influence/influence.parquet",
+        code=sources("plot_grade"),
+    output:
+        pdf="results/{run}/figures/truth.pdf",
+        png=report(
+            "results/{run}/figures/truth.png",
+            caption="../report/truth.rst",
+            category="Grading",
+            labels={"figure": "truth", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/plot_truth.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_truth.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        """
+        encens plot-truth --truth {input.truth:q} --influence {input.influence:q} \
+            --output {output.pdf:q} >{log:q} 2>&1
+        """

@@ -52,3 +52,39 @@ rule measure_influence:
             --null {output.null:q} --radius {output.radius:q} \
             --aliasing {output.aliasing:q} >{log:q} 2>&1
         """
+
+
+rule check_attribution:
+    """See whether the unit nearest to a sample stays nearest when it is ablated; for studies."""
+    input:
+        blocks=gather.landscape("results/{{run}}/landscape/{scatteritem}.safetensors"),
+        samples="results/{run}/samples/ensemble.safetensors",
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        heldout="results/{run}/data/heldout.npz",
+        inception=inception_file(),
+        classifier=classifier_file(),
+        code=sources("false_attribution"),
+    output:
+        table="results/{run}/influence/false_attribution.parquet",
+        table_csv="results/{run}/influence/false_attribution.csv",
+    log:
+        "results/{run}/logs/check_attribution.log",
+    benchmark:
+        "results/{run}/benchmarks/check_attribution.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=4 * 60,
+    params:
+        inception="--inception" if inception_file() else "",
+        classifier="--classifier" if classifier_file() else "",
+    shell:
+        """
+        encens check-attribution {input.blocks:q} --code {input.matrix:q} \
+            --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
+            {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
+            --output {output.table:q} >{log:q} 2>&1
+        """

@@ -1,6 +1,6 @@
 """Rivals: other attribution methods on the same members, images and samples.
 
-Run only where something asks for the scores, as `rivals.enabled` does.
+Those by likeness are always scored, those by gradients where rivals.gradients says so.
 Inputs: results/{run}/members/*, results/{run}/code/code.npz, results/{run}/data/*,
 results/{run}/samples/ensemble.safetensors.
 Outputs: results/{run}/rivals/{gradients.{member}.safetensors,scores.safetensors,cost.json}.
@@ -43,10 +43,8 @@ rule project_gradients:
 rule score_rivals:
     """Score every unit for every sample by rival methods."""
     input:
-        members=expand(
-            "results/{{run}}/rivals/gradients.{member}.safetensors", member=members()
-        ),
-        full="results/{run}/rivals/gradients.full.safetensors",
+        members=gradients(members()),
+        full=gradients(["full"]),
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
@@ -72,9 +70,10 @@ rule score_rivals:
         seed=config["rivals"]["seed"],
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
+        full="--full" if gradients(["full"]) else "",
     shell:
         """
-        encens score-rivals {input.members:q} --full {input.full:q} --code {input.matrix:q} \
+        encens score-rivals {input.members:q} {params.full} {input.full:q} --code {input.matrix:q} \
             --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
             {params.damping} --seed {params.seed} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \

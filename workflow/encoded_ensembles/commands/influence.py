@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from encoded_ensembles.perceptual import Measure
 
-COMPARED = 256  # units at most whose counterfactuals are held, beside those of all null words
+COMPARED = 512  # units at most whose counterfactuals are held, beside those of all null words
 
 
 def measure_influence(

@@ -7,10 +7,6 @@ from typer import Argument, Option
 
 
 def score_rivals(
-    members: Annotated[
-        list[Path], Argument(help="gradients of the members in order, of project-gradients")
-    ],
-    full: Annotated[Path, Option(help="gradients of the single-model baseline")],
     code: Annotated[Path, Option(help="code, .npz of encode-units")],
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
     heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],
@@ -25,6 +21,13 @@ def score_rivals(
         ),
     ],
     cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
+    members: Annotated[
+        list[Path] | None,
+        Argument(help="gradients of the members in order, of project-gradients"),
+    ] = None,
+    full: Annotated[
+        Path | None, Option(help="gradients of the single-model baseline; with those of members")
+    ] = None,
     classifier: Annotated[Path | None, Option(help="weights of train-classifier")] = None,
     inception: Annotated[
         Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")
@@ -55,8 +58,8 @@ def score_rivals(
     unit_of = arrays["unit_of"]
     images = read_images(data).images
     factual = read_tensors(samples, names=["factual"])["factual"]
-    first = read_tensors(full)
-    if first["retrac"].shape != (len(unit_of), len(factual)):
+    first = read_tensors(full) if full else {}
+    if full and first["retrac"].shape != (len(unit_of), len(factual)):
         raise InputError(
             f"{full} has gradients of {first['retrac'].shape} images and samples, expected "
             f"{(len(unit_of), len(factual))}; delete it and run again."
@@ -76,16 +79,17 @@ def score_rivals(
         "features": baselines.nearest_scores(
             extractor.features(to_bytes(factual)), extractor.features(images), unit_of
         ),
-        **baselines.gradient_scores(
-            first, map(read_tensors, members), unit_of, damping=np.array(damping)
-        ),
     }
+    if full:
+        scores |= baselines.gradient_scores(
+            first, map(read_tensors, members or []), unit_of, damping=np.array(damping)
+        )
     tensors = {name: each.astype(np.float32) for name, each in scores.items()}
     write_tensors(output, tensors | {"damping": np.array(damping, np.float32)})
     evaluations = baselines.member_evaluations(
         scores,
         pictures=len(images) + len(factual),
-        levels=len(first["levels"]),
-        members=len(members),
+        levels=len(first.get("levels", [])),
+        members=len(members or []),
     )
-    write_json(cost, {name: {"member_evaluations": each} for name, each in evaluations.items()})
+    write_json(cost, dict(evaluations))

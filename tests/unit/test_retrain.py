@@ -1,0 +1,77 @@
+"""What to retrain without, in whose places, and on which halves; the loss of held-out models."""
+
+import numpy as np
+import pytest
+import torch
+from encoded_ensembles import loss, retrain, splits, unet
+from encoded_ensembles.unet import LEVELS
+
+
+def test_controls_are_half_random_half_near():
+    names = np.array([f"unit {u}" for u in range(20)])
+    nearest = np.stack([np.roll(np.arange(20), -b) for b in (0, 5)])
+    units, near = retrain.choose_controls(nearest, names, count=7, seed=0)
+    assert near.tolist() == [False] * 4 + [True] * 3
+    assert len(set(units.tolist())) == 7
+    turn = [u for pair in zip(*nearest, strict=True) for u in pair]
+    wanted = [u for u in dict.fromkeys(turn) if u not in units[:4]]
+    assert units[4:].tolist() == wanted[:3]
+    # A unit's turn follows from its name: the others stay when one goes.
+    fewer = names != names[units[0]]
+    again, _ = retrain.choose_controls(np.stack([np.arange(19)] * 2), names[fewer], count=7, seed=0)
+    assert names[fewer][again[:3]].tolist() == names[units[1:4]].tolist()
+
+
+def test_all_units_can_be_controls():
+    names = np.array(["a", "b", "c"])
+    units, near = retrain.choose_controls(np.array([[2, 1, 0]]), names, count=3, seed=0)
+    assert sorted(units.tolist()) == [0, 1, 2]
+    assert near.sum() == 1
+
+
+def test_retrained_members_take_the_places_of_those_that_saw_the_unit():
+    keep, members = retrain.replaced(np.array([True, False, False, True]))
+    assert keep.tolist() == [False, True, True, False, True, True]
+    assert members.tolist() == [0, 3]
+
+
+def test_random_halves():
+    names = np.array([f"unit {u}" for u in range(40)])
+    first = splits.random_half(names, share=0.5, model=0, seed=2)
+    assert first.sum() == 20
+    assert (splits.random_half(names[::-1], share=0.5, model=0, seed=2)[::-1] == first).all()
+    assert (splits.random_half(names, share=0.5, model=1, seed=2) != first).any()
+    assert splits.random_half(names, share=0.001, model=0, seed=2).sum() == 1
+
+
+@pytest.fixture(scope="module")
+def network():
+    config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    return unet.build_unet(config, seed=0).eval()
+
+
+def test_losses_are_of_each_image_alone(network):
+    """No loss depends on the other images or on the batch, and it is that of DDPM's noising."""
+    images = np.random.default_rng(0).uniform(-1, 1, size=(20, 1, 8, 8)).astype(np.float32)
+    whole = loss.denoising_losses(network, images, draws=4, seed=0)
+    assert (loss.denoising_losses(network, images, draws=4, seed=0, batch=16) == whole).all()
+    assert (loss.denoising_losses(network, images[:3], draws=4, seed=0) == whole[:3]).all()
+    assert (loss.denoising_losses(network, images, draws=4, seed=1) != whole).all()
+
+
+def test_a_network_that_knows_the_noise_has_no_loss():
+    """At level t the noise is (x_t - sqrt(a) x) / sqrt(1 - a), which an oracle can say."""
+    from diffusers import DDPMScheduler
+
+    image = np.random.default_rng(0).uniform(-1, 1, size=(1, 1, 8, 8)).astype(np.float32)
+    signal = DDPMScheduler(num_train_timesteps=LEVELS).alphas_cumprod
+
+    class Oracle:
+        device = torch.device("cpu")
+
+        def __call__(self, x, level):
+            clean = torch.from_numpy(image)
+            noise = (x - signal[level].sqrt() * clean) / (1 - signal[level]).sqrt()
+            return type("Output", (), {"sample": noise})
+
+    assert loss.denoising_losses(Oracle(), image, draws=5, seed=0) == pytest.approx([0], abs=1e-6)

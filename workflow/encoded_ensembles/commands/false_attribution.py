@@ -1,0 +1,81 @@
+"""encens check-attribution: false attribution by likeness."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+def check_attribution(
+    blocks: Annotated[
+        list[Path], Argument(help="all blocks of the landscape, .safetensors of ablate-block")
+    ],
+    code: Annotated[Path, Option(help="code, .npz of encode-units")],
+    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],
+    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
+    output: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (metric, sample)")
+    ],
+    classifier: Annotated[Path | None, Option(help="weights of train-classifier")] = None,
+    inception: Annotated[
+        Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")
+    ] = None,
+    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Attribute each sample to its nearest unit and see whether that stays when the unit is ablated.
+
+    Columns: metric (pixels, or the features of score-frechet), sample, unit, unit_name, unchanged
+    (without that unit the sample is still nearest to it), unchanged_other (share of the other units
+    whose ablation leaves it nearest).
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data import read_images, to_bytes, to_signed
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.false_attribution import nearest_unit, unchanged
+    from encoded_ensembles.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.frechet import choose_extractor
+
+    arrays = read_arrays(code)
+    unit_of, names = arrays["unit_of"], arrays["unit_names"]
+    images = read_images(data).images
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    extractor = choose_extractor(
+        read_images(heldout).images,
+        inception=inception,
+        classifier=classifier,
+        device=choose_device(device),
+    )
+    measures = {
+        "pixels": lambda each: each.reshape(len(each), -1),
+        extractor.name: lambda each: extractor.features(to_bytes(each)),
+    }
+    training = {name: measure(to_signed(images)) for name, measure in measures.items()}
+    after = {name: np.empty((len(names), len(factual)), np.int64) for name in measures}
+    for file in blocks:
+        block = read_tensors(file, names=["units", "counterfactuals"])
+        drawn = block["counterfactuals"]
+        for name, measure in measures.items():
+            near = nearest_unit(
+                measure(drawn.reshape(-1, *drawn.shape[2:])), training[name], unit_of
+            )
+            after[name][block["units"]] = near.reshape(drawn.shape[:2])
+    rows = []
+    for name, measure in measures.items():
+        attributed = nearest_unit(measure(factual), training[name], unit_of)
+        own, other = unchanged(attributed, after[name])
+        rows.append(
+            pd.DataFrame(
+                {
+                    "metric": name,
+                    "sample": np.arange(len(factual)),
+                    "unit": attributed,
+                    "unit_name": names[attributed],
+                    "unchanged": own,
+                    "unchanged_other": other,
+                }
+            )
+        )
+    write_table(output, pd.concat(rows, ignore_index=True))
