@@ -7,12 +7,14 @@ editing any other file does not.
 
 import ast
 import hashlib
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
 
-def imported_modules(path: Path) -> set[Path]:
+@cache  # a workflow asks for dozens of closures that share most of their files
+def imported_modules(path: Path) -> frozenset[Path]:
     """Return the files of this package that the file at `path` imports, at any depth of its code.
 
     Only absolute imports of the package are read (`from encoded_ensembles import codes`,
@@ -31,7 +33,7 @@ def imported_modules(path: Path) -> set[Path]:
             file = PACKAGE.joinpath(*rest).with_suffix(".py")
             if first == PACKAGE.name and rest and file.exists():
                 found.add(file)
-    return found
+    return frozenset(found)
 
 
 def closure(command: str) -> list[Path]:
