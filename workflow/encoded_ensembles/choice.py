@@ -6,7 +6,7 @@ import numpy as np
 
 from encoded_ensembles.data import ImageSet
 from encoded_ensembles.files import InputError
-from encoded_ensembles.randomness import Purpose, generator, name_digests, name_key
+from encoded_ensembles.randomness import Purpose, name_digests, turns
 
 
 class Source(NamedTuple):
@@ -54,23 +54,18 @@ def choose(
         InputError: the data set is too small.
     """
     names = source.all.names
-    turns = np.array(
-        [
-            generator(seed=seed, purpose=Purpose.SELECTION, key=name_key(name)).random()
-            for name in names
-        ]
-    )
+    turn = turns(names, seed=seed, purpose=Purpose.SELECTION)
     held_before, trained_before = (
         np.isin(name_digests(names), ledger[part]) if ledger else np.zeros(len(names), bool)
         for part in ("heldout", "training")
     )
-    order = np.lexsort((turns, np.where(held_before, 0, 1 + trained_before)))
+    order = np.lexsort((turn, np.where(held_before, 0, 1 + trained_before)))
     test = source.test[order]
     pool = order[test] if source.test.any() else order
     if heldout > len(pool):
         raise InputError(f"dataset.heldout is {heldout}, expected at most {len(pool)} here.")
     held = pool[:heldout]
-    order = np.lexsort((turns, ~trained_before))
+    order = np.lexsort((turn, ~trained_before))
     trainable = order[~source.test[order] & ~np.isin(order, held)]
     if images is not None and images > len(trainable):
         raise InputError(

@@ -52,6 +52,19 @@ def name_key(name: str) -> int:
     )
 
 
+def turns(names: Iterable[str], *, seed: int, purpose: Purpose, counter: int = 0) -> np.ndarray:
+    """Draw when each name's turn comes, (U,) float64 in 0..1.
+
+    A name's turn follows from (seed, purpose, name, counter): it stays when others come or go.
+    """
+    return np.array(
+        [
+            generator(seed=seed, purpose=purpose, key=name_key(name), counter=counter).random()
+            for name in names
+        ]
+    )
+
+
 def name_digests(names: Iterable[str]) -> np.ndarray:
     """Return the SHA-256 of each name in hexadecimal, (U,) S64; the order is kept."""
     return np.array(

@@ -10,7 +10,7 @@ Source: leave-one-out retraining as in Dai & Gifford, arXiv 2406.07908; common r
 
 import numpy as np
 
-from encoded_ensembles.randomness import Purpose, generator, name_key
+from encoded_ensembles.randomness import Purpose, turns
 
 
 def choose_controls(
@@ -30,11 +30,8 @@ def choose_controls(
     Returns:
         units (K,) int64, and whether each was chosen as a near one (K,) bool; random ones first.
     """
-    turns = [
-        generator(seed=seed, purpose=Purpose.RETRAINING, key=name_key(name)).random()
-        for name in names
-    ]
-    order = np.argsort(turns, kind="stable")
+    turn = turns(names, seed=seed, purpose=Purpose.RETRAINING)
+    order = np.argsort(turn, kind="stable")
     random = order[: count - count // 2]
     near = nearest.T.ravel()
     near = near[~np.isin(near, random)]

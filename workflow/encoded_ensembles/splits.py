@@ -6,7 +6,7 @@ import numpy as np
 
 from encoded_ensembles.data import ImageSet, image_digests, set_digest
 from encoded_ensembles.files import InputError
-from encoded_ensembles.randomness import Purpose, generator, name_key
+from encoded_ensembles.randomness import Purpose, turns
 
 FULL = "full"  # the single-model baseline, trained on all units
 
@@ -48,12 +48,9 @@ def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np
     Returns:
         (U,) bool with round(share * U) units, at least one.
     """
-    turns = [
-        generator(seed=seed, purpose=Purpose.HELDOUT, key=name_key(name), counter=model).random()
-        for name in names
-    ]
+    turn = turns(names, seed=seed, purpose=Purpose.HELDOUT, counter=model)
     held = np.zeros(len(names), bool)
-    held[np.argsort(turns, kind="stable")[: max(1, round(share * len(names)))]] = True
+    held[np.argsort(turn, kind="stable")[: max(1, round(share * len(names)))]] = True
     return held
 
 
