@@ -169,8 +169,8 @@ class Trainer:
         self.recipe, self.device = recipe, device
         self.model = model.to(device).train()
         # ASSUME: averaged weights.
-        self.average = EMAModel(self.model.parameters(), decay=recipe.ema)
-        self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        self.average = EMAModel(self.model.parameters(), decay=recipe.ema, foreach=True)
+        self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
         self.scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
 
     def step(self, images: "torch.Tensor", levels: "torch.Tensor", noise: "torch.Tensor") -> float:
