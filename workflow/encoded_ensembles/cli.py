@@ -38,6 +38,7 @@ from encoded_ensembles.commands.plot import (
     plot_samples,
 )
 from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
+from encoded_ensembles.commands.plot_study import plot_levels, plot_members, plot_sizes
 from encoded_ensembles.commands.record import record_run
 from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
@@ -45,6 +46,12 @@ from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sam
 from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
+from encoded_ensembles.commands.study import (
+    measure_levels,
+    measure_members,
+    measure_retraining,
+    measure_sizes,
+)
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.files import InputError
 
@@ -83,6 +90,10 @@ for command in (
     expect_influence,
     grade_methods,
     score_methods,
+    measure_levels,
+    measure_members,
+    measure_retraining,
+    measure_sizes,
     plot_code,
     plot_aliasing,
     plot_samples,
@@ -95,6 +106,9 @@ for command in (
     plot_truth,
     plot_kept,
     plot_loss,
+    plot_levels,
+    plot_members,
+    plot_sizes,
     record_run,
     forget,
     certify,
