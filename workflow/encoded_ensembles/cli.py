@@ -47,6 +47,7 @@ from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.study import (
+    keep_study,
     measure_levels,
     measure_members,
     measure_retraining,
@@ -94,6 +95,7 @@ for command in (
     measure_members,
     measure_retraining,
     measure_sizes,
+    keep_study,
     plot_code,
     plot_aliasing,
     plot_samples,
