@@ -41,7 +41,11 @@ def test_near_signal_is_the_mean_of_single_contrasts(experiment):
     single = own_contrasts(pull, code)
     chance = null_contrasts(pull, null)
     mean = [np.mean([single[u, b] for u in near[b]]) for b in range(12)]
-    z = [(single[u, b] - chance[u, b].mean()) / chance[u, b].std() for b in range(12) for u in near[b]]
+    z = [
+        (single[u, b] - chance[u, b].mean()) / chance[u, b].std()
+        for b in range(12)
+        for u in near[b]
+    ]
     assert found.contrast == pytest.approx(np.mean(mean))
     assert found.error == pytest.approx(np.std(mean, ddof=1) / np.sqrt(12))
     assert found.z == pytest.approx(np.mean(z))

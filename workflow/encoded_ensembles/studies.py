@@ -51,7 +51,9 @@ def near_signal(
         float(together.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
         float(p_and_z(own, null)[1].mean()),
         _share(set_p_values(own, null, draws=DRAWS, seed=seed)),
-        float(np.mean([_fake_share(null, group, seed=seed) for group in _groups(len(words), size)])),
+        float(
+            np.mean([_fake_share(null, group, seed=seed) for group in _groups(len(words), size)])
+        ),
     )
 
 
