@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import yaml
 
-PACKAGE = Path(workflow.basedir) / "workflow" / "encoded_ensembles"
+# Of this file, not of workflow.basedir: another workflow may use this one as a module.
+REPOSITORY = Path(workflow.snakefile).parent.parent.parent
+PACKAGE = REPOSITORY / "workflow" / "encoded_ensembles"
 sys.path.insert(0, str(PACKAGE.parent))
 
 from encoded_ensembles.config import check_config
