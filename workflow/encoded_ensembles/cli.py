@@ -25,6 +25,7 @@ from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.null_check import check_null
+from encoded_ensembles.commands.pipeline import export_pipeline
 from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
@@ -99,6 +100,7 @@ for command in (
     forget,
     certify,
     verify,
+    export_pipeline,
 ):
     app.command()(command)
 
