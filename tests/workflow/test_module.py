@@ -71,7 +71,9 @@ def test_one_workflow_runs_two_of_ours(outer):
 def test_a_module_makes_what_the_workflow_makes_by_itself(outer, finished):
     done = outer("results/small/code/code.npz", "results/large/code/units.parquet")
     jobs = ["fetch_dataset", "encode_units"]
-    assert executed(done.stderr) == {f"{run}_{job}": 1 for run in ("small", "large") for job in jobs}
+    assert executed(done.stderr) == {
+        f"{run}_{job}": 1 for run in ("small", "large") for job in jobs
+    }
     code = outer.folder / "results/small/code/code.npz"
     assert code.read_bytes() == (finished.results() / "code/code.npz").read_bytes()
     units = pd.read_parquet(outer.folder / "results/large/code/units.parquet")

@@ -47,6 +47,7 @@ from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
+from encoded_ensembles.commands.universe import export_universe, import_universe
 from encoded_ensembles.files import InputError
 
 app = typer.Typer(
@@ -101,6 +102,8 @@ for command in (
     certify,
     verify,
     export_pipeline,
+    export_universe,
+    import_universe,
 ):
     app.command()(command)
 
