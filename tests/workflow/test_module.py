@@ -16,7 +16,7 @@ toy = yaml.safe_load(open("toy.yaml"))
 RUNS = {{
     "small": toy | {{"run": "small"}},
     "large": toy
-    | {{"run": "large", "code": {{"members": 8, "weight": 4}}, "landscape": {{"blocks": 3}}}},
+    | {{"run": "large", "code": {{"members": 8, "weight": 4, "null_words": 8}}, "landscape": {{"blocks": 3}}}},
 }}
 
 

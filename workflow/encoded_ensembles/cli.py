@@ -25,6 +25,7 @@ from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.null_check import check_null
+from encoded_ensembles.commands.pipeline import export_pipeline
 from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
@@ -54,6 +55,7 @@ from encoded_ensembles.commands.study import (
     measure_sizes,
 )
 from encoded_ensembles.commands.train import train_member
+from encoded_ensembles.commands.universe import export_universe, import_universe
 from encoded_ensembles.files import InputError
 
 app = typer.Typer(
@@ -115,6 +117,9 @@ for command in (
     forget,
     certify,
     verify,
+    export_pipeline,
+    export_universe,
+    import_universe,
 ):
     app.command()(command)
 
