@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from encoded_ensembles import datasets
+from encoded_ensembles import datasets, pictures
 from encoded_ensembles.files import InputError
 from PIL import Image
 
@@ -41,12 +41,12 @@ def test_folder(tmp_path):
     write_picture(tmp_path / "top.png", mode="LA", colour=(0, 0))
     (tmp_path / "notes.txt").write_text("not an image")
     write_picture(tmp_path / ".hidden" / "no.png")
-    source = datasets.read_folder(tmp_path, size=8, channels=3)
+    source = pictures.read_folder(tmp_path, size=8, channels=3)
     assert source.all.names.tolist() == ["cats/one.png", "dogs/two words.jpg", "top.png"]
     assert source.all.label_names[source.all.labels].tolist() == ["cats", "dogs", ""]
     assert source.all.images.shape == (3, 8, 8, 3)
     assert (source.all.images[2] == 255).all()  # transparent becomes white
-    assert datasets.read_folder(tmp_path, size=8, channels=1).all.images.shape == (3, 8, 8, 1)
+    assert pictures.read_folder(tmp_path, size=8, channels=1).all.images.shape == (3, 8, 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_folder_refused(tmp_path, content, message):
         for name, blob in content.items():
             (folder / name).write_bytes(blob)
     with pytest.raises(InputError, match=message):
-        datasets.read_folder(folder, size=8, channels=3)
+        pictures.read_folder(folder, size=8, channels=3)
 
 
 def test_idx_by_hand():

@@ -36,7 +36,7 @@ CONFIGURATIONS = [
     ({"training.epochs": "many"}, "training.epochs is 'many', expected a whole number"),
     ({"sampling.scheduler": "euler"}, "sampling.scheduler is 'euler', expected one of ddpm, ddim"),
     ({"dataset.name": "cifar"}, "dataset.name is 'cifar', expected one of digits"),
-    ({"dataset.name": "folder", "dataset.size": 8}, "dataset.path is not set; a folder needs it"),
+    ({"dataset.name": "folder", "dataset.size": 8}, "dataset.path is not set; dataset.name folder needs it"),
     ({"figures.samples": [16]}, "figures.samples holds 16, expected 0 to 15"),
     ({"frechet.kept": [13]}, "frechet.kept holds 13, expected at most code.members (12)"),
     ({"run": "../elsewhere"}, "run is '../elsewhere', expected text, matching"),

@@ -33,6 +33,7 @@ def choose(
     heldout: int,
     spare: int,
     seed: int,
+    per_label: int | None = None,
     ledger: dict[str, np.ndarray] | None = None,
 ) -> Choice:
     """Choose which images are trained on, held out for evaluation, and left over.
@@ -48,6 +49,7 @@ def choose(
         heldout: number to hold out for evaluation.
         spare: at most so many of the rest, for training the feature classifier.
         seed: of the choice.
+        per_label: at most so many training images of a label; None for all.
         ledger: `to_ledger` of the earlier choice.
 
     Raises:
@@ -67,10 +69,13 @@ def choose(
     held = pool[:heldout]
     order = np.lexsort((turn, ~trained_before))
     trainable = order[~source.test[order] & ~np.isin(order, held)]
+    if per_label is not None:
+        trainable = trainable[_turn_in_label(source.all.labels[trainable]) < per_label]
     if images is not None and images > len(trainable):
         raise InputError(
             f"dataset.images is {images}, expected at most {len(trainable)}: the data set has "
-            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)."
+            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)"
+            + (f" and {per_label} of a label are taken (dataset.per_label)." if per_label else ".")
         )
     training = trainable[:images]
     rest = order[~np.isin(order, np.concatenate([held, training]))][:spare]
@@ -78,6 +83,15 @@ def choose(
         raise InputError("no image is left to train on; lower dataset.heldout.")
     training, held = (part[np.argsort(names[part], kind="stable")] for part in (training, held))
     return Choice(training, held, rest)
+
+
+def _turn_in_label(labels: np.ndarray) -> np.ndarray:
+    """Return how many earlier entries of `labels` (N,) equal each one, (N,) int64."""
+    order = np.argsort(labels, kind="stable")
+    _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    turn = np.empty(len(labels), np.int64)
+    turn[order] = np.arange(len(labels)) - np.repeat(first, counts)
+    return turn
 
 
 def to_ledger(source: Source, choice: Choice) -> dict[str, np.ndarray]:

@@ -114,10 +114,7 @@ def check_together(config: dict[str, Any]) -> None:
     check_units(config["units"])
     check_retrain(config)
     check_plants(dataset)
-    if dataset["name"] == "folder":
-        for key in ("path", "size"):
-            if dataset[key] is None:
-                raise InputError(f"config key dataset.{key} is not set; a folder needs it.")
+    check_pictures(dataset)
     listed = code["distance"] > 2  # takes seconds to construct: encode-units checks it
     if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
         check_capacity(
@@ -142,6 +139,20 @@ def check_together(config: dict[str, Any]) -> None:
             f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
             f"{samples - 1} (sampling.samples is {samples})."
         )
+
+
+def check_pictures(dataset: dict[str, Any]) -> None:
+    """Check that pictures of many sizes have one to be brought to, and a folder its place.
+
+    Raises:
+        InputError: a key is not set.
+    """
+    needed = {"folder": ("path", "size"), "openclipart": ("size",)}
+    for key in needed.get(dataset["name"], ()):
+        if dataset[key] is None:
+            raise InputError(
+                f"config key dataset.{key} is not set; dataset.name {dataset['name']} needs it."
+            )
 
 
 def check_retrain(config: dict[str, Any]) -> None:

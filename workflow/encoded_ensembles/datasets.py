@@ -1,7 +1,7 @@
 """Data sets: where images come from.
 
-To add one: write a function that returns a `Source`, name it in `DATASETS`, and add the name to
-`dataset.name` in workflow/schemas/config.schema.yaml.
+To add one: write a function that returns a `Source`, name it in `ARRAYS` or `PICTURES`, and add the
+name to `dataset.name` in workflow/schemas/config.schema.yaml.
 """
 
 import gzip
@@ -15,8 +15,8 @@ import numpy as np
 from encoded_ensembles.choice import Source
 from encoded_ensembles.data import ImageSet
 from encoded_ensembles.files import InputError
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+from encoded_ensembles.openclipart import load_openclipart
+from encoded_ensembles.pictures import read_folder
 
 FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FASHION_MNIST_SHA256 = {
@@ -190,80 +190,6 @@ def parse_idx(payload: bytes) -> np.ndarray:
     return np.frombuffer(payload, np.uint8, offset=start).reshape(shape)
 
 
-def read_folder(path: Path, *, size: int, channels: int) -> Source:
-    """Return the images of a folder and its sub-folders, each cut to a centred square and resized.
-
-    Args:
-        path: the folder. The label of an image is the first sub-folder it lies in, "" at the top;
-            its name is its path in the folder. Hidden files and files without an image's suffix
-            are passed over.
-        size: side in pixels.
-        channels: 1 (grey) or 3 (colour). Transparent pixels become white.
-
-    Raises:
-        InputError: there is no such folder, no image in it, or a file that cannot be read.
-    """
-    files = image_files(path)
-    if not files:
-        raise InputError(
-            f"dataset.path {path} holds no image, expected files ending in "
-            f"{', '.join(sorted(SUFFIXES))}; check the folder's name."
-        )
-    names = [file.relative_to(path).as_posix() for file in files]
-    groups = [name.split("/")[0] if "/" in name else "" for name in names]
-    label_names, labels = np.unique(groups, return_inverse=True)
-    images = np.stack([read_image(file, size=size, channels=channels) for file in files])
-    return Source(
-        ImageSet(images, labels.astype(np.int64), label_names, np.array(names)),
-        np.zeros(len(images), bool),
-        "the user's own",
-        str(path),
-    )
-
-
-def image_files(path: Path) -> list[Path]:
-    """Return the image files under `path`, sorted by their path.
-
-    Raises:
-        InputError: `path` is not a folder, or a name in it is not UTF-8.
-    """
-    if not path.is_dir():
-        raise InputError(f"dataset.path is {path}, expected a folder that exists.")
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    for file in found:
-        try:
-            str(file).encode()
-        except UnicodeEncodeError as error:
-            raise InputError(f"the name of {file!r} is not UTF-8; rename the file.") from error
-    return found
-
-
-def read_image(file: Path, *, size: int, channels: int) -> np.ndarray:
-    """Return one image file as (size, size, channels) uint8.
-
-    Raises:
-        InputError: the file is not an image, or is damaged.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGBA")
-    except Exception as error:  # Pillow's decoders raise many kinds
-        raise InputError(
-            f"{file} cannot be read as an image ({error}); repair it or take it out of the folder."
-        ) from error
-    white = Image.new("RGBA", image.size, "white")
-    flat = Image.alpha_composite(white, image).convert("L" if channels == 1 else "RGB")
-    square = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(square, np.uint8).reshape(size, size, channels)
-
-
 def _labelled(
     images: np.ndarray, labels: np.ndarray, label_names: Iterable[str], prefix: str
 ) -> ImageSet:
@@ -272,9 +198,38 @@ def _labelled(
     return ImageSet(images, labels.astype(np.int64), np.array(list(label_names)), names)
 
 
-Loader = Callable[[Path | None, Path, str | None], Source]
-DATASETS: dict[str, Loader] = {
+# Images of one size, from the folder of their files, the folder for downloads and a mirror.
+ARRAYS: dict[str, Callable[[Path | None, Path, str | None], Source]] = {
     "digits": load_digits,
     "mnist5k": load_mnist5k,
     "fashion-mnist": load_fashion_mnist,
 }
+# Pictures of many sizes, from a folder, as squares of so many pixels and channels.
+PICTURES: dict[str, Callable[[Path | None, int, int], Source]] = {
+    "folder": read_folder,
+    "openclipart": load_openclipart,
+}
+
+
+def load(
+    name: str,
+    *,
+    path: Path | None,
+    cache: Path,
+    mirror: str | None,
+    size: int | None,
+    channels: int | None,
+) -> Source:
+    """Return a data set; pictures at the size asked for, other images as they are.
+
+    Raises:
+        InputError: the name is unknown, pictures are asked for without a size, or the data cannot
+            be read.
+    """
+    if name in ARRAYS:
+        return ARRAYS[name](path, cache, mirror)
+    if name not in PICTURES:
+        raise InputError(f"--name is {name}, expected one of {', '.join([*ARRAYS, *PICTURES])}.")
+    if size is None:
+        raise InputError(f"--name {name} needs --size: its pictures are of many sizes.")
+    return PICTURES[name](path, size, channels or 3)

@@ -9,7 +9,9 @@ from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Plant
 
 
 def fetch_dataset(
-    name: Annotated[str, Option(help="digits, mnist5k, fashion-mnist or folder")],
+    name: Annotated[
+        str, Option(help="digits, openclipart, folder ...: a dataset.name of the schema")
+    ],
     training: Annotated[Path, Option(help="output, .npz: the images members train on")],
     heldout: Annotated[Path, Option(help="output, .npz: the images held out for evaluation")],
     spare: Annotated[Path, Option(help="output, .npz: what is left, for the feature classifier")],
@@ -19,6 +21,9 @@ def fetch_dataset(
     ] = None,
     heldout_images: Annotated[int, Option(help="images to hold out")] = 0,
     spare_images: Annotated[int, Option(help="spare images at most")] = 0,
+    per_label: Annotated[
+        int | None, Option(help="training images of a label at most; all if absent")
+    ] = None,
     size: Annotated[int | None, Option(help="side in pixels; the data set's if absent")] = None,
     channels: Annotated[
         int | None, Option(help="1 grey, 3 colour; the data set's if absent")
@@ -50,7 +55,7 @@ def fetch_dataset(
 
     from encoded_ensembles.choice import choose, to_ledger
     from encoded_ensembles.data import ImageSet, resize, write_images
-    from encoded_ensembles.datasets import DATASETS, read_folder
+    from encoded_ensembles.datasets import load
     from encoded_ensembles.files import (
         InputError,
         ledger_file,
@@ -62,21 +67,16 @@ def fetch_dataset(
     from encoded_ensembles.units import Grouping, assign_units, find_units
 
     plants = tuple(map(parse_plant, plant or []))
-    if name == "folder":
-        if path is None or size is None:
-            raise InputError("--name folder needs --path and --size.")
-        source = read_folder(path, size=size, channels=channels or 3)
-    elif name in DATASETS:
-        source = DATASETS[name](path, cache, mirror)
-    else:
-        raise InputError(f"--name is {name}, expected folder, {', '.join(DATASETS)}.")
-    memory = ledger_file(ledger, "images", name, images, heldout_images, spare_images, seed)
+    source = load(name, path=path, cache=cache, mirror=mirror, size=size, channels=channels)
+    asked = (name, images, heldout_images, spare_images, seed)
+    memory = ledger_file(ledger, "images", *asked, *([] if per_label is None else [per_label]))
     choice = choose(
         source,
         images=images,
         heldout=heldout_images,
         spare=spare_images,
         seed=seed,
+        per_label=per_label,
         ledger=read_ledger(memory),
     )
     parts = {}
