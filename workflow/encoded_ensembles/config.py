@@ -147,7 +147,9 @@ def check_pictures(dataset: dict[str, Any]) -> None:
     Raises:
         InputError: a key is not set.
     """
-    needed = {"folder": ("path", "size"), "openclipart": ("size",)}
+    needed = {"folder": ("path", "size")} | dict.fromkeys(
+        ("openclipart", "celeba", "metfaces"), ("size",)
+    )
     for key in needed.get(dataset["name"], ()):
         if dataset[key] is None:
             raise InputError(
