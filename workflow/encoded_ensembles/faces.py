@@ -113,6 +113,7 @@ def _read_zipped(
     return cut_to_square(open_picture(io.BytesIO(data), channels=channels, name=name), size=size)
 
 
+# ASSUME: artists that are not known.
 def load_metfaces(
     path: Path | None, cache: Path, mirror: str | None, size: int, channels: int
 ) -> Source:

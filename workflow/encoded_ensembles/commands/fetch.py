@@ -32,6 +32,7 @@ def fetch_dataset(
     channels: Annotated[
         int | None, Option(help="1 grey, 3 colour; the data set's if absent")
     ] = None,
+    border: Annotated[int, Option(help="black pixels put around each image on all sides")] = 0,
     path: Annotated[
         Path | None, Option(help="folder of pictures or of the data set's files")
     ] = None,
@@ -92,6 +93,7 @@ def fetch_dataset(
     for use, rows in choice._asdict().items():
         taken = source.all.take(rows)
         pixels = resize(taken.images, size=size, channels=channels)
+        pixels = np.pad(pixels, ((0, 0), (border, border), (border, border), (0, 0)))
         parts[use] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
     parts["training"] = plant_images(parts["training"], plants, seed=seed)
     if exclude:
