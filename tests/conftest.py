@@ -1,11 +1,13 @@
 """Fixtures: a copy of the workflow in a folder of its own, and a finished toy run."""
 
 import hashlib
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,28 @@ def schema():
 @pytest.fixture
 def read_json():
     return lambda path: json.loads(path.read_text())
+
+
+@pytest.fixture
+def serve():
+    """Return a function that serves a folder on loopback, or with a handler, and says where."""
+    running = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    def start(folder=None, *, handler=None):
+        def make(*args):
+            return (handler or Quiet)(*args, **({} if handler else {"directory": str(folder)}))
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), make)
+        server.daemon_threads = True
+        running.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()

@@ -90,5 +90,5 @@ def test_at_most_so_many_training_images_of_a_label():
     assert len(chosen.spare) == 28
     whole = choice.choose(source, images=None, heldout=0, spare=0, seed=0)
     assert set(chosen.training) <= set(whole.training)
-    with pytest.raises(InputError, match=r"at most 12: .* and 5 of a label are taken"):
+    with pytest.raises(InputError, match=r"at most 12: .*dataset.per_label leave others out"):
         choice.choose(source, images=13, heldout=0, spare=0, seed=0, per_label=5)

@@ -20,7 +20,9 @@ CREATOR = re.compile(rb"<dc:creator\b[^>]*>(.*?)</dc:creator\s*>", re.DOTALL)
 TITLE = re.compile(rb"<dc:title\b[^>]*>(.*?)</dc:title\s*>", re.DOTALL)
 
 
-def load_openclipart(path: Path | None, size: int, channels: int) -> Source:
+def load_openclipart(
+    path: Path | None, cache: Path, mirror: str | None, size: int, channels: int
+) -> Source:
     """Return the clip art of artists with 20 images or more, whole amid white squares.
 
     Left out are pictures that name no artist, those of one artist who draws too faintly, giants,
@@ -28,6 +30,8 @@ def load_openclipart(path: Path | None, size: int, channels: int) -> Source:
 
     Args:
         path: folder that holds png/ and svg/; None for where the Debian packages put them.
+        cache: not used.
+        mirror: not used.
         size: side in pixels.
         channels: 1 (grey) or 3 (colour).
 

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
-def read_folder(path: Path | None, size: int, channels: int) -> Source:
+def read_folder(
+    path: Path | None, cache: Path, mirror: str | None, size: int, channels: int
+) -> Source:
     """Return the images of a folder and its sub-folders, each cut to a centred square and resized.
 
     Args:
         path: the folder. The label of an image is the first sub-folder it lies in, "" at the top;
             its name is its path in the folder. Hidden files and files without an image's suffix
             are passed over.
+        cache: not used.
+        mirror: not used.
         size: side in pixels.
         channels: 1 (grey) or 3 (colour). Transparent pixels become white.
 
@@ -77,14 +81,17 @@ class GiantError(InputError):
     """A picture with more pixels than are read."""
 
 
-def open_picture(file: Path, *, channels: int, largest: int | None = None) -> "Image.Image":
+def open_picture(
+    file: Path | IO[bytes], *, channels: int, largest: int | None = None, name: str | None = None
+) -> "Image.Image":
     """Return a picture upright and without transparency: what was transparent is white.
 
     Args:
-        file: of an animated picture the first frame is taken.
+        file: its path or what it holds; of an animated picture the first frame is taken.
         channels: 1 (grey) or 3 (colour).
         largest: most pixels, read from the file's head before any are unpacked; None for
             Pillow's own limit of 89 million.
+        name: what to call it in a message, if not by its path.
 
     Raises:
         GiantError: it has more pixels.
@@ -98,21 +105,21 @@ def open_picture(file: Path, *, channels: int, largest: int | None = None) -> "I
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file) as opened:
                 if largest is not None and opened.width * opened.height > largest:
-                    raise GiantError(_too_large(file, largest))
+                    raise GiantError(_too_large(name or file, largest))
                 image = ImageOps.exif_transpose(opened).convert("RGBA")
     except GiantError:
         raise
     except bombs as error:
-        raise GiantError(_too_large(file, Image.MAX_IMAGE_PIXELS)) from error
+        raise GiantError(_too_large(name or file, Image.MAX_IMAGE_PIXELS)) from error
     except Exception as error:  # Pillow's decoders raise many kinds
         raise InputError(
-            f"{file} cannot be read as an image ({error}); repair it or take it out of the folder."
+            f"{name or file} cannot be read as an image ({error}); repair it or take it out of the folder."
         ) from error
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("L" if channels == 1 else "RGB")
 
 
-def _too_large(file: Path, largest: int | None) -> str:
+def _too_large(file: object, largest: int | None) -> str:
     return f"{file} has more than {largest} pixels, expected fewer; make it smaller or take it out."
 
 

@@ -169,7 +169,15 @@ def training_options():
     return [
         *("--widths", ",".join(map(str, model["widths"]))),
         *("--layers-per-block", str(model["layers_per_block"])),
-        "--attention" if model["attention"] else "--no-attention",
+        "--attention" if model["attention"] is True else "--no-attention",
+        *(
+            []
+            if isinstance(model["attention"], bool)
+            else repeated("--attention-at", map(str, model["attention"]))
+        ),
+        *("--dropout", str(model["dropout"])),
+        *("--norm-groups", str(model["norm_groups"])),
+        "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
         *("--learning-rate", str(training["learning_rate"])),
