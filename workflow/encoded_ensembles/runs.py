@@ -1,10 +1,6 @@
 """A finished run on disk: where its files are, what configuration made it, what it found.
 
-from encoded_ensembles.runs import Run
-
-run = Run("results/digits")
-run.attribute(0)
-run.plot_counterfactual(0, "digits/00008")
+In a notebook, `Run("results/digits")` answers: docs/sharing.md.
 """
 
 from dataclasses import dataclass
@@ -150,9 +146,8 @@ class Run:
         }
         own = self.influence[self.influence["sample"] == sample]
         order = ["unit", "unit_name", *columns, "attributed", "expected", "low", "high"]
-        return (
-            own[order].rename(columns=columns).sort_values("rank").head(top or len(own))
-        ).reset_index(drop=True)
+        best = own[order].rename(columns=columns).sort_values("rank", ignore_index=True)
+        return best if top is None else best.head(top)
 
     def counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
         """Return a sample as it is without a unit, (C, H, W) float32.
@@ -160,12 +155,14 @@ class Run:
         Raises:
             InputError: there is no such sample or unit, or it is in no block of the landscape.
         """
+        from safetensors import safe_open
+
         number, place = self.unit_number(unit), _within(sample, len(self.samples), "sample")
         for file in self.blocks:
-            units = read_tensors(file, names=["units"])["units"]
-            if number in units:
-                block = read_tensors(file, names=["counterfactuals"])["counterfactuals"]
-                return block[units == number][0, place].copy()
+            with safe_open(file, framework="numpy") as block:  # reads one picture of the block
+                (rows,) = np.nonzero(block.get_tensor("units") == number)
+                if len(rows):
+                    return block.get_slice("counterfactuals")[int(rows[0]), place]
         raise InputError(f"unit {unit} is in no block of {self.folder / 'landscape'}.")
 
     def plot_sample(self, sample: int, ax: "Axes | None" = None) -> "Axes":
