@@ -50,6 +50,7 @@ include: "workflow/rules/frechet.smk"
 include: "workflow/rules/retrain.smk"
 include: "workflow/rules/grade.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/record.smk"
 
 

@@ -78,3 +78,17 @@ def test_a_ledger_of_the_same_images_changes_nothing():
     second = choice.choose(source, images=10, heldout=5, spare=7, seed=0, ledger=ledger)
     for a, b in zip(first, second, strict=True):
         assert a.tolist() == b.tolist()
+
+
+def test_at_most_so_many_training_images_of_a_label():
+    images = image_set(40)
+    labels = np.repeat([0, 1, 2], [30, 8, 2])
+    images = data.ImageSet(images.images, labels, np.array(["a", "b", "c"]), images.names)
+    source = choice.Source(images, np.zeros(40, bool), "", "")
+    chosen = choice.choose(source, images=None, heldout=0, spare=40, seed=0, per_label=5)
+    assert np.bincount(labels[chosen.training]).tolist() == [5, 5, 2]
+    assert len(chosen.spare) == 28
+    whole = choice.choose(source, images=None, heldout=0, spare=0, seed=0)
+    assert set(chosen.training) <= set(whole.training)
+    with pytest.raises(InputError, match=r"at most 12: .*dataset.per_label leave others out"):
+        choice.choose(source, images=13, heldout=0, spare=0, seed=0, per_label=5)

@@ -123,3 +123,26 @@ def test_unet_too_deep_names_the_size_that_would_do():
 def test_attention_and_colour():
     config = unet.unet_config(shape=(3, 8, 8), widths=[8, 16], layers_per_block=1, attention=True)
     assert unet.build_unet(config, seed=0)(torch.zeros(2, 3, 8, 8), 5).sample.shape == (2, 3, 8, 8)
+
+
+def test_attention_where_it_is_asked_for():
+    """The successor's network, as its published code builds it, at an eighth of its width."""
+    config = unet.unet_config(
+        shape=(1, 32, 32),
+        widths=[16, 32, 64, 64],
+        layers_per_block=2,
+        attention=[1],
+        norm_groups=16,
+    )
+    down = ("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D")
+    up = ("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D")
+    assert (config["down_block_types"], config["up_block_types"]) == (down, up)
+    assert config["add_attention"]
+    network = unet.build_unet(config, seed=0)
+    assert network(torch.zeros(1, 1, 32, 32), 5).sample.shape == (1, 1, 32, 32)
+    with pytest.raises(ValueError, match=r"model.attention holds 2, expected 0 to 1"):
+        unet.unet_config(shape=(1, 8, 8), widths=[8, 8], layers_per_block=1, attention=[2])
+    with pytest.raises(ValueError, match=r"model.widths holds 24, expected a multiple of .* .16."):
+        unet.unet_config(
+            shape=(1, 8, 8), widths=[16, 24], layers_per_block=1, attention=False, norm_groups=16
+        )

@@ -1,10 +1,12 @@
 """Laws of training: keyed randomness, resumption, nothing but the split matters."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from encoded_ensembles import checkpoint, unet
 from encoded_ensembles import train as training
-from encoded_ensembles import unet
 from encoded_ensembles.files import InputError
 from encoded_ensembles.randomness import name_key
 
@@ -16,19 +18,24 @@ RECIPE = training.Recipe(
 )
 
 
-def fresh():
+def fresh(*, dropout=0.0):
     torch.set_num_threads(1)
-    config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    config = unet.unet_config(
+        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, dropout=dropout
+    )
     return unet.build_unet(config, seed=0)
 
 
-def run(images=IMAGES, names=NAMES, recipe=RECIPE, **options):
-    model, losses = training.train(fresh(), images, names, recipe=recipe, device=CPU, **options)
+def run(images=IMAGES, names=NAMES, recipe=RECIPE, *, dropout=0.0, **options):
+    model, losses = training.train(
+        fresh(dropout=dropout), images, names, recipe=recipe, device=CPU, **options
+    )
     return b"".join(t.numpy().tobytes() for t in model.state_dict().values()), losses
 
 
-def plan(keys, start=0):
-    return list(training.batches(sorted(keys), recipe=RECIPE, shape=(1, 2, 2), start=start))
+def plan(keys, start=0, *, flip=False):
+    recipe = dataclasses.replace(RECIPE, flip=flip)
+    return list(training.batches(sorted(keys), recipe=recipe, shape=(1, 2, 2), start=start))
 
 
 def test_initial_weights_follow_from_the_seed():
@@ -40,9 +47,9 @@ def test_every_image_is_used_once_an_epoch():
     steps = plan(range(50))
     assert len(steps) == 12
     for epoch in range(3):
-        rows = np.concatenate([rows for rows, _, _ in steps[4 * epoch : 4 * epoch + 4]])
+        rows = np.concatenate([rows for rows, *_ in steps[4 * epoch : 4 * epoch + 4]])
         assert sorted(rows) == list(range(50))
-    levels = np.concatenate([levels for _, levels, _ in steps])
+    levels = np.concatenate([levels for _, levels, *_ in steps])
     assert 0 <= levels.min() < 100 < 900 < levels.max() < 1000
 
 
@@ -50,7 +57,7 @@ def test_an_image_that_goes_changes_only_the_batches_that_held_it():
     keys = sorted(name_key(name) for name in NAMES)
     gone = keys[3]
     without = [key for key in keys if key != gone]
-    for (rows, levels, noise), (rows2, levels2, noise2) in zip(
+    for (rows, levels, noise, _), (rows2, levels2, noise2, _) in zip(
         plan(keys), plan(without), strict=True
     ):
         stays = np.array([keys[row] != gone for row in rows], bool)
@@ -86,9 +93,9 @@ def test_empty_batches_are_passed_over():
     assert len(weights)
 
 
-@pytest.mark.parametrize("killed_after", [1, 5, 11])
-def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after):
-    whole = run()
+@pytest.mark.parametrize(("killed_after", "dropout"), [(1, 0), (5, 0), (11, 0), (5, 0.5)])
+def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after, dropout):
+    whole = run(dropout=dropout)
     path = tmp_path / "state.safetensors"
 
     def killed(steps, total):
@@ -98,21 +105,28 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after):
             yield step
 
     with pytest.raises(KeyboardInterrupt):
-        run(checkpoint=training.Checkpoint(path, key="k", seconds=0), track=killed)
-    assert training.Checkpoint(path, key="k", seconds=0).load()[0] == killed_after
-    weights, losses = run(checkpoint=training.Checkpoint(path, key="k", seconds=0))
+        run(
+            checkpoint=checkpoint.Checkpoint(path, key="k", seconds=0),
+            track=killed,
+            dropout=dropout,
+        )
+    assert checkpoint.Checkpoint(path, key="k", seconds=0).load()[0] == killed_after
+    torch.manual_seed(killed_after)  # another process has other random numbers
+    weights, losses = run(
+        checkpoint=checkpoint.Checkpoint(path, key="k", seconds=0), dropout=dropout
+    )
     assert weights == whole[0]
     assert np.array_equal(losses, whole[1], equal_nan=True)
 
 
 def test_checkpoint_of_something_else_or_damaged_is_passed_over(tmp_path):
     path = tmp_path / "state.safetensors"
-    training.Checkpoint(path, key="a", seconds=0).save(3, [1.0], {"x": torch.zeros(2)})
-    assert training.Checkpoint(path, key="b", seconds=0).load() is None
+    checkpoint.Checkpoint(path, key="a", seconds=0).save(3, [1.0], {"x": torch.zeros(2)})
+    assert checkpoint.Checkpoint(path, key="b", seconds=0).load() is None
     path.write_bytes(path.read_bytes()[:30])
-    assert training.Checkpoint(path, key="a", seconds=0).load() is None
+    assert checkpoint.Checkpoint(path, key="a", seconds=0).load() is None
     path.unlink()
-    assert training.Checkpoint(path, key="a", seconds=0).load() is None
+    assert checkpoint.Checkpoint(path, key="a", seconds=0).load() is None
 
 
 def test_diverging_training_says_so():
@@ -133,3 +147,31 @@ def test_bfloat16_runs():
 
 def test_loss_table():
     assert training.loss_table([0.5, float("nan")]) == "step,loss\n1,0.5\n2,\n"
+
+
+def test_half_of_the_uses_are_mirrored_and_nothing_else_changes():
+    plain, flipped = plan(range(50)), plan(range(50), flip=True)
+    for without, within in zip(plain, flipped, strict=True):
+        assert not without[3].any()
+        assert all(np.array_equal(a, b) for a, b in zip(without[:3], within[:3], strict=True))
+    share = np.concatenate([mirrored for *_, mirrored in flipped]).mean()
+    assert 0.3 < share < 0.7
+
+
+def test_mirrored_by_hand():
+    images = torch.tensor([[[[1, 2]]], [[[3, 4]]]])
+    assert training.mirror(images, np.array([False, True])).tolist() == [[[[1, 2]]], [[[4, 3]]]]
+
+
+def test_mirroring_a_symmetric_image_changes_nothing():
+    symmetric = np.maximum(IMAGES, IMAGES[:, :, ::-1])
+    flip = dataclasses.replace(RECIPE, flip=True)
+    assert run(symmetric, recipe=flip)[0] == run(symmetric)[0]
+    assert run(recipe=flip)[0] != run()[0]
+
+
+def test_dropout_trains_otherwise_and_the_same_again():
+    weights, losses = run(dropout=0.5)
+    torch.manual_seed(1)
+    assert run(dropout=0.5)[0] == weights
+    assert losses != run()[1]

@@ -147,7 +147,7 @@ def test_import_closure_is_what_python_really_imports():
 def test_training_hangs_on_few_modules():
     names = {path.stem for path in sources.closure("train")}
     assert names == {
-        "train", "data", "device", "files", "progress", "randomness", "sources", "splits", "unet"
+        "train", "checkpoint", "data", "device", "files", "progress", "randomness", "sources", "splits", "unet"
     }  # fmt: skip
 
 
@@ -162,7 +162,8 @@ def test_nothing_unpickles():
 
 def test_choices_are_those_marked_in_the_code():
     page = (REPOSITORY / "docs/choices.md").read_text()
-    code = "".join(path.read_text() for path in sources.PACKAGE.rglob("*.py"))
+    files = [*sources.PACKAGE.rglob("*.py"), *(REPOSITORY / "presets").glob("*.yaml")]
+    code = "".join(path.read_text() for path in files)
     for kind in ("ASSUME", "DEVIATES"):
         section = page.split(f"## {kind}")[1].split("\n## ")[0]
         listed = {

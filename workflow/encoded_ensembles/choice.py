@@ -1,18 +1,48 @@
 """Which images of a data set are trained on, held out for evaluation, and left over."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from encoded_ensembles.data import ImageSet
 from encoded_ensembles.files import InputError
+from encoded_ensembles.progress import track
 from encoded_ensembles.randomness import Purpose, name_digests, turns
+
+
+@dataclass(frozen=True)
+class Album:
+    """Images that are read when they are taken, so that only the chosen ones are.
+
+    Attributes:
+        labels: (N,) int64, position in `label_names`.
+        label_names: (L,) str.
+        names: (N,) str, distinct.
+        shape: (H, W, C) of an image.
+        read: returns the image at a position, of this shape, uint8.
+    """
+
+    labels: np.ndarray
+    label_names: np.ndarray
+    names: np.ndarray
+    shape: tuple[int, int, int]
+    read: Callable[[int], np.ndarray]
+
+    def take(self, index: np.ndarray) -> ImageSet:
+        """Return the images at `index`."""
+        images = np.empty((len(index), *self.shape), np.uint8)
+        places = track(range(len(index)), label="reading images", total=len(index))
+        for place in places:
+            images[place] = self.read(int(index[place]))
+        return ImageSet(images, self.labels[index], self.label_names, self.names[index])
 
 
 class Source(NamedTuple):
     """What a data set's function returns: all its images, and which of them are its test part."""
 
-    all: ImageSet
+    all: ImageSet | Album
     test: np.ndarray  # (N,) bool; all False where the data set has no official test part
     licence: str
     origin: str
@@ -33,6 +63,8 @@ def choose(
     heldout: int,
     spare: int,
     seed: int,
+    labels: int | None = None,
+    per_label: int | None = None,
     ledger: dict[str, np.ndarray] | None = None,
 ) -> Choice:
     """Choose which images are trained on, held out for evaluation, and left over.
@@ -48,6 +80,8 @@ def choose(
         heldout: number to hold out for evaluation.
         spare: at most so many of the rest, for training the feature classifier.
         seed: of the choice.
+        labels: train on images of so many labels, drawn by their names; None for all.
+        per_label: at most so many training images of a label; None for all.
         ledger: `to_ledger` of the earlier choice.
 
     Raises:
@@ -67,10 +101,19 @@ def choose(
     held = pool[:heldout]
     order = np.lexsort((turn, ~trained_before))
     trainable = order[~source.test[order] & ~np.isin(order, held)]
+    if labels is not None:
+        trainable = trainable[_drawn(source, labels, seed=seed)[trainable]]
+    if per_label is not None:
+        trainable = trainable[_turn_in_label(source.all.labels[trainable]) < per_label]
     if images is not None and images > len(trainable):
         raise InputError(
             f"dataset.images is {images}, expected at most {len(trainable)}: the data set has "
-            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)."
+            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)"
+            + (
+                "; dataset.labels and dataset.per_label leave others out."
+                if labels or per_label
+                else "."
+            )
         )
     training = trainable[:images]
     rest = order[~np.isin(order, np.concatenate([held, training]))][:spare]
@@ -78,6 +121,31 @@ def choose(
         raise InputError("no image is left to train on; lower dataset.heldout.")
     training, held = (part[np.argsort(names[part], kind="stable")] for part in (training, held))
     return Choice(training, held, rest)
+
+
+def _drawn(source: Source, labels: int, *, seed: int) -> np.ndarray:
+    """Say which images (N,) bool have one of the `labels` labels whose turn comes first.
+
+    Labels of the test part alone, such as persons who are only in it, do not count.
+
+    Raises:
+        InputError: there are fewer labels.
+    """
+    there = np.unique(source.all.labels[~source.test])
+    if labels > len(there):
+        raise InputError(f"dataset.labels is {labels}, expected at most {len(there)} here.")
+    names = np.array([f"label {name}" for name in source.all.label_names[there].tolist()])
+    turn = turns(names, seed=seed, purpose=Purpose.SELECTION)
+    return np.isin(source.all.labels, there[np.argsort(turn, kind="stable")[:labels]])
+
+
+def _turn_in_label(labels: np.ndarray) -> np.ndarray:
+    """Return how many earlier entries of `labels` (N,) equal each one, (N,) int64."""
+    order = np.argsort(labels, kind="stable")
+    _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    turn = np.empty(len(labels), np.int64)
+    turn[order] = np.arange(len(labels)) - np.repeat(first, counts)
+    return turn
 
 
 def to_ledger(source: Source, choice: Choice) -> dict[str, np.ndarray]:

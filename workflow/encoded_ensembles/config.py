@@ -6,6 +6,7 @@ from typing import Any
 from encoded_ensembles.families import Family, check_capacity, check_null_words, default_weight
 from encoded_ensembles.files import InputError, close_matches
 from encoded_ensembles.keep import kept_sizes
+from encoded_ensembles.smoke import smallest
 
 Schema = dict[str, Any]
 
@@ -35,15 +36,19 @@ def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
     if error:
         raise InputError(explain(error))
     check_together(filled)
-    return filled
+    return smallest(filled) if filled["smoke"] else filled
 
 
 def with_defaults(config: Any, schema: Schema) -> Any:
-    """Return a copy of `config` in which absent keys have the schema's defaults."""
+    """Return a copy of `config` in which absent keys have the schema's defaults.
+
+    Snakemake's --config makes words of true, null and, within braces, of numbers: where the schema
+    allows no word, they are read again.
+    """
     if "items" in schema and isinstance(config, list):
         return [with_defaults(each, schema["items"]) for each in config]
     if "properties" not in schema or not isinstance(config, dict | None):
-        return config
+        return read_word(config, schema) if isinstance(config, str) else config
     filled = dict(config or {})
     for key, part in schema["properties"].items():
         if "properties" in part:
@@ -53,6 +58,21 @@ def with_defaults(config: Any, schema: Schema) -> Any:
         elif "default" in part:
             filled[key] = part["default"]
     return filled
+
+
+def read_word(word: str, schema: Schema) -> Any:
+    """Return what a word stands for where the schema allows no words; else the word."""
+    import yaml
+
+    types = schema.get("type", [])
+    allowed = [types] if isinstance(types, str) else types
+    words = "string" in allowed or any(isinstance(each, str) for each in schema.get("enum", []))
+    if words and not (word == "null" and "null" in allowed):
+        return word
+    try:
+        return yaml.safe_load(word)
+    except yaml.YAMLError:
+        return word
 
 
 def explain(error: Any) -> str:
@@ -114,10 +134,7 @@ def check_together(config: dict[str, Any]) -> None:
     check_units(config["units"])
     check_retrain(config)
     check_plants(dataset)
-    if dataset["name"] == "folder":
-        for key in ("path", "size"):
-            if dataset[key] is None:
-                raise InputError(f"config key dataset.{key} is not set; a folder needs it.")
+    check_pictures(dataset)
     listed = code["distance"] > 2  # takes seconds to construct: encode-units checks it
     if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
         check_capacity(
@@ -142,6 +159,22 @@ def check_together(config: dict[str, Any]) -> None:
             f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
             f"{samples - 1} (sampling.samples is {samples})."
         )
+
+
+def check_pictures(dataset: dict[str, Any]) -> None:
+    """Check that pictures of many sizes have one to be brought to, and a folder its place.
+
+    Raises:
+        InputError: a key is not set.
+    """
+    needed = {"folder": ("path", "size")} | dict.fromkeys(
+        ("openclipart", "celeba", "metfaces"), ("size",)
+    )
+    for key in needed.get(dataset["name"], ()):
+        if dataset[key] is None:
+            raise InputError(
+                f"config key dataset.{key} is not set; dataset.name {dataset['name']} needs it."
+            )
 
 
 def check_retrain(config: dict[str, Any]) -> None:

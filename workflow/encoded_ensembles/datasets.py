@@ -1,34 +1,22 @@
 """Data sets: where images come from.
 
-To add one: write a function that returns a `Source`, name it in `DATASETS`, and add the name to
-`dataset.name` in workflow/schemas/config.schema.yaml.
+To add one: write a function that returns a `Source`, name it in `ARRAYS` or `PICTURES`, and add the
+name to `dataset.name` in workflow/schemas/config.schema.yaml.
 """
 
-import gzip
-import hashlib
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from encoded_ensembles.choice import Source
+from encoded_ensembles.cifar import load_artbench, load_cifar10, load_cifar100
 from encoded_ensembles.data import ImageSet
+from encoded_ensembles.faces import load_celeba, load_metfaces
 from encoded_ensembles.files import InputError
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-
-FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-FASHION_MNIST_SHA256 = {
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
-FASHION_MNIST_LABELS = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+from encoded_ensembles.idx import load_fashion_mnist, load_mnist
+from encoded_ensembles.openclipart import load_openclipart
+from encoded_ensembles.pictures import read_folder
 
 
 def load_digits(path: Path | None, cache: Path, mirror: str | None) -> Source:
@@ -59,211 +47,6 @@ def load_mnist5k(path: Path | None, cache: Path, mirror: str | None) -> Source:
     )
 
 
-def load_fashion_mnist(path: Path | None, cache: Path, mirror: str | None) -> Source:
-    """Return Fashion-MNIST: 60,000 + 10,000 images, 28x28, one channel.
-
-    Looks in the folder `path`, or else where Debian's dataset-fashion-mnist puts it, or else
-    downloads to `cache`. Source: Xiao, Rasul & Vollgraf, arXiv 1708.07747.
-    """
-    debian = Path("/usr/share/datasets/fashion-mnist")
-    folder = path or (debian if debian.is_dir() else None)
-    payloads = {
-        name: check_payload(
-            read_idx_file(folder, name) if folder else download(name, cache, mirror),
-            name=name,
-            where=folder or cache,
-        )
-        for name in FASHION_MNIST_SHA256
-    }
-    parts = []
-    for part in ("train", "t10k"):
-        images = parse_idx(payloads[f"{part}-images-idx3-ubyte"])[..., None]
-        labels = parse_idx(payloads[f"{part}-labels-idx1-ubyte"])
-        parts.append(_labelled(images, labels, FASHION_MNIST_LABELS, part))
-    train, test = parts
-    both = ImageSet(
-        np.concatenate([train.images, test.images]),
-        np.concatenate([train.labels, test.labels]),
-        train.label_names,
-        np.concatenate([train.names, test.names]),
-    )
-    is_test = np.arange(len(both)) >= len(train)
-    return Source(both, is_test, "MIT", str(folder or mirror or FASHION_MNIST_URL))
-
-
-def read_idx_file(folder: Path, name: str) -> bytes:
-    """Return the bytes of `folder`/`name` or `folder`/`name`.gz, decompressed.
-
-    Raises:
-        InputError: neither exists, or the file cannot be decompressed.
-    """
-    for file in (folder / f"{name}.gz", folder / name):
-        if file.is_file():
-            return decompress(file)
-    raise InputError(
-        f"dataset.path is {folder}, expected a folder with {name}.gz or {name}; "
-        "put the file there, or leave dataset.path out to download it."
-    )
-
-
-def decompress(file: Path) -> bytes:
-    """Return a file's bytes, decompressed if its name ends in .gz.
-
-    Raises:
-        InputError: the file is cut short or is not gzip.
-    """
-    data = file.read_bytes()
-    if file.suffix != ".gz":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
-        raise InputError(
-            f"{file} ({len(data)} bytes) is not a whole gzip file ({error}); delete it and "
-            "fetch it again."
-        ) from error
-
-
-def check_payload(payload: bytes, *, name: str, where: Path) -> bytes:
-    """Return `payload` if its SHA-256 is the published one.
-
-    Raises:
-        InputError: it is not.
-    """
-    found, expected = hashlib.sha256(payload).hexdigest(), FASHION_MNIST_SHA256[name]
-    if found != expected:
-        raise InputError(
-            f"{name} in {where} has sha256 {found} ({len(payload)} bytes decompressed), "
-            f"expected {expected}: the file is truncated or altered; delete it and fetch it again."
-        )
-    return payload
-
-
-def download(name: str, cache: Path, mirror: str | None) -> bytes:
-    """Return the payload of Fashion-MNIST's file `name`, downloaded to `cache` if not there yet.
-
-    Raises:
-        InputError: the server cannot be reached or does not have the file.
-    """
-    import pooch
-    import requests
-
-    address = f"{(mirror or FASHION_MNIST_URL).rstrip('/')}/{name}.gz"
-    folder = cache / "fashion-mnist"
-    try:
-        file = pooch.retrieve(
-            address,
-            known_hash=None,  # gzip headers differ between mirrors: the payload is what is checked
-            fname=f"{name}.gz",
-            path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=False, timeout=60),
-        )
-    except (requests.RequestException, OSError) as error:
-        raise InputError(
-            f"{address} could not be downloaded ({type(error).__name__}); connect to the network, "
-            f"set dataset.mirror, or put {name}.gz into a folder and name it in dataset.path."
-        ) from error
-    try:
-        return check_payload(decompress(Path(file)), name=name, where=folder)
-    except InputError:
-        Path(file).unlink()  # so that the next run downloads it again
-        raise
-
-
-def parse_idx(payload: bytes) -> np.ndarray:
-    """Return the uint8 array of an IDX payload.
-
-    Source: the format is described on the MNIST page: bytes 0, 0, type (8 = uint8), number of
-    dimensions, then each size as big-endian uint32, then the values.
-
-    Raises:
-        InputError: the header is not that of a uint8 array, or the length does not fit it.
-    """
-    if len(payload) < 4 or payload[:3] != b"\0\0\x08":
-        raise InputError(f"not an IDX file of bytes: it begins with {payload[:4]!r}.")
-    start = 4 + 4 * payload[3]
-    shape = tuple(int(size) for size in np.frombuffer(payload[4:start], ">u4"))
-    if len(payload) - start != np.prod(shape):
-        raise InputError(
-            f"IDX file truncated: {len(payload) - start} values found, {shape} expected."
-        )
-    return np.frombuffer(payload, np.uint8, offset=start).reshape(shape)
-
-
-def read_folder(path: Path, *, size: int, channels: int) -> Source:
-    """Return the images of a folder and its sub-folders, each cut to a centred square and resized.
-
-    Args:
-        path: the folder. The label of an image is the first sub-folder it lies in, "" at the top;
-            its name is its path in the folder. Hidden files and files without an image's suffix
-            are passed over.
-        size: side in pixels.
-        channels: 1 (grey) or 3 (colour). Transparent pixels become white.
-
-    Raises:
-        InputError: there is no such folder, no image in it, or a file that cannot be read.
-    """
-    files = image_files(path)
-    if not files:
-        raise InputError(
-            f"dataset.path {path} holds no image, expected files ending in "
-            f"{', '.join(sorted(SUFFIXES))}; check the folder's name."
-        )
-    names = [file.relative_to(path).as_posix() for file in files]
-    groups = [name.split("/")[0] if "/" in name else "" for name in names]
-    label_names, labels = np.unique(groups, return_inverse=True)
-    images = np.stack([read_image(file, size=size, channels=channels) for file in files])
-    return Source(
-        ImageSet(images, labels.astype(np.int64), label_names, np.array(names)),
-        np.zeros(len(images), bool),
-        "the user's own",
-        str(path),
-    )
-
-
-def image_files(path: Path) -> list[Path]:
-    """Return the image files under `path`, sorted by their path.
-
-    Raises:
-        InputError: `path` is not a folder, or a name in it is not UTF-8.
-    """
-    if not path.is_dir():
-        raise InputError(f"dataset.path is {path}, expected a folder that exists.")
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    for file in found:
-        try:
-            str(file).encode()
-        except UnicodeEncodeError as error:
-            raise InputError(f"the name of {file!r} is not UTF-8; rename the file.") from error
-    return found
-
-
-def read_image(file: Path, *, size: int, channels: int) -> np.ndarray:
-    """Return one image file as (size, size, channels) uint8.
-
-    Raises:
-        InputError: the file is not an image, or is damaged.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGBA")
-    except Exception as error:  # Pillow's decoders raise many kinds
-        raise InputError(
-            f"{file} cannot be read as an image ({error}); repair it or take it out of the folder."
-        ) from error
-    white = Image.new("RGBA", image.size, "white")
-    flat = Image.alpha_composite(white, image).convert("L" if channels == 1 else "RGB")
-    square = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(square, np.uint8).reshape(size, size, channels)
-
-
 def _labelled(
     images: np.ndarray, labels: np.ndarray, label_names: Iterable[str], prefix: str
 ) -> ImageSet:
@@ -272,9 +55,72 @@ def _labelled(
     return ImageSet(images, labels.astype(np.int64), np.array(list(label_names)), names)
 
 
-Loader = Callable[[Path | None, Path, str | None], Source]
-DATASETS: dict[str, Loader] = {
+# Images of one size, from the folder of their files, the folder for downloads and a mirror.
+ARRAYS: dict[str, Callable[[Path | None, Path, str | None], Source]] = {
     "digits": load_digits,
     "mnist5k": load_mnist5k,
+    "mnist": load_mnist,
     "fashion-mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
+    "artbench": load_artbench,
 }
+# Pictures of many sizes, from the same, as squares of so many pixels and channels.
+PICTURES: dict[str, Callable[[Path | None, Path, str | None, int, int], Source]] = {
+    "celeba": load_celeba,
+    "metfaces": load_metfaces,
+    "folder": read_folder,
+    "openclipart": load_openclipart,
+}
+
+
+def load(
+    name: str,
+    *,
+    path: Path | None,
+    cache: Path,
+    mirror: str | None,
+    size: int | None,
+    channels: int | None,
+    part: str = "train",
+) -> Source:
+    """Return a data set; pictures at the size asked for, other images as they are.
+
+    Args:
+        name: of `ARRAYS` or `PICTURES`.
+        path: folder of its files; None looks in the usual places or downloads.
+        cache: folder for downloads.
+        mirror: address to download from in place of the data set's own.
+        size: side in pixels; needed by pictures.
+        channels: 1 or 3; None means 3 for pictures.
+        part: which official part is trained on: "train", "test" or "all", of which images are then
+            held out at random.
+
+    Raises:
+        InputError: the name is unknown, pictures are asked for without a size, or the data cannot
+            be read.
+    """
+    source = _load(name, path, cache, mirror, size, channels)
+    if part == "train":
+        return source
+    if part == "test" and not source.test.any():
+        raise InputError(f"dataset.part is test, but {name} has no test part; expected train.")
+    return source._replace(test=~source.test if part == "test" else np.zeros_like(source.test))
+
+
+def _load(
+    name: str,
+    path: Path | None,
+    cache: Path,
+    mirror: str | None,
+    size: int | None,
+    channels: int | None,
+) -> Source:
+    """Return a data set with its official parts."""
+    if name in ARRAYS:
+        return ARRAYS[name](path, cache, mirror)
+    if name not in PICTURES:
+        raise InputError(f"--name is {name}, expected one of {', '.join([*ARRAYS, *PICTURES])}.")
+    if size is None:
+        raise InputError(f"--name {name} needs --size: its pictures are of many sizes.")
+    return PICTURES[name](path, cache, mirror, size, channels or 3)

@@ -10,17 +10,15 @@ batches that held it. The price: the number of images per batch varies around it
 
 import csv
 import io
-import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from encoded_ensembles.checkpoint import Checkpoint
 from encoded_ensembles.data import to_signed
-from encoded_ensembles.files import InputError, replacing
+from encoded_ensembles.files import InputError
 from encoded_ensembles.progress import report
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.unet import LEVELS
@@ -41,6 +39,7 @@ class Recipe:
         ema: decay of the moving average of the weights, 0..1.
         precision: "float32" or "bfloat16" (autocast).
         seed: of initial weights and all random numbers, shared by all members.
+        flip: whether an image is mirrored left to right in every other use, at random.
     """
 
     epochs: int
@@ -49,6 +48,7 @@ class Recipe:
     ema: float
     precision: str
     seed: int
+    flip: bool = False
 
     @property
     def steps(self) -> int:
@@ -59,7 +59,7 @@ class Recipe:
 # DEVIATES: keyed randomness in training.
 def draw_use(
     *, recipe: Recipe, key: int, epoch: int, shape: tuple[int, int, int] | None
-) -> tuple[int, int, np.ndarray | None]:
+) -> tuple[int, int, np.ndarray | None, bool]:
     """Draw how an image is used in an epoch.
 
     Args:
@@ -69,16 +69,21 @@ def draw_use(
         shape: (C, H, W); None leaves the noise out.
 
     Returns:
-        step in the epoch 0..steps_per_epoch-1, noise level 0..999, noise (C, H, W) float32.
+        step in the epoch 0..steps_per_epoch-1, noise level 0..999, noise (C, H, W) float32, and
+        whether it is mirrored; False without the noise.
     """
     rng = generator(seed=recipe.seed, purpose=Purpose.TRAINING, key=key, counter=epoch)
     step, level = int(rng.integers(recipe.steps_per_epoch)), int(rng.integers(LEVELS))
-    return step, level, None if shape is None else rng.standard_normal(shape, dtype=np.float32)
+    if shape is None:
+        return step, level, None, False
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    # Drawn last, so that the rest is what it is without.
+    return step, level, noise, recipe.flip and bool(rng.integers(2))
 
 
 def batches(
     keys: list[int], *, recipe: Recipe, shape: tuple[int, int, int], start: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield the batch of each step from `start` on; a batch may be empty.
 
     Args:
@@ -88,7 +93,8 @@ def batches(
         start: the first step wanted.
 
     Yields:
-        positions in `keys` (b,), noise levels (b,) int64, noise (b, C, H, W) float32.
+        positions in `keys` (b,), noise levels (b,) int64, noise (b, C, H, W) float32, and which
+        images are mirrored (b,) bool.
     """
     for epoch in range(start // recipe.steps_per_epoch, recipe.epochs):
         turn = np.array(
@@ -102,59 +108,12 @@ def batches(
             rows = np.flatnonzero(turn == step)
             levels = np.zeros(len(rows), np.int64)
             noise = np.zeros((len(rows), *shape), np.float32)
+            mirrored = np.zeros(len(rows), bool)
             for i, row in enumerate(rows):
-                _, levels[i], noise[i] = draw_use(
+                _, levels[i], noise[i], mirrored[i] = draw_use(
                     recipe=recipe, key=keys[row], epoch=epoch, shape=shape
                 )
-            yield rows, levels, noise
-
-
-class Checkpoint:
-    """The state of a training job in one file, to go on from after the job was killed.
-
-    The file is bound to a key: a checkpoint of another split, recipe or version of the code is
-    passed over.
-    """
-
-    def __init__(self, path: Path, *, key: str, seconds: float) -> None:
-        """Keep the state at `path`, saved at most every `seconds`."""
-        self.path, self.key, self.seconds = path, key, seconds
-        self.saved = time.monotonic()
-
-    def load(self) -> tuple[int, list[float], dict[str, "torch.Tensor"]] | None:
-        """Return (steps done, losses, tensors), or None if there is nothing to go on from."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                facts = json.loads(file.metadata()["facts"])
-                if facts["key"] != self.key:
-                    return None
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
-            return None
-        return facts["step"], facts["losses"], tensors
-
-    def due(self) -> bool:
-        """Say whether it is time to save again."""
-        return time.monotonic() - self.saved >= self.seconds
-
-    def save(self, step: int, losses: list[float], tensors: dict[str, "torch.Tensor"]) -> None:
-        """Save the state after `step` steps."""
-        from safetensors.torch import save_file
-
-        facts = json.dumps({"key": self.key, "step": step, "losses": losses})
-        with replacing(self.path) as temporary:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in tensors.items()},
-                temporary,
-                metadata={"facts": facts},
-            )
-        self.saved = time.monotonic()
-
-    def remove(self) -> None:
-        """Delete the file, the training being done."""
-        self.path.unlink(missing_ok=True)
+            yield rows, levels, noise, mirrored
 
 
 class Trainer:
@@ -245,7 +204,7 @@ def train(
         images: (S, H, W, C) uint8.
         names: S distinct image names; the order of images and names does not matter.
         recipe: how to train.
-        device: where.
+        device: where. Dropout takes its masks from torch's global generator, seeded for each step.
         checkpoint: where to save the state, and to go on from if it holds one.
         track: wraps the iteration over steps, given their number, to show progress.
 
@@ -272,11 +231,13 @@ def train(
     start = len(losses)
     feed = batches(keys, recipe=recipe, shape=tuple(data.shape[1:]), start=start)  # type: ignore[arg-type]
     for step in track(iter(range(start, recipe.steps)), recipe.steps - start):
-        rows, levels, noise = next(feed)
+        rows, levels, noise, mirrored = next(feed)
         loss = float("nan")
         if len(rows):
+            if model.config.dropout:
+                torch.manual_seed(dropout_seed(recipe, step))
             loss = trainer.step(
-                data[torch.from_numpy(rows).to(device)],
+                mirror(data[torch.from_numpy(rows).to(device)], mirrored),
                 torch.from_numpy(levels).to(device),
                 torch.from_numpy(noise).to(device),
             )
@@ -289,6 +250,24 @@ def train(
         if checkpoint and step + 1 < recipe.steps and checkpoint.due():
             checkpoint.save(step + 1, losses, trainer.tensors())
     return trainer.averaged(), losses
+
+
+# DEVIATES: dropout by step.
+def dropout_seed(recipe: Recipe, step: int) -> int:
+    """Return the seed of the dropout masks of a step: they do not depend on when a job was killed."""
+    key = name_key("\0dropout")  # no image's name
+    rng = generator(seed=recipe.seed, purpose=Purpose.TRAINING, key=key, counter=step)
+    return int(rng.integers(2**63))
+
+
+def mirror(images: "torch.Tensor", mirrored: np.ndarray) -> "torch.Tensor":
+    """Return images (b, C, H, W), those in `mirrored` (b,) bool with left and right exchanged."""
+    import torch
+
+    if not mirrored.any():
+        return images
+    chosen = torch.from_numpy(mirrored).to(images.device).view(-1, 1, 1, 1)
+    return torch.where(chosen, images.flip(-1), images)
 
 
 def loss_table(losses: list[float]) -> str:

@@ -16,7 +16,13 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"  # diffusers' own name
 
 
 def unet_config(
-    *, shape: tuple[int, int, int], widths: Sequence[int], layers_per_block: int, attention: bool
+    *,
+    shape: tuple[int, int, int],
+    widths: Sequence[int],
+    layers_per_block: int,
+    attention: bool | Sequence[int],
+    dropout: float = 0.0,
+    norm_groups: int = 8,
 ) -> dict[str, Any]:
     """Return the arguments of UNet2DModel.
 
@@ -24,10 +30,14 @@ def unet_config(
         shape: (C, H, W) of an image.
         widths: channels at each resolution, finest first.
         layers_per_block: residual layers at each resolution.
-        attention: attend at every resolution but the finest.
+        attention: attend at every resolution but the finest, or at those numbered, 0 the finest;
+            and in the middle, unless nowhere.
+        dropout: share of activations dropped in training, 0..1.
+        norm_groups: groups that channels are normalised in.
 
     Raises:
-        InputError: the image cannot be halved often enough.
+        InputError: the image cannot be halved often enough, a resolution has no such number, or
+            channels do not divide into the groups.
     """
     channels, height, width = shape
     factor = 2 ** (len(widths) - 1)
@@ -37,18 +47,29 @@ def unet_config(
             f"but images of {height}x{width} pixels do not divide by {factor}; use fewer widths or "
             f"set dataset.size to {-(-max(height, width) // factor) * factor}."
         )
-    deeper = len(widths) - 1
-    kind = "Attn" if attention else ""
+    attending = set(range(1, len(widths)) if attention is True else attention or ())
+    if attending and max(attending) >= len(widths):
+        raise InputError(
+            f"model.attention holds {max(attending)}, expected 0 to {len(widths) - 1}, the numbers "
+            f"of the {len(widths)} widths."
+        )
+    odd = [width for width in widths if width % norm_groups]
+    if odd:
+        raise InputError(
+            f"model.widths holds {odd[0]}, expected a multiple of model.norm_groups ({norm_groups})."
+        )
+    kinds = ["Attn" if level in attending else "" for level in range(len(widths))]
     return {
         "sample_size": (height, width),
         "in_channels": channels,
         "out_channels": channels,
         "block_out_channels": tuple(widths),
         "layers_per_block": layers_per_block,
-        "norm_num_groups": 8,
-        "down_block_types": ("DownBlock2D", *[f"{kind}DownBlock2D"] * deeper),
-        "up_block_types": (*[f"{kind}UpBlock2D"] * deeper, "UpBlock2D"),
-        "add_attention": attention,
+        "dropout": dropout,
+        "norm_num_groups": norm_groups,
+        "down_block_types": tuple(f"{kind}DownBlock2D" for kind in kinds),
+        "up_block_types": tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
+        "add_attention": bool(attention),
     }
 
 

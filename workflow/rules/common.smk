@@ -175,7 +175,15 @@ def training_options():
     return [
         *("--widths", ",".join(map(str, model["widths"]))),
         *("--layers-per-block", str(model["layers_per_block"])),
-        "--attention" if model["attention"] else "--no-attention",
+        "--attention" if model["attention"] is True else "--no-attention",
+        *(
+            []
+            if isinstance(model["attention"], bool)
+            else repeated("--attention-at", map(str, model["attention"]))
+        ),
+        *("--dropout", str(model["dropout"])),
+        *("--norm-groups", str(model["norm_groups"])),
+        "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
         *("--learning-rate", str(training["learning_rate"])),
@@ -224,9 +232,29 @@ def optional(name, value):
     return [] if value is None else [name, str(value)]
 
 
+def given(key, path):
+    """Return a file that the configuration names, or stop with one sentence if it is not there.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    if not Path(path).is_file():
+        sys.exit(
+            f"Error: config key {key} is {path}, expected a file that exists; put it there, or "
+            f"set {key} to another."
+        )
+    return path
+
+
 def units_table():
     """Return the table that says which image is of which unit, as a list of none or one."""
-    return [config["units"]["table"]] if config["units"]["table"] else []
+    table = config["units"]["table"]
+    return [given("units.table", table)] if table else []
+
+
+def foreign_scores():
+    """Return the files with scores of other methods."""
+    scores = config["grade"]["scores"]
+    return [given(f"grade.scores.{name}", file) for name, file in scores.items()]
 
 
 def unit_options():
@@ -287,7 +315,7 @@ def inception_file():
     wanted, named = config["frechet"]["extractor"], config["frechet"]["inception"]
     path = named or f"resources/{INCEPTION}"
     if wanted == "inception" or (wanted == "auto" and (named or Path(path).is_file())):
-        return [path]
+        return [given("frechet.inception", path)]
     return []
 
 

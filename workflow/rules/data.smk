@@ -32,8 +32,12 @@ rule fetch_dataset:
         exclude=exclude_options(),
         plants=plant_options(),
         images=optional("--images", config["dataset"]["images"]),
+        part=config["dataset"]["part"],
+        labels=optional("--labels", config["dataset"]["labels"]),
+        per_label=optional("--per-label", config["dataset"]["per_label"]),
         size=optional("--size", config["dataset"]["size"]),
         channels=optional("--channels", config["dataset"]["channels"]),
+        border=config["dataset"]["border"],
         path=optional("--path", config["dataset"]["path"]),
         mirror=optional("--mirror", config["dataset"]["mirror"]),
         listing=listing(config["dataset"]["path"]),  # so that a changed folder is read again
@@ -41,7 +45,9 @@ rule fetch_dataset:
         """
         encens fetch-dataset --name {params.name} \
             {params.images:q} --heldout-images {params.heldout} --spare-images {params.spare} \
-            {params.size:q} {params.channels:q} {params.path:q} {params.mirror:q} \
+            --part {params.part} {params.labels:q} {params.per_label:q} \
+            {params.size:q} {params.channels:q} --border {params.border} \
+            {params.path:q} {params.mirror:q} \
             --seed {params.seed} {params.exclude:q} {params.plants:q} \
             --cache resources --ledger results/{wildcards.run}/ledger \
             --training {output.training:q} --heldout {output.heldout:q} \

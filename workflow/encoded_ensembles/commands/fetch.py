@@ -9,7 +9,9 @@ from encoded_ensembles.commands.options import By, Column, Ledger, Metric, Plant
 
 
 def fetch_dataset(
-    name: Annotated[str, Option(help="digits, mnist5k, fashion-mnist or folder")],
+    name: Annotated[
+        str, Option(help="digits, openclipart, folder ...: a dataset.name of the schema")
+    ],
     training: Annotated[Path, Option(help="output, .npz: the images members train on")],
     heldout: Annotated[Path, Option(help="output, .npz: the images held out for evaluation")],
     spare: Annotated[Path, Option(help="output, .npz: what is left, for the feature classifier")],
@@ -19,10 +21,18 @@ def fetch_dataset(
     ] = None,
     heldout_images: Annotated[int, Option(help="images to hold out")] = 0,
     spare_images: Annotated[int, Option(help="spare images at most")] = 0,
+    part: Annotated[str, Option(help="official part to train on: train, test or all")] = "train",
+    labels: Annotated[
+        int | None, Option(help="train on so many labels, drawn by the seed; all if absent")
+    ] = None,
+    per_label: Annotated[
+        int | None, Option(help="training images of a label at most; all if absent")
+    ] = None,
     size: Annotated[int | None, Option(help="side in pixels; the data set's if absent")] = None,
     channels: Annotated[
         int | None, Option(help="1 grey, 3 colour; the data set's if absent")
     ] = None,
+    border: Annotated[int, Option(help="black pixels put around each image on all sides")] = 0,
     path: Annotated[
         Path | None, Option(help="folder of pictures or of the data set's files")
     ] = None,
@@ -50,7 +60,7 @@ def fetch_dataset(
 
     from encoded_ensembles.choice import choose, to_ledger
     from encoded_ensembles.data import ImageSet, resize, write_images
-    from encoded_ensembles.datasets import DATASETS, read_folder
+    from encoded_ensembles.datasets import load
     from encoded_ensembles.files import (
         InputError,
         ledger_file,
@@ -62,28 +72,29 @@ def fetch_dataset(
     from encoded_ensembles.units import Grouping, assign_units, find_units
 
     plants = tuple(map(parse_plant, plant or []))
-    if name == "folder":
-        if path is None or size is None:
-            raise InputError("--name folder needs --path and --size.")
-        source = read_folder(path, size=size, channels=channels or 3)
-    elif name in DATASETS:
-        source = DATASETS[name](path, cache, mirror)
-    else:
-        raise InputError(f"--name is {name}, expected folder, {', '.join(DATASETS)}.")
-    memory = ledger_file(ledger, "images", name, images, heldout_images, spare_images, seed)
+    source = load(
+        name, path=path, cache=cache, mirror=mirror, size=size, channels=channels, part=part
+    )
+    asked = [name, images, heldout_images, spare_images, seed]
+    if (part, labels, per_label) != ("train", None, None):
+        asked += [part, labels, per_label]
+    memory = ledger_file(ledger, "images", *asked)
     choice = choose(
         source,
         images=images,
         heldout=heldout_images,
         spare=spare_images,
         seed=seed,
+        labels=labels,
+        per_label=per_label,
         ledger=read_ledger(memory),
     )
     parts = {}
-    for part, rows in choice._asdict().items():
+    for use, rows in choice._asdict().items():
         taken = source.all.take(rows)
         pixels = resize(taken.images, size=size, channels=channels)
-        parts[part] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
+        pixels = np.pad(pixels, ((0, 0), (border, border), (border, border), (0, 0)))
+        parts[use] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
     parts["training"] = plant_images(parts["training"], plants, seed=seed)
     if exclude:
         grouping = Grouping(by, table, column, metric, threshold, plants)
@@ -101,7 +112,7 @@ def fetch_dataset(
     if memory:
         write_arrays(memory, to_ledger(source, choice))
     files = {"training": training, "heldout": heldout, "spare": spare}
-    digests = {part: write_images(files[part], taken) for part, taken in parts.items()}
+    digests = {use: write_images(files[use], taken) for use, taken in parts.items()}
     shape, names = parts["training"].images.shape[1:], parts["training"].names
     write_json(
         facts,
@@ -110,7 +121,7 @@ def fetch_dataset(
             "origin": source.origin,
             "licence": source.licence,
             "shape": list(shape),
-            "images": {part: len(taken) for part, taken in parts.items()},
+            "images": {use: len(taken) for use, taken in parts.items()},
             "sha256": digests,
             "plants": [
                 each._asdict() | {"images": names[each.holds(names)].tolist()} for each in plants

@@ -7,13 +7,17 @@ from typer import Option
 
 from encoded_ensembles.commands.train import (
     Attention,
+    AttentionAt,
     CheckpointFile,
     Data,
     Device,
+    Dropout,
     Ema,
     Epochs,
+    Flip,
     Folder,
     Layers,
+    NormGroups,
     Precision,
     Rate,
     Seconds,
@@ -47,6 +51,10 @@ def retrain_member(
     control: Annotated[int, Option(help="number of the unit left out, among --controls")] = 0,
     precision: Precision = "float32",
     attention: Attention = False,
+    attention_at: AttentionAt = None,
+    dropout: Dropout = 0.0,
+    norm_groups: NormGroups = 8,
+    flip: Flip = False,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
     checkpoint_seconds: Seconds = 15.0,
@@ -72,8 +80,10 @@ def retrain_member(
     fit(
         images.take(split.rows),
         split=to_manifest(split, member=f"{member:02d}"),
-        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed),
-        network=make_network(widths, layers_per_block, attention),
+        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
+        network=make_network(
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups
+        ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         device=device,
@@ -97,6 +107,10 @@ def train_heldout(
     half_seed: Annotated[int, Option(help="seed of the halves")],
     precision: Precision = "float32",
     attention: Attention = False,
+    attention_at: AttentionAt = None,
+    dropout: Dropout = 0.0,
+    norm_groups: NormGroups = 8,
+    flip: Flip = False,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
     checkpoint_seconds: Seconds = 15.0,
@@ -114,8 +128,12 @@ def train_heldout(
     fit(
         images.take(split.rows),
         split=to_manifest(split, member=f"heldout {model}.{repeat}"),
-        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed + repeat),
-        network=make_network(widths, layers_per_block, attention),
+        recipe=make_recipe(
+            epochs, steps_per_epoch, learning_rate, ema, precision, seed + repeat, flip
+        ),
+        network=make_network(
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups
+        ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         device=device,

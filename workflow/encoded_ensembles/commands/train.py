@@ -20,6 +20,12 @@ Rate = Annotated[float, Option(help="step size of Adam, above 0")]
 Ema = Annotated[float, Option(help="decay of the averaged weights, 0..1")]
 Precision = Annotated[str, Option(help="float32 or bfloat16")]
 Attention = Annotated[bool, Option(help="attend at all resolutions but the finest")]
+AttentionAt = Annotated[
+    list[int] | None, Option(help="attend at this resolution, 0 the finest; repeatable")
+]
+Dropout = Annotated[float, Option(help="share of activations dropped in training, 0..1")]
+NormGroups = Annotated[int, Option(help="groups that channels are normalised in")]
+Flip = Annotated[bool, Option(help="mirror images left to right in every other use, at random")]
 Seed = Annotated[int, Option(help="seed of everything random")]
 CheckpointFile = Annotated[
     Path | None, Option(help="file to go on from when killed; removed at the end")
@@ -43,6 +49,10 @@ def train_member(
     ema: Ema,
     precision: Precision = "float32",
     attention: Attention = False,
+    attention_at: AttentionAt = None,
+    dropout: Dropout = 0.0,
+    norm_groups: NormGroups = 8,
+    flip: Flip = False,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
     checkpoint_seconds: Seconds = 15.0,
@@ -60,8 +70,10 @@ def train_member(
     fit(
         select(read_images(data), split),
         split=split,
-        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed),
-        network=make_network(widths, layers_per_block, attention),
+        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
+        network=make_network(
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups
+        ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         device=device,
@@ -70,7 +82,13 @@ def train_member(
 
 
 def make_recipe(
-    epochs: int, steps_per_epoch: int, learning_rate: float, ema: float, precision: str, seed: int
+    epochs: int,
+    steps_per_epoch: int,
+    learning_rate: float,
+    ema: float,
+    precision: str,
+    seed: int,
+    flip: bool,
 ) -> "Recipe":
     """Return how to train, from the options of the command line."""
     import math
@@ -80,10 +98,17 @@ def make_recipe(
 
     if not (math.isfinite(learning_rate) and learning_rate > 0):
         raise InputError(f"--learning-rate is {learning_rate}, expected a number above 0.")
-    return Recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed)
+    return Recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip)
 
 
-def make_network(widths: str, layers_per_block: int, attention: bool) -> dict[str, Any]:
+def make_network(
+    widths: str,
+    layers_per_block: int,
+    attention: bool,
+    attention_at: list[int] | None,
+    dropout: float,
+    norm_groups: int,
+) -> dict[str, Any]:
     """Return what network to train, from the options of the command line."""
     from encoded_ensembles.files import InputError
 
@@ -92,7 +117,9 @@ def make_network(widths: str, layers_per_block: int, attention: bool) -> dict[st
     return {
         "widths": [int(part) for part in widths.split(",")],
         "layers_per_block": layers_per_block,
-        "attention": attention,
+        "attention": attention_at or attention,
+        "dropout": dropout,
+        "norm_groups": norm_groups,
     }
 
 
@@ -113,7 +140,7 @@ def fit(
         images: of the split.
         split: its manifest; member and digest are recorded.
         recipe: how to train.
-        network: widths, layers_per_block and attention of `unet_config`.
+        network: what `unet_config` takes beside the shape.
         checkpoint: file to go on from, removed at the end.
         checkpoint_seconds: time between checkpoints.
         device: auto, cpu, cuda or cuda:N.
@@ -128,10 +155,11 @@ def fit(
 
     import torch
 
+    from encoded_ensembles.checkpoint import Checkpoint
     from encoded_ensembles.device import choose_device, describe
     from encoded_ensembles.progress import track
     from encoded_ensembles.sources import code_digest
-    from encoded_ensembles.train import Checkpoint, train
+    from encoded_ensembles.train import train
     from encoded_ensembles.unet import build_unet, unet_config
 
     height, width, channels = images.images.shape[1:]

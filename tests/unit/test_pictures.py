@@ -1,0 +1,49 @@
+"""Reading pictures of any size and kind, and refusing what is none."""
+
+import pytest
+from encoded_ensembles import datasets
+from encoded_ensembles.files import InputError
+from PIL import Image
+
+
+def write_picture(path, *, mode="RGB", size=(10, 6), colour=200):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour).save(path)
+
+
+def read(folder, *, channels=3):
+    return datasets.load(
+        "folder", path=folder, cache=folder, mirror=None, size=8, channels=channels
+    ).all
+
+
+def test_folder(tmp_path):
+    write_picture(tmp_path / "cats" / "one.png")
+    write_picture(tmp_path / "dogs" / "two words.jpg", size=(5, 9))
+    write_picture(tmp_path / "top.png", mode="LA", colour=(0, 0))
+    (tmp_path / "notes.txt").write_text("not an image")
+    write_picture(tmp_path / ".hidden" / "no.png")
+    images = read(tmp_path)
+    assert images.names.tolist() == ["cats/one.png", "dogs/two words.jpg", "top.png"]
+    assert images.label_names[images.labels].tolist() == ["cats", "dogs", ""]
+    assert images.images.shape == (3, 8, 8, 3)
+    assert (images.images[2] == 255).all()  # transparent becomes white
+    assert read(tmp_path, channels=1).images.shape == (3, 8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "expected a folder that exists"),
+        ({}, "holds no image"),
+        ({"a.png": b"\x89PNG\r\n"}, "a.png cannot be read"),
+    ],
+)
+def test_folder_refused(tmp_path, content, message):
+    folder = tmp_path / "pictures"
+    if content is not None:
+        folder.mkdir()
+        for name, blob in content.items():
+            (folder / name).write_bytes(blob)
+    with pytest.raises(InputError, match=message):
+        read(folder)

@@ -1,0 +1,35 @@
+"""A run at its smallest, to see that everything works."""
+
+from typing import Any
+
+
+def smallest(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a checked configuration at its smallest: eight images, two steps, the same network.
+
+    What it makes shows that everything runs, and nothing else; it goes to a run of its own.
+    """
+    dataset = config["dataset"] | {"heldout": 8, "spare": 8, "plant": []}
+    if config["units"]["by"] == "label" and dataset["name"] != "folder":
+        dataset |= {"images": None, "labels": 4, "per_label": 2}
+    else:
+        dataset |= {"images": 8, "labels": None, "per_label": None}
+    frechet = config["frechet"] | {"samples": 8, "repeats": 1, "kept": [1, 3, 5], "blocks": 1}
+    if frechet["extractor"] in ("auto", "classifier"):  # eight images have too few labels
+        frechet["extractor"] = "pixels"
+    code = {"family": "random", "members": 5, "weight": 2, "distance": 2, "null_words": 2}
+    retrain, heldout = config["retrain"], config["heldout"]
+    return config | {
+        "run": f"{config['run']}-smoke",
+        "dataset": dataset,
+        "units": config["units"] | {"exclude": []},
+        "code": config["code"] | code,
+        "training": config["training"] | {"epochs": 2, "steps_per_epoch": 1},
+        "sampling": config["sampling"] | {"samples": 2, "steps": 2},
+        "landscape": {"blocks": 1, "sets": {}},
+        "retrain": retrain | {"units": min(1, retrain["units"]), "fresh": 0},
+        "heldout": heldout | {"models": min(2, heldout["models"]), "repeats": 1},
+        "grade": config["grade"] | {"scores": {}, "bootstrap": 10},
+        "rivals": config["rivals"] | {"levels": 2, "projection": 8},
+        "frechet": frechet,
+        "figures": {"samples": [0, 1], "top": 2},
+    }
