@@ -20,6 +20,12 @@ from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS
 
+if workflow.modifier.modify_path("results/run") != "results/run":
+    sys.exit(
+        "Error: prefix or replace_prefix moves results of this workflow, whose commands name them, too; "
+        "leave it out, and tell runs apart by `run` in the configuration."
+    )
+
 FIGURES = [
     "code",
     "samples",
