@@ -54,6 +54,7 @@ include: "workflow/rules/frechet.smk"
 include: "workflow/rules/retrain.smk"
 include: "workflow/rules/grade.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/gallery.smk"
 include: "workflow/rules/record.smk"
 
 
@@ -65,4 +66,5 @@ rule all:
         expand(
             "results/{run}/figures/{figure}.pdf", run=config["run"], figure=figures()
         ),
+        expand("results/{run}/gallery.html", run=config["run"]),
         expand("results/{run}/run.json", run=config["run"]),
