@@ -228,7 +228,7 @@ def pack(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     # ASCII, so that a name that is not valid Unicode, as of a file, can be written at all
     head = json.dumps({**facts, "arrays": index}).encode("ascii")
     head += b" " * (-len(head) % 8)
-    packed = zlib.compress(b"".join([len(head).to_bytes(8, "little"), head, *parts]), 9)
+    packed = zlib.compress(b"".join([len(head).to_bytes(8, "little"), head, *parts]), 6)
     return base64.b64encode(packed).decode("ascii")
 
 

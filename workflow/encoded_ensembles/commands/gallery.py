@@ -105,7 +105,7 @@ def make_gallery(
     left = gallery.ALL_BYTES - _size(held, facts)
     fits = gallery.depth(best, room=max(0, left // held["samples"][0].size))
     facts["pictures"] = min(pictures, fits)
-    held |= _pictures(blocks, pairs, best <= facts["pictures"], held["samples"].shape[1:])
+    held |= _pictures(blocks, pairs, best <= facts["pictures"], held["samples"])
     write_text(output, gallery.render(facts, held))
 
 
@@ -179,9 +179,11 @@ def _pictures(
     blocks: list[Path],
     pairs: "pd.DataFrame",
     wanted: "np.ndarray",
-    shape: tuple[int, ...],
+    factual: "np.ndarray",
 ) -> "dict[str, np.ndarray]":
     """Return the counterfactuals of wanted pairs, and which of them each pair has, -1 for none.
+
+    Beside them, the largest difference from each factual sample, mean over channels: (B,).
 
     Raises:
         InputError: a wanted unit is in no block.
@@ -195,7 +197,7 @@ def _pictures(
     of_unit: dict[int, list[int]] = {}
     for unit, row in zip(pairs["unit"].to_numpy()[rows].tolist(), rows.tolist(), strict=True):
         of_unit.setdefault(unit, []).append(row)
-    found = np.zeros((len(rows), *shape), np.uint8)
+    found = np.zeros((len(rows), *factual.shape[1:]), np.uint8)
     for file in blocks:
         inside = read_tensors(file, names=["units"])["units"].tolist()
         if of_unit.keys().isdisjoint(inside):
@@ -204,13 +206,16 @@ def _pictures(
         for unit, moved in zip(inside, block, strict=True):
             own = of_unit.pop(unit, [])
             if own:
-                found[place[own]] = _shrink(moved[sample[own]], shape[0])
+                found[place[own]] = _shrink(moved[sample[own]], factual.shape[1])
     if of_unit:
         raise InputError(
             f"unit {min(of_unit)} is in no block of the landscape; give all blocks "
             f"({len(blocks)} were given)."
         )
-    return {"pair_picture": place, "pictures": found}
+    change = np.abs(found.mean(axis=-1) - factual.mean(axis=-1)[sample[rows]]).max(axis=(1, 2))
+    bound = np.zeros(len(factual), np.float32)
+    np.maximum.at(bound, sample[rows], change.astype(np.float32))
+    return {"pair_picture": place, "pictures": found, "bound": bound}
 
 
 def _shrink(images: "np.ndarray", side: int) -> "np.ndarray":

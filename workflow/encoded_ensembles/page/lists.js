@@ -61,11 +61,12 @@ function showSample(run, state) {
     el("ul", {}, ...said.slice(1).map((each) => el("li", {}, each))));
 }
 
-function showRanking(run, place, state, choose) {
+// The page with the chosen unit, or the first.
+function showRanking(run, place, state, choose, top) {
   const { arrays, facts } = run;
   const order = ranked(run, state.sample, state.by);
   const rank = arrays[`${state.by}_rank`];
-  const at = order.findIndex((pair) => arrays.pair_unit[pair] === state.unit);
+  const at = top ? 0 : order.findIndex((pair) => arrays.pair_unit[pair] === state.unit);
   const row = (pair) => {
     const unit = arrays.pair_unit[pair];
     return el("tr", { "data-unit": unit, class: unit === state.unit ? "chosen" : null },
@@ -81,7 +82,7 @@ function showRanking(run, place, state, choose) {
 }
 
 function unitButton(run, unit, chosen, onclick) {
-  return el("button", { type: "button", class: "unit", "aria-current": chosen ? "true" : null, onclick },
+  return el("button", { type: "button", class: "unit", "aria-current": String(chosen), onclick },
     canvas(picture(run.arrays.images, run.arrays.unit_images[unit])),
     el("span", { class: "name" }, run.facts.units[unit]));
 }

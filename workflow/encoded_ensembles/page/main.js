@@ -27,7 +27,7 @@ function start(run) {
     history.replaceState(null, "", `#${kept}`);
   }
 
-  function draw() {
+  function draw(top = false) {
     VIEWS.forEach((view) => {
       at(view).hidden = view !== state.view;
       at(`to-${view}`).setAttribute("aria-current", view === state.view ? "page" : "false");
@@ -38,7 +38,7 @@ function start(run) {
       at("by").value = state.by;
       at("by-means").textContent = describe(state.by).means;
       showSample(run, state);
-      showRanking(run, at("ranking"), state, choose);
+      showRanking(run, at("ranking"), state, choose, top);
       showPair(run, at("pair"), state, choose);
     } else if (state.view === "units") {
       showResults(run, state, choose);
@@ -47,23 +47,30 @@ function start(run) {
     write();
   }
 
-  // Only what a choice changes is drawn again; the button pressed keeps the focus.
-  function choose(change) {
-    const from = state.view;
-    const focused = document.activeElement?.id;
-    const chosen = document.activeElement?.closest("[data-unit]")?.dataset.unit;
-    Object.assign(state, change);
-    draw();
-    if (from !== state.view) {
-      at(state.view === "samples" ? "pair-title" : "unit-title")?.focus();
-    } else if (chosen !== undefined) {
-      document.querySelector(`section:not([hidden]) [data-unit="${chosen}"] button`)?.focus({ preventScroll: true });
-    } else if (focused) {
-      at(focused)?.focus({ preventScroll: true });
-    }
-    if ("unit" in change && change.unit !== null && matchMedia("(max-width: 60rem)").matches) {
+  // Another unit of the same list: the list stays, and with it what has the focus.
+  function turnTo(unit) {
+    state.unit = unit;
+    document.querySelectorAll(`#${state.view} tr[data-unit]`).forEach((row) => {
+      const chosen = Number(row.dataset.unit) === unit;
+      row.classList.toggle("chosen", chosen);
+      row.querySelector("button").setAttribute("aria-current", chosen);
+    });
+    if (state.view === "samples") showPair(run, at("pair"), state, choose);
+    else showUnit(run, at("unit"), state, choose);
+    write();
+    if (matchMedia("(max-width: 60rem)").matches) {
       at(state.view === "samples" ? "pair" : "unit").scrollIntoView({ block: "start" });
     }
+  }
+
+  function choose(change) {
+    if (Object.keys(change).join() === "unit") return turnTo(change.unit);
+    const from = state.view;
+    const focused = document.activeElement?.id;
+    Object.assign(state, change);
+    draw("by" in change);
+    if (from !== state.view) at(state.view === "samples" ? "pair-title" : "unit-title")?.focus();
+    else if (focused) at(focused)?.focus({ preventScroll: true });
   }
 
   read();
@@ -75,7 +82,7 @@ function start(run) {
     state.query = at("query").value;
     showResults(run, state, choose);
   });
-  VIEWS.forEach((view) => at(`to-${view}`).addEventListener("click", () => choose({ view })));
+  VIEWS.forEach((view) => at(`to-${view}`).addEventListener("click", () => { state.view = view; draw(); }));
   addEventListener("hashchange", () => { read(); draw(); });
   showTiles(run, at("tiles"), choose);
   showHelp(run, at("help"));

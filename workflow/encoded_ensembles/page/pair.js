@@ -88,8 +88,9 @@ function viewer(run, pair, stay) {
   ];
 }
 
+// One scale for all counterfactuals of a sample, so that their differences can be compared.
 function changeFigure(run, sample, factual, without) {
-  const bound = boundOf(run, sample);
+  const bound = run.arrays.bound[sample] || 1;
   const values = difference(factual, without);
   const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const scale = el("div", { class: "scale", "aria-hidden": "true" },
@@ -98,24 +99,6 @@ function changeFigure(run, sample, factual, without) {
     el("div", { class: "frame" }, changeCanvas(values, factual, bound,
       `Difference, counterfactual less factual; the largest change of a pixel is ${number((100 * most) / 255, 2)} % of the range`)),
     el("figcaption", {}, `difference; colours end at ±${number((100 * bound) / 255, 2)} % of the range`), scale);
-}
-
-// One scale for all counterfactuals of a sample, so that their differences can be compared.
-function boundOf(run, sample) {
-  run.bounds ??= new Map();
-  if (!run.bounds.has(sample)) {
-    const factual = picture(run.arrays.samples, sample);
-    let bound = 1;
-    for (const pair of run.bySample[sample].slice(0, 400)) {
-      const which = run.arrays.pair_picture[pair];
-      if (which < 0) continue;
-      for (const value of difference(factual, picture(run.arrays.pictures, which))) {
-        bound = Math.max(bound, Math.abs(value));
-      }
-    }
-    run.bounds.set(sample, bound);
-  }
-  return run.bounds.get(sample);
 }
 
 function statisticsTable(run, pair, by) {
@@ -140,7 +123,8 @@ function landscapeFigure(run, pair, by) {
   const { axis, words } = facts.statistics[place];
   const column = arrays[axis === "value" ? by : `${by}_${axis}`];
   const sample = arrays.pair_sample[pair];
-  const marks = run.bySample[sample].slice(0, 2000).map((each) => column[each]).filter(Number.isFinite);
+  const all = run.bySample[sample];
+  const marks = all.length > 500 ? [] : all.map((each) => column[each]).filter(Number.isFinite);
   const none = !words && axis !== "p";
   const null_is = axis === "p"
     ? "without any influence they would be spread evenly (grey)"
