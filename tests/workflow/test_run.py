@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
@@ -154,6 +155,7 @@ def test_record_names_what_made_the_run(finished, read_json):
     record = read_json(finished.results() / "run.json")
     assert record["config"]["code"]["weight"] == 3
     assert record["seeds"]["sampling"] == 1
+    assert yaml.safe_load((finished.results() / "config.yaml").read_text()) == record["config"]
     assert record["versions"]["torch"]
     assert len(record["devices"]) == 7
     digests = finished.digests()

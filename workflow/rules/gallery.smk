@@ -26,7 +26,7 @@ rule make_gallery:
             "results/{run}/gallery.html",
             caption="../report/gallery.rst",
             category="7 Explore",
-            labels={"shows": "gallery", "run": "{run}"},
+            labels={"figure": "7.1 gallery", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/make_gallery.log",

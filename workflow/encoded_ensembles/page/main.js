@@ -24,7 +24,11 @@ function start(run) {
   function write() {
     const kept = new URLSearchParams({ view: state.view, sample: state.sample, by: state.by });
     if (state.unit !== null) kept.set("unit", run.arrays.unit_number[state.unit]);
-    history.replaceState(null, "", `#${kept}`);
+    try {
+      history.replaceState(null, "", `#${kept}`);
+    } catch {
+      // inside another page, as in Snakemake's report, there is no address to keep it in
+    }
   }
 
   function draw(top = false) {
