@@ -88,10 +88,23 @@ function landscapeChart(run, sample, place, mark, marks) {
       el("path", { class: "mark", d: `M${at} ${TOP + 2}l-8 -12h16Z` }),
     );
   }
-  for (const [value, anchor] of [[low, "start"], [(low + high) / 2, "middle"], [high, "end"]]) {
-    chart.append(el("text", { x: x(value), y: HIGH - 8, "text-anchor": anchor }, number(value)));
+  for (const value of ticks(low, high)) {
+    const anchor = x(value) < LEFT + 25 ? "start" : x(value) > RIGHT - 25 ? "end" : "middle";
+    chart.append(
+      el("line", { class: "axis", x1: x(value), x2: x(value), y1: BASE, y2: BASE + 5 }),
+      el("text", { x: x(value), y: HIGH - 8, "text-anchor": anchor }, number(value)));
   }
   return chart;
+}
+
+// Round numbers from low to high, three to six.
+function ticks(low, high) {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
+  const first = Math.ceil(low / step);
+  const last = Math.floor(high / step);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
 function share(counts) {

@@ -58,8 +58,9 @@ function viewer(run, pair, stay) {
   }
   const without = picture(arrays.pictures, arrays.pair_picture[pair]);
   const over = el("div", { class: "over" }, canvas(without));
+  const edge = el("div", { class: "edge" });
   const button = el("button", { type: "button", class: "frame toggle", "aria-pressed": "false" },
-    canvas(factual), over, el("span", { class: "hidden" }, "Show the counterfactual"));
+    canvas(factual), over, edge, el("span", { class: "hidden" }, "Show the counterfactual"));
   const slider = el("input", { type: "range", id: "wipe", min: 0, max: 100, value: 0 });
   const said = el("figcaption", { "aria-live": "polite" });
   let share = 0;
@@ -68,6 +69,8 @@ function viewer(run, pair, stay) {
     const seen = peek ? 100 : share;
     over.style.clipPath = `inset(0 ${100 - seen}% 0 0)`;
     over.classList.toggle("partly", seen > 0 && seen < 100);
+    edge.style.left = `${seen}%`;
+    edge.hidden = seen === 0 || seen === 100;
     button.setAttribute("aria-pressed", share === 100);
     slider.value = share;
     slider.setAttribute("aria-valuetext", `${share} % counterfactual`);
