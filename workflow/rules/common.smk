@@ -135,6 +135,11 @@ def sources(command):
     return [os.path.relpath(path) for path in closure(command)]
 
 
+def page_files():
+    """Return the files that the gallery's page is put together from, for its rule's inputs."""
+    return [os.path.relpath(path) for path in sorted((PACKAGE / "page").iterdir())]
+
+
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
     return [f"{member:02d}" for member in range(config["code"]["members"])]
