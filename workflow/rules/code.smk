@@ -11,7 +11,7 @@ rule encode_units:
     """Give every unit a code word, and draw null code words."""
     input:
         data="results/{run}/data/training.npz",
-        table=units_table(),
+        table=verbatim(units_table()),
         code=sources("encode"),
     output:
         code="results/{run}/code/code.npz",
@@ -30,7 +30,7 @@ rule encode_units:
         mem_mb=4000,
         runtime=30,
     params:
-        units=unit_options(),
+        units=verbatim(unit_options()),
         plants=plant_options(),
         family=config["code"]["family"],
         members=config["code"]["members"],

@@ -218,6 +218,15 @@ def gradients(names):
     )
 
 
+def verbatim(values):
+    """Return what a rule takes values with braces from: in strings Snakemake looks for wildcards."""
+
+    def given(wildcards):
+        return values
+
+    return given
+
+
 def optional(name, value):
     """Return `name value` for a shell line, or nothing if the value is null."""
     return [] if value is None else [name, str(value)]
