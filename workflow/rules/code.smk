@@ -67,9 +67,11 @@ checkpoint split_member:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        classes="--classes" if config["model"]["classes"] else "--no-classes",
     shell:
         """
         encens split-member --data {input.data:q} --code {input.matrix:q} \
-            --member {wildcards.member} --manifest {output.manifest:q} \
+            --member {wildcards.member} {params.classes} --manifest {output.manifest:q} \
             --digest {output.digest:q} >{log:q} 2>&1
         """

@@ -174,6 +174,7 @@ def training_options():
         ),
         *("--dropout", str(model["dropout"])),
         *("--norm-groups", str(model["norm_groups"])),
+        "--classes" if model["classes"] else "--no-classes",
         "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
