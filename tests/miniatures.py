@@ -1,4 +1,4 @@
-"""Miniatures of published data sets, in their own formats, for tests."""
+"""For tests: miniatures of published data sets in their own formats, and hostile names."""
 
 import gzip
 import hashlib
@@ -119,3 +119,26 @@ WRITERS = {
     "metfaces": write_metfaces,
     "openclipart": write_openclipart,
 }
+
+# Names that a shell, a page, a figure or Snakemake might take for more than names.
+NAMES = [
+    "--help",
+    "-rf",
+    "a b",
+    "it's",
+    'say "hi"',
+    "new\nline",
+    "$(touch pwned)",
+    "`touch pwned`; touch pwned & touch pwned | touch pwned",
+    "<script>alert(1)<!--",
+    "{run} {input.data} {{x}}",
+    "$\\frac{1}$ $",
+    "héllo ☃ 漢字",
+    "=1+1",
+    "a,b;c\td",
+    "\\n%s%d",
+    "*?[x]~",
+    "# & &amp;",
+    "'; DROP TABLE units; --",
+    "x" * 200,
+]

@@ -15,6 +15,7 @@ from conftest import REPOSITORY
 from encoded_ensembles import checkpoint, data, files, frechet, pictures, unet, units
 from encoded_ensembles.commands import grade
 from encoded_ensembles.files import InputError
+from miniatures import NAMES
 from PIL import Image
 
 BANNED_MODULES = {
@@ -247,3 +248,19 @@ def test_certificates_name_no_file_outside_their_folder(tmp_path):
         (tmp_path / "c.json").write_text(json.dumps(given))
         with pytest.raises(InputError, match="expected one inside"):
             verification.verify(tmp_path / "c.json", runs.Run(tmp_path))
+
+
+def test_names_in_figures(tmp_path):
+    import pandas as pd
+    from encoded_ensembles.evidence_figures import attribution_figure
+    from encoded_ensembles.figures import shorten
+
+    table = pd.DataFrame({"unit_name": NAMES, "z": 1.0, "p_value": 0.5, "q_value": 0.5})
+    table = table.assign(attributed=True, units=1)
+    images = np.zeros((len(NAMES), 1, 4, 4), np.float32)
+    figure = attribution_figure([(0, images[0], table, images)])
+    for kind in ("pdf", "png"):
+        figure.savefig(tmp_path / f"figure.{kind}")
+    shown = {each.get_text().split("\n")[0] for each in (ax.title for ax in figure.axes)}
+    assert {shorten(name) for name in NAMES} <= shown
+    assert shorten("a\nb") == "a b"

@@ -4,29 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from miniatures import NAMES
 from PIL import Image
-
-NAMES = [
-    "--help",
-    "-rf",
-    "a b",
-    "it's",
-    'say "hi"',
-    "new\nline",
-    "$(touch pwned)",
-    "`touch pwned`; touch pwned & touch pwned | touch pwned",
-    "<script>alert(1)<!--",
-    "{run} {input.data} {{x}}",
-    "$\\frac{1}$ $",
-    "héllo ☃ 漢字",
-    "=1+1",
-    "a,b;c\td",
-    "\\n%s%d",
-    "*?[x]~",
-    "# & &amp;",
-    "'; DROP TABLE units; --",
-    "x" * 200,
-]
 
 
 @pytest.fixture
