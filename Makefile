@@ -35,14 +35,15 @@ families: install
 check: install
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/rules studies
 	mypy
 	snakemake --lint
+	snakemake --lint --snakefile studies/Snakefile
 
 format: install
 	ruff check --fix .
 	ruff format .
-	snakefmt Snakefile workflow/rules
+	snakefmt Snakefile workflow/rules studies
 
 install: $(READY)
 

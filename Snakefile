@@ -23,6 +23,7 @@ config = checked(config)
 
 
 wildcard_constraints:
+    run=re.escape(config["run"]),  # so that other modules may hold other runs
     member=r"\d+|full",
     arm="same|fresh",
     control=r"\d+",
@@ -34,11 +35,6 @@ wildcard_constraints:
 scattergather:
     landscape=config["landscape"]["blocks"],
     frechet=config["frechet"]["blocks"],
-
-
-localrules:
-    all,
-    record_run,
 
 
 include: "workflow/rules/data.smk"
@@ -54,15 +50,17 @@ include: "workflow/rules/frechet.smk"
 include: "workflow/rules/retrain.smk"
 include: "workflow/rules/grade.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/record.smk"
 
 
 rule all:
     """All files of the run, so that a deleted one is made again, and the record of them."""
-    default_target: True
+    default_target: workflow.modifier.is_main_snakefile()  # as a module, the other's rule stays
     input:
         expand(rules.record_run.input, run=config["run"]),
         expand(
             "results/{run}/figures/{figure}.pdf", run=config["run"], figure=figures()
         ),
         expand("results/{run}/run.json", run=config["run"]),
+    localrule: True

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 settings.register_profile("suite", deadline=None, derandomize=True)  # CI may be slow
@@ -25,12 +26,22 @@ class Workspace:
     """A folder with a copy of the workflow, to run and to change."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
         for name in ("Snakefile", "config.yaml", "profiles", "envs", "workflow"):
             source = REPOSITORY / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
         shutil.copy(TOY, folder / "toy.yaml")
+        self._set(folder)
+
+    @classmethod
+    def at(cls, folder: Path):
+        """Take a folder that holds a copy of the workflow already."""
+        workspace = cls.__new__(cls)
+        workspace._set(folder)
+        return workspace
+
+    def _set(self, folder: Path):
+        self.folder = folder
         # The command line of this copy, whatever is installed.
         self.environment = dict(
             os.environ,
@@ -91,10 +102,17 @@ def workspace(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A workspace with the finished toy run; do not change it."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished"))
-    workspace.jobs = workspace.run()
+def finished(tmp_path_factory, worker_id):
+    """A workspace with the finished toy run, shared by all workers; neither change it nor run in it."""
+    here = tmp_path_factory.getbasetemp()
+    folder = (here if worker_id == "master" else here.parent) / "finished"
+    jobs = folder / "jobs.json"
+    with FileLock(f"{folder}.lock"):  # the first worker makes the run, the others wait for it
+        if not jobs.exists():
+            folder.mkdir()
+            jobs.write_text(json.dumps(Workspace(folder).run()))
+    workspace = Workspace.at(folder)
+    workspace.jobs = json.loads(jobs.read_text())
     return workspace
 
 
@@ -103,10 +121,7 @@ def rerun(finished, tmp_path):
     """A copy of the finished toy run, to change and run again."""
     folder = tmp_path / "copy"
     shutil.copytree(finished.folder, folder)  # keeps the times of files, which Snakemake compares
-    workspace = Workspace.__new__(Workspace)
-    workspace.folder = folder
-    workspace.environment = dict(finished.environment, PYTHONPATH=str(folder / "workflow"))
-    return workspace
+    return Workspace.at(folder)
 
 
 @pytest.fixture(scope="session")

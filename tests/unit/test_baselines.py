@@ -238,3 +238,15 @@ def test_cost_by_hand():
         ["pixels", "trak.full", "retrac.mean"], pictures=5, levels=10, members=4
     )
     assert cost == {"pixels": 0, "trak.full": 150, "retrac.mean": 600}
+
+
+def test_degraded_scores_go_from_the_method_to_chance():
+    rng = np.random.default_rng(0)
+    scores, names = rng.normal(size=(400, 6)) * 7 + 3, [f"u{u}" for u in range(400)]
+    same, half, none = baselines.degraded_scores(scores, names, shares=[0, 0.5, 1], seed=3)
+    assert np.allclose(same, (scores - scores.mean(axis=0)) / scores.std(axis=0))
+    corr = [np.corrcoef(each[:, 0], scores[:, 0])[0, 1] for each in (same, half, none)]
+    assert corr == pytest.approx([1, np.sqrt(0.5), 0], abs=0.1)
+    assert np.allclose(half, (same + none) / np.sqrt(2))
+    chance = baselines.random_scores(names, samples=6, seed=3)
+    assert abs(np.corrcoef(chance[:, 0], none[:, 0])[0, 1]) < 0.15

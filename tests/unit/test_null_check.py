@@ -15,9 +15,14 @@ def words():
     return found[np.random.default_rng(0).permutation(len(found))]
 
 
-def test_among_each_other_by_hand():
-    p = null_check.among_each_other(np.array([[3.0], [1.0], [3.0], [0.5]]))
-    assert p[:, 0].tolist() == [0.5, 0.75, 0.5, 1]
+def test_halves_are_tested_against_each_other():
+    p = null_check.halves_p_values(np.array([[3.0, 1.0], [1.0, 3.0]]), seed=0)
+    assert sorted(p[:, 0]) == sorted(p[:, 1]) == [0.5, 1.0]
+    rng = np.random.default_rng(2)
+    p = null_check.halves_p_values(rng.normal(size=(101, 60)), seed=0)
+    assert p.shape == (101, 60)
+    share, _ = null_check.uniformity(p.ravel(), words=50, seed=0)
+    assert 0.04 < share < 0.06
 
 
 def test_nothing_is_found_where_nothing_is(words):

@@ -75,8 +75,8 @@ def test_plants_reach_units_code_and_jobs(workspace, read_json):
     assert (fewer["code"] == words["code"][stay]).all()
 
 
-def test_a_second_run_has_nothing_to_do(finished):
-    done = finished.snakemake()
+def test_a_second_run_has_nothing_to_do(rerun):
+    done = rerun.snakemake()
     assert "Nothing to be done" in done.stderr
     assert executed(done.stderr) == {}
 

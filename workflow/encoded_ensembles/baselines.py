@@ -39,6 +39,28 @@ def random_scores(unit_names: Sequence[str], *, samples: int, seed: int) -> np.n
     )
 
 
+def degraded_scores(
+    scores: np.ndarray, unit_names: Sequence[str], *, shares: Sequence[float], seed: int
+) -> list[np.ndarray]:
+    """Return a method's scores mixed with noise: methods known to be worse, to check grades by.
+
+    Args:
+        scores: (U, B).
+        unit_names: U names, which the noise follows from; it is the same for all shares.
+        shares: of the variance over a sample's units that is noise, each 0..1.
+        seed: 0..2^64-1.
+
+    Returns:
+        (U, B) float64 for each share; over each sample's units the scores have variance 1 but for chance.
+    """
+    spread = scores.std(axis=0)
+    scaled = (scores - scores.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    noise = random_scores(
+        [f"noise {name}" for name in unit_names], samples=scores.shape[1], seed=seed
+    )
+    return [np.sqrt(1 - share) * scaled + np.sqrt(share) * noise for share in shares]
+
+
 def nearest_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
     """Return the negative Euclidean distance of each sample from each unit's nearest image.
 

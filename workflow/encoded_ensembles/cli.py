@@ -25,6 +25,7 @@ from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.null_check import check_null
+from encoded_ensembles.commands.pipeline import export_pipeline
 from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
@@ -38,6 +39,7 @@ from encoded_ensembles.commands.plot import (
     plot_samples,
 )
 from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
+from encoded_ensembles.commands.plot_study import plot_levels, plot_members, plot_sizes
 from encoded_ensembles.commands.record import record_run
 from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
@@ -45,7 +47,15 @@ from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sam
 from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
+from encoded_ensembles.commands.study import (
+    keep_study,
+    measure_levels,
+    measure_members,
+    measure_retraining,
+    measure_sizes,
+)
 from encoded_ensembles.commands.train import train_member
+from encoded_ensembles.commands.universe import export_universe, import_universe
 from encoded_ensembles.files import InputError
 
 app = typer.Typer(
@@ -83,6 +93,11 @@ for command in (
     expect_influence,
     grade_methods,
     score_methods,
+    measure_levels,
+    measure_members,
+    measure_retraining,
+    measure_sizes,
+    keep_study,
     plot_code,
     plot_aliasing,
     plot_samples,
@@ -95,10 +110,16 @@ for command in (
     plot_truth,
     plot_kept,
     plot_loss,
+    plot_levels,
+    plot_members,
+    plot_sizes,
     record_run,
     forget,
     certify,
     verify,
+    export_pipeline,
+    export_universe,
+    import_universe,
 ):
     app.command()(command)
 

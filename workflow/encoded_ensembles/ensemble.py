@@ -73,6 +73,7 @@ def sample(
     device: "torch.device",
     batch: int = 256,
     trajectories: int = 8192,
+    scheduler: "DDIMScheduler | None" = None,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> np.ndarray:
     """Sample with every keep mask, all from the same exogenous noise.
@@ -85,6 +86,7 @@ def sample(
         device: where the members are.
         batch: rows given to a member at once, at least 16.
         trajectories: how many of the A*B are held at once; bounds the memory, changes no byte.
+        scheduler: in place of `make_scheduler`'s; its number of steps is set here.
         track: wraps the iteration over steps of each group, given their total number.
 
     Returns:
@@ -103,6 +105,7 @@ def sample(
 
     steps, samples = noise.shape[0] - 1, noise.shape[1]
     rows = max(1, trajectories // samples)
+    scheduler = scheduler or make_scheduler(steps=steps)
     groups = [keep[start : start + rows] for start in range(0, len(keep), rows)]
     z = torch.from_numpy(noise).to(device)
     results = np.empty((len(keep), *noise.shape[1:]), np.float32)
@@ -113,6 +116,7 @@ def sample(
                 members,
                 torch.from_numpy(group).to(device),
                 z,
+                scheduler,
                 sampler=sampler,
                 batch=batch,
                 out=results[number * rows : number * rows + len(group)],
@@ -128,6 +132,7 @@ def _sample_group(
     members: Sequence["UNet2DModel"],
     keep: "torch.Tensor",
     z: "torch.Tensor",
+    scheduler: "DDIMScheduler",
     *,
     sampler: str,
     batch: int,
@@ -136,7 +141,7 @@ def _sample_group(
     """Sample the trajectories of some keep masks into `out`, yielding after each step."""
     import torch
 
-    scheduler = make_scheduler(steps=len(z) - 1)
+    scheduler.set_timesteps(len(z) - 1)
     shape = (len(keep), *z.shape[1:])
     x = z[0].expand(shape).clone()
     kept = keep.sum(dim=1).view(-1, 1, 1, 1, 1)

@@ -8,7 +8,12 @@ zheng-dai/counterfactualuniverses at 562effa8. There the ablation it is compared
 unit; here it is of every other unit, which gives the mean of that draw.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HELD = 20_000_000  # distances held at once
 
@@ -48,3 +53,29 @@ def unchanged(attributed: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np
     same = after == attributed
     own = same[attributed, np.arange(samples)]
     return own, (same.sum(axis=0) - own) / max(1, units - 1)
+
+
+def attribution_table(
+    metric: str, attributed: np.ndarray, after: np.ndarray, names: np.ndarray
+) -> "pd.DataFrame":
+    """Return metric, sample, unit, unit_name, unchanged and unchanged_other, a row for each sample.
+
+    Args:
+        metric: what nearness is measured by.
+        attributed: (B,) int64, the unit nearest to each sample.
+        after: (U, B) int64, the unit nearest to each counterfactual.
+        names: (U,) names of the units.
+    """
+    import pandas as pd
+
+    own, other = unchanged(attributed, after)
+    return pd.DataFrame(
+        {
+            "metric": metric,
+            "sample": np.arange(len(attributed)),
+            "unit": attributed,
+            "unit_name": names[attributed],
+            "unchanged": own,
+            "unchanged_other": other,
+        }
+    )

@@ -8,24 +8,26 @@ import numpy as np
 from encoded_ensembles.calibration import p_and_z, set_p_values
 from encoded_ensembles.contrast import null_contrasts
 from encoded_ensembles.directional import excess, nearest_distances
+from encoded_ensembles.influence import p_values
 from encoded_ensembles.randomness import Purpose, generator
 
 TESTS = 3000  # of each statistic, about
 DRAWS = 199  # of null words for each set
 
 
-def among_each_other(value: np.ndarray) -> np.ndarray:
-    """Test each null word against the others.
+def halves_p_values(value: np.ndarray, *, seed: int) -> np.ndarray:
+    """Test each half of the null words against the other half, as units are tested against all.
 
     Args:
         value: (R, B), R >= 2.
+        seed: of the halves.
 
     Returns:
-        (R, B) p-values.
+        (R, B) p-values, in the order of the halves.
     """
-    words = len(value)
-    reached = np.stack([(value >= each).sum(axis=0) for each in value])  # each reaches itself
-    return reached / words
+    rng = generator(seed=seed, purpose=Purpose.GRADING, key=9)
+    one, other = np.array_split(rng.permutation(len(value)), 2)
+    return np.concatenate([p_values(value[one], value[other]), p_values(value[other], value[one])])
 
 
 def contrast_p_values(pull: np.ndarray, words: np.ndarray, *, seed: int) -> np.ndarray:
@@ -120,9 +122,9 @@ def directional_p_values(
 def uniformity(p: np.ndarray, *, words: int, seed: int) -> tuple[float, float]:
     """Return the share of p-values at or below 0.05, and the p-value of a test that they are uniform.
 
-    A rank among R + 1 values is a multiple of 1 / (R + 1); it is spread evenly over its step before
-    Kolmogorov and Smirnov's test. The test takes p-values for independent, which those of one sample
-    are not quite.
+    A rank among R + 1 values is a multiple of 1 / (R + 1); it is spread evenly over its step, or
+    fewer than 5 % would be at or below 0.05 wherever that is no such multiple. Kolmogorov and Smirnov's
+    test takes p-values for independent, which those of one sample are not quite.
 
     Args:
         p: (tests,).
@@ -133,4 +135,4 @@ def uniformity(p: np.ndarray, *, words: int, seed: int) -> tuple[float, float]:
 
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=6)
     spread = p - rng.random(p.shape) / (words + 1)
-    return float((p <= 0.05).mean()), float(kstest(spread, "uniform").pvalue)
+    return float((spread <= 0.05).mean()), float(kstest(spread, "uniform").pvalue)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from encoded_ensembles.files import InputError, read_arrays, read_json
+from encoded_ensembles.files import InputError, read_arrays, read_json, read_tensors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 
@@ -20,9 +22,14 @@ class Run:
     folder: Path
 
     @cached_property
+    def record(self) -> dict[str, Any]:
+        """What run.json says."""
+        return read_json(self.folder / "run.json")
+
+    @cached_property
     def config(self) -> dict[str, Any]:
         """The configuration that made the run, with defaults."""
-        return read_json(self.folder / "run.json")["config"]
+        return self.record["config"]
 
     @cached_property
     def code(self) -> dict[str, np.ndarray]:
@@ -35,6 +42,33 @@ class Run:
         import pandas as pd
 
         return pd.read_parquet(self.folder / "code" / "images.parquet")
+
+    @cached_property
+    def blocks(self) -> list[Path]:
+        """The blocks of the landscape that the record of the run lists, in the order of units.
+
+        Others may lie beside them, of an earlier number of blocks.
+        """
+        recorded = [Path(file) for file in self.record["sha256"]]
+        names = [file.name for file in recorded if file.parent.name == "landscape"]
+        blocks = [self.folder / "landscape" / name for name in names]
+        return sorted(blocks, key=lambda file: int(file.name.split("-of-")[0]))
+
+    def counterfactuals(self) -> "Iterator[np.ndarray]":
+        """Yield the counterfactuals (B, C, H, W) of each unit in turn, a block of them in memory.
+
+        Raises:
+            InputError: a unit is missing in the blocks.
+        """
+        unit = 0
+        for file in self.blocks:
+            block = read_tensors(file, names=["units", "counterfactuals"])
+            if block["units"].tolist() != list(range(unit, unit + len(block["units"]))):
+                raise InputError(
+                    f"{file} does not begin with unit {unit}; finish the run with snakemake first."
+                )
+            unit += len(block["units"])
+            yield from block["counterfactuals"]
 
     @property
     def members(self) -> list[str]:

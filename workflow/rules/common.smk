@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import yaml
 
-PACKAGE = Path(workflow.basedir) / "workflow" / "encoded_ensembles"
+# Of this file, not of workflow.basedir: another workflow may use this one as a module.
+REPOSITORY = Path(workflow.snakefile).parent.parent.parent
+PACKAGE = REPOSITORY / "workflow" / "encoded_ensembles"
 sys.path.insert(0, str(PACKAGE.parent))
 
 from encoded_ensembles.config import check_config
@@ -222,10 +225,10 @@ def gradients(names):
 def verbatim(values):
     """Return what a rule takes values with braces from: in strings Snakemake looks for wildcards."""
 
-    def given(wildcards):
+    def taken(wildcards):
         return values
 
-    return given
+    return taken
 
 
 def optional(name, value):
@@ -233,9 +236,29 @@ def optional(name, value):
     return [] if value is None else [name, str(value)]
 
 
+def given(key, path):
+    """Return a file that the configuration names, or stop with one sentence if it is not there.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    if not Path(path).is_file():
+        sys.exit(
+            f"Error: config key {key} is {path}, expected a file that exists; put it there, or "
+            f"set {key} to another."
+        )
+    return path
+
+
 def units_table():
     """Return the table that says which image is of which unit, as a list of none or one."""
-    return [config["units"]["table"]] if config["units"]["table"] else []
+    table = config["units"]["table"]
+    return [given("units.table", table)] if table else []
+
+
+def foreign_scores():
+    """Return the files with scores of other methods."""
+    scores = config["grade"]["scores"]
+    return [given(f"grade.scores.{name}", file) for name, file in scores.items()]
 
 
 def unit_options():
@@ -296,7 +319,7 @@ def inception_file():
     wanted, named = config["frechet"]["extractor"], config["frechet"]["inception"]
     path = named or f"resources/{INCEPTION}"
     if wanted == "inception" or (wanted == "auto" and (named or Path(path).is_file())):
-        return [path]
+        return [given("frechet.inception", path)]
     return []
 
 

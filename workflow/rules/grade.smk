@@ -51,7 +51,7 @@ rule grade_methods:
         scores="results/{run}/expected/scores.safetensors",
         pulls="results/{run}/contrast/pulls.safetensors",
         matrix="results/{run}/code/code.npz",
-        foreign=verbatim(list(config["grade"]["scores"].values())),
+        foreign=verbatim(foreign_scores()),
         code=sources("grade"),
     output:
         gains="results/{run}/grade/gains.parquet",
@@ -98,7 +98,7 @@ rule score_methods:
         truth=truth_files(),
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
-        foreign=verbatim(list(config["grade"]["scores"].values())),
+        foreign=verbatim(foreign_scores()),
         code=sources("scoreboard"),
     output:
         board="results/{run}/grade/scoreboard.parquet",

@@ -32,6 +32,7 @@ rule record_run:
         "results/{run}/logs/record_run.log",
     benchmark:
         "results/{run}/benchmarks/record_run.tsv"
+    localrule: True
     conda:
         "../../envs/encens.yaml"
     resources:
@@ -39,7 +40,7 @@ rule record_run:
         runtime=30,
     params:
         config=verbatim(json.dumps(config, sort_keys=True)),
-        repository=os.path.relpath(workflow.basedir),
+        repository=os.path.relpath(REPOSITORY),
     shell:
         """
         encens record-run {input.outputs:q} {input.members:q} {input.splits:q} \

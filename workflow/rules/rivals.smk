@@ -67,6 +67,7 @@ rule score_rivals:
         runtime=2 * 60,
     params:
         damping=repeated("--damping", config["rivals"]["damping"]),
+        degraded=repeated("--degraded", config["rivals"]["degraded"]),
         seed=config["rivals"]["seed"],
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
@@ -75,7 +76,7 @@ rule score_rivals:
         """
         encens score-rivals {input.members:q} {params.full} {input.full:q} --code {input.matrix:q} \
             --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
-            {params.damping} --seed {params.seed} \
+            {params.damping} {params.degraded} --seed {params.seed} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
             --output {output.scores:q} --cost {output.cost:q} >{log:q} 2>&1
         """

@@ -34,7 +34,7 @@ def check_attribution(
 
     from encoded_ensembles.data import read_images, to_bytes, to_signed
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.false_attribution import nearest_unit, unchanged
+    from encoded_ensembles.false_attribution import attribution_table, nearest_unit
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.frechet import choose_extractor
 
@@ -62,20 +62,10 @@ def check_attribution(
                 measure(drawn.reshape(-1, *drawn.shape[2:])), training[name], unit_of
             )
             after[name][block["units"]] = near.reshape(drawn.shape[:2])
-    rows = []
-    for name, measure in measures.items():
-        attributed = nearest_unit(measure(factual), training[name], unit_of)
-        own, other = unchanged(attributed, after[name])
-        rows.append(
-            pd.DataFrame(
-                {
-                    "metric": name,
-                    "sample": np.arange(len(factual)),
-                    "unit": attributed,
-                    "unit_name": names[attributed],
-                    "unchanged": own,
-                    "unchanged_other": other,
-                }
-            )
+    rows = [
+        attribution_table(
+            name, nearest_unit(measure(factual), training[name], unit_of), after[name], names
         )
+        for name, measure in measures.items()
+    ]
     write_table(output, pd.concat(rows, ignore_index=True))

@@ -111,7 +111,7 @@ def measure_influence(
              "word": np.tile(words, len(factual))}  # fmt: skip
     columns = {name: each.T.ravel() for name, each in nulls.items()}
     write_table(null, pd.DataFrame(pairs | columns))
-    write_table(radius, _radius_table(found["distance"], nulls["distance"], shape))
+    write_table(radius, radius_table(found["distance"], nulls["distance"], shape))
     displacement = (held - factual).reshape(*held.shape[:2], -1).astype(np.float64)
     cosines = measure.aliasing(displacement, matrix[compared])
     table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
@@ -234,7 +234,7 @@ def _influence_table(
     return table
 
 
-def _radius_table(
+def radius_table(
     distance: "np.ndarray", null: "np.ndarray", shape: tuple[int, int, int]
 ) -> "pd.DataFrame":
     """Return the counterfactual radius of each sample, given distances (U, B) and (R, B)."""

@@ -49,8 +49,8 @@ def check_null(
     order = nearest_units(drawn["factual"], images, arrays["unit_of"])
     found = {
         name: (
-            null_check.among_each_other(table[name].to_numpy().reshape(-1, sampled).T),
-            sampled - 1,
+            null_check.halves_p_values(table[name].to_numpy().reshape(-1, sampled).T, seed=seed),
+            sampled // 2,
         )
         for name in table.columns.drop(["sample", "word"])
     }

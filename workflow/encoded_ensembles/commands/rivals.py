@@ -32,13 +32,18 @@ def score_rivals(
     inception: Annotated[
         Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")
     ] = None,
+    degraded: Annotated[
+        list[float] | None,
+        Option(help="share of noise, 0..1, in a worse version of pixels; may be repeated"),
+    ] = None,
     seed: Annotated[int, Option(help="seed of the random scores")] = 0,
     device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Score every unit for every sample by rival methods; higher is more responsible.
 
     Gradient methods come three times: .full from the single-model baseline, .one from the first
-    member, .mean over all members. Features are those of score-frechet.
+    member, .mean over all members. Features are those of score-frechet. Worse versions of pixels are
+    named pixels-N, N being the percentage of noise.
     """
     import numpy as np
 
@@ -80,6 +85,10 @@ def score_rivals(
             extractor.features(to_bytes(factual)), extractor.features(images), unit_of
         ),
     }
+    worse = baselines.degraded_scores(
+        scores["pixels"], arrays["unit_names"].tolist(), shares=degraded or [], seed=seed
+    )
+    scores |= {f"pixels-{100 * s:g}": each for s, each in zip(degraded or [], worse, strict=True)}
     if full:
         scores |= baselines.gradient_scores(
             first, map(read_tensors, members or []), unit_of, damping=np.array(damping)

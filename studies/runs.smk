@@ -1,0 +1,51 @@
+"""The runs of the studies: each the configuration of a preset, under its own name, with changes."""
+
+import json
+
+import yaml
+from snakemake.utils import update_config
+
+STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
+SIZES = [64, 256, 1024, 2048]
+ABLATION = ["influence/influence", "influence/null", "influence/radius"]
+MEMBERS = {"w = 3": "weights-3", "w = 6": "digits", "w = 9": "weights-9"}
+
+
+def configured(run, preset=None, **changes):
+    """Return the configuration of a run: a preset's, under its own name, with changes."""
+    config = {}
+    if preset:
+        with open(f"presets/{preset}.yaml", encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+    update_config(config, changes | {"run": run})
+    return config
+
+
+def sized(units):
+    """Return the configuration of a run with so many units, trained for equally many steps."""
+    steps = max(1, units // 2 // BATCH)
+    return configured(
+        f"sizes-{units}",
+        "sizes",
+        dataset={"images": units},
+        training={"epochs": STEPS // steps, "steps_per_epoch": steps},
+    )
+
+
+def made_by(*runs):
+    """Return the configurations of runs as JSON, for the record of a study."""
+    return json.dumps({run: RUNS[run] for run in runs}, sort_keys=True)
+
+
+RUNS = {
+    config["run"]: config
+    for config in (
+        configured("digits"),
+        *map(sized, SIZES),
+        configured("weights-3", "weights"),
+        configured(
+            "weights-9", "weights", code={"weight": 9}, retrain={"units": 0, "fresh": 0}
+        ),
+        *(configured(run, run) for run in ("planted", "artists-small", "digits512")),
+    )
+}

@@ -1,0 +1,96 @@
+"""Another workflow uses this one as a module."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import REPOSITORY, TOY, executed
+
+# Two runs of different sizes from one outer workflow. Its own rule `all` stays the target.
+OUTER = f"""
+import yaml
+
+toy = yaml.safe_load(open("toy.yaml"))
+RUNS = {{
+    "small": toy | {{"run": "small"}},
+    "large": toy
+    | {{"run": "large", "code": {{"members": 8, "weight": 4, "null_words": 8}}, "landscape": {{"blocks": 3}}}},
+}}
+
+
+rule all:
+    input:
+        expand("results/{{run}}/run.json", run=RUNS),
+
+
+for run in RUNS:
+
+    module:
+        name: run
+        snakefile: "{REPOSITORY / "Snakefile"}"
+        config: RUNS[run]
+
+    prefix = f"{{run}}_"
+
+    use rule * from run as prefix*
+"""
+
+
+@pytest.fixture
+def outer(workspace, tmp_path):
+    """Return a function that runs an outer workflow in a folder with nothing else of ours."""
+    folder = tmp_path / "outer"
+    folder.mkdir()
+    (folder / "Snakefile").write_text(OUTER)
+    (folder / "toy.yaml").write_text(TOY.read_text())
+    environment = workspace.environment | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done
+
+    run.folder = folder
+    return run
+
+
+def test_one_workflow_runs_two_of_ours(outer):
+    table = outer("--dry-run").stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
+    counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
+    assert counts["all"] == counts["small_record_run"] == counts["large_record_run"] == 1
+    assert (counts["small_train_member"], counts["large_train_member"]) == (7, 9)
+    assert (counts["small_ablate_block"], counts["large_ablate_block"]) == (2, 3)
+    assert not {"small_all", "large_all"} & set(counts)
+
+
+def test_a_module_makes_what_the_workflow_makes_by_itself(outer, finished):
+    done = outer("results/small/code/code.npz", "results/large/code/units.parquet")
+    jobs = ["fetch_dataset", "encode_units"]
+    assert executed(done.stderr) == {
+        f"{run}_{job}": 1 for run in ("small", "large") for job in jobs
+    }
+    code = outer.folder / "results/small/code/code.npz"
+    assert code.read_bytes() == (finished.results() / "code/code.npz").read_bytes()
+    units = pd.read_parquet(outer.folder / "results/large/code/units.parquet")
+    assert units["word"].str.len().eq(8).all()
+    assert yaml.safe_load(TOY.read_text())["code"]["members"] == 6
+
+
+def test_the_studies_are_one_workflow_of_many_runs():
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", "studies/Snakefile",
+         "--dry-run", "--forceall", "sizes", "members"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
+    counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
+    for units in (64, 256, 1024, 2048):
+        assert counts[f"sizes_{units}_train_member"] == 15
+    assert counts["weights_9_train_member"] == counts["digits_train_member"] == 13
+    assert "weights_3_retrain_member" not in counts

@@ -1,0 +1,140 @@
+"""The model card of an ensemble, in the format of the Hugging Face Hub."""
+
+from typing import Any
+
+import numpy as np
+
+CITATION = """@article{dai2023training,
+  title = {Training Data Attribution for Diffusion Models},
+  author = {Dai, Zheng and Gifford, David K.},
+  journal = {arXiv preprint arXiv:2306.02174},
+  year = {2023}
+}"""
+SETS = {  # of frechet/scores.csv
+    "factual": "all members",
+    "ablated": "as many members as stay when a unit is ablated (mean)",
+    "full": "the single-model baseline",
+    "real": "training images",
+}
+
+
+def model_card(about: dict[str, Any], code: np.ndarray) -> str:
+    """Return the text of README.md.
+
+    Args:
+        about: what is known of the run, each key may be missing: run; dataset, the facts of
+            data/dataset.json; units, what a unit is; frechet, a list of {set, value, images} with the
+            sets of frechet/scores.csv; distance, what that distance is called.
+        code: C (U, n) bool.
+    """
+    from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+    name = about.get("run", "encoded ensemble")
+    dataset = about.get("dataset", {})
+    scores, distance = about.get("frechet", []), about.get("distance", "Frechet distance")
+    results = [
+        EvalResult(
+            task_type="unconditional-image-generation",
+            dataset_type=dataset.get("name", "unknown"),
+            dataset_name=dataset.get("name", "unknown"),
+            metric_type="fid" if distance.startswith("FID") else "frechet-distance",
+            metric_name=distance,
+            metric_value=round(score["value"], 3),
+        )
+        for score in scores
+        if score["set"] == "factual"
+    ]
+    header = ModelCardData(
+        library_name="diffusers",
+        pipeline_tag="unconditional-image-generation",
+        tags=["diffusers", "encoded-ensemble", "training-data-attribution", "counterfactuals"],
+        model_name=name if results else None,
+        eval_results=results or None,
+    )
+    body = [_opening(name, code), _data(about, code), _quality(scores, distance), _use(), CITED]
+    return str(ModelCard(f"---\n{header.to_yaml()}\n---\n\n" + "\n".join(filter(None, body))))
+
+
+def _opening(name: str, code: np.ndarray) -> str:
+    members, weight = code.shape[1], code.sum(axis=1)
+    each = (
+        f"{weight.min()}" if weight.min() == weight.max() else f"{weight.min()} to {weight.max()}"
+    )
+    return f"""# {name}
+
+An encoded ensemble of {members} diffusion models. Each of its {len(code)} training units was seen by
+{each} of the members, by a code word of its own; samples average the members' noise predictions.
+Without any one unit it samples from the members that never saw it: what comes out cannot depend on
+that unit.
+"""
+
+
+def _data(about: dict[str, Any], code: np.ndarray) -> str:
+    dataset = about.get("dataset")
+    if not dataset:
+        return ""
+    height, width, channels = dataset["shape"]
+    return f"""## Training data
+
+- Data set: {dataset["name"]} ({dataset["origin"]})
+- Licence of the data: {dataset["licence"]}
+- {dataset["images"]["training"]} images of {height}x{width} pixels and {channels} channel(s), in {len(code)} units \
+(by {about.get("units", "image")}); the names are in `members/code.npz`
+- Digest of the training images (SHA-256): `{dataset["sha256"]["training"]}`
+"""
+
+
+def _quality(scores: list[dict[str, Any]], distance: str) -> str:
+    if not scores:
+        return ""
+    lines = [f"| {SETS[each['set']]} | {each['value']:.2f} |" for each in scores]
+    return f"""## Distance from held-out images
+
+{distance}, {scores[0]["images"]} samples each; lower is better.
+
+| samples of | {distance} |
+|---|---|
+{chr(10).join(lines)}
+"""
+
+
+def _use() -> str:
+    return """## Use
+
+```python
+import torch
+from diffusers import DiffusionPipeline
+
+pipe = DiffusionPipeline.from_pretrained("path/to/this/folder", trust_remote_code=True)
+images = pipe(batch_size=4, generator=torch.Generator().manual_seed(0)).images
+```
+
+`trust_remote_code` runs `pipeline.py` and the `encens_*.py` files of this folder, which need torch,
+diffusers and NumPy only. With the package `encoded-ensembles` installed,
+`encoded_ensembles.pipeline.EncodedEnsemblePipeline.from_pretrained` loads the weights without them.
+
+## How to ablate
+
+```python
+unit = pipe.unit_names[0]
+seed = torch.Generator().manual_seed(0)  # the same noise as above
+counterfactuals = pipe(batch_size=4, generator=seed, without=[unit]).images
+```
+
+`keep=[True, False, ...]` chooses the members that stay by hand, and `noise=` takes exogenous noise, such
+as the workflow's own: with `output_type="latent"` the samples are then the workflow's to the byte, on
+the same kind of processor.
+
+That two images differ does not by itself attribute anything: dropping as many members for no reason
+moves a sample too. Compare with what null code words do before you say that a unit shaped an image.
+"""
+
+
+CITED = f"""## Source
+
+Dai & Gifford, *Training Data Attribution for Diffusion Models*, arXiv 2306.02174.
+
+```bibtex
+{CITATION}
+```
+"""

@@ -1,0 +1,94 @@
+"""encens export-pipeline."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from encoded_ensembles.commands.certify import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from encoded_ensembles.runs import Run
+
+
+def export_pipeline(
+    run_folder: RunFolder,
+    output: Annotated[Path | None, Option(help="output folder; RUN/ensemble if absent")] = None,
+) -> None:
+    """Write the ensemble of a run as a diffusers pipeline, with its code matrix and a model card."""
+    import torch
+
+    from encoded_ensembles.ensemble import make_scheduler
+    from encoded_ensembles.members import Members
+    from encoded_ensembles.pipeline import EncodedEnsemblePipeline
+    from encoded_ensembles.runs import open_run
+    from encoded_ensembles.unet import load_unet
+
+    run = open_run(run_folder)
+    sampling = run.config["sampling"]
+    device = torch.device("cpu")
+    members = Members(
+        [load_unet(folder, device=device) for folder in run.member_folders],
+        code=run.code["code"],
+        unit_names=run.code["unit_names"],
+    )
+    pipe = EncodedEnsemblePipeline(
+        members,
+        make_scheduler(steps=sampling["steps"]),
+        sampler=sampling["scheduler"],
+        steps=sampling["steps"],
+        about=_about(run),
+    )
+    folder = output or run.folder / "ensemble"
+    _replace(folder, pipe.save_pretrained)
+    print(
+        f"{folder}: load it with DiffusionPipeline.from_pretrained({str(folder)!r}, "
+        "trust_remote_code=True)"
+    )
+
+
+def _replace(folder: Path, write: "Callable[[Path], None]") -> None:
+    """Write a folder beside its place and put it there, in place of an earlier pipeline only.
+
+    Raises:
+        InputError: there is a folder of another kind.
+    """
+    import tempfile
+
+    from encoded_ensembles.files import InputError
+
+    there = folder.exists()
+    if there and any(folder.iterdir()) and not (folder / "model_index.json").is_file():
+        raise InputError(f"--output is {folder}, which holds other files; name a new folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+        write(Path(beside) / "new")
+        if there:
+            folder.rename(Path(beside) / "old")
+        (Path(beside) / "new").rename(folder)
+    # an earlier pipeline goes with the temporary folder, once the new one is in its place
+
+
+def _about(run: "Run") -> dict[str, Any]:
+    """Return what the model card says of a run."""
+    import pandas as pd
+
+    from encoded_ensembles.card import SETS
+    from encoded_ensembles.files import read_json
+    from encoded_ensembles.frechet import describe
+
+    scores = pd.read_parquet(run.folder / "frechet" / "scores.parquet")
+    mean = scores.groupby("set")["frechet"].mean()
+    return {
+        "run": run.config["run"],
+        "dataset": read_json(run.folder / "data" / "dataset.json"),
+        "units": run.config["units"]["by"],
+        "distance": describe(scores["extractor"].iloc[0]),
+        "frechet": [
+            {"set": name, "value": float(mean[name]), "images": int(scores["images"].max())}
+            for name in SETS
+            if name in mean
+        ],
+    }

@@ -1,0 +1,321 @@
+"""encens measure-levels, -members, -sizes and -retraining, and keep-study: tables of the studies."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from encoded_ensembles.commands.sample import (
+    Batch,
+    Code,
+    Device,
+    Members,
+    Noise,
+    Scheduler,
+    for_members,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SIZES = (1, 3, 10, 30)  # of the sets of nearest units
+SUBSETS = 5  # sets of members of each size
+SEED = 0
+Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
+Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]
+Family = Annotated[str, Option(help="family of the code: which words might have been drawn")]
+Distance = Annotated[int, Option(help="for min-distance: its least Hamming distance")]
+Words = Annotated[int, Option(help="words of no unit at most that make the null distribution")]
+
+
+def measure_levels(
+    members: Members,
+    code: Code,
+    noise: Noise,
+    data: Data,
+    samples: Samples,
+    influence: Annotated[Path, Option(help="influence, .parquet of measure-influence")],
+    family: Family,
+    output: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (noise level, size of the set)")
+    ],
+    statistics: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (statistic, size of the set)")
+    ],
+    distance: Distance = 2,
+    null_words: Words = 10_000,
+    scheduler: Scheduler = "ddpm",
+    batch: Batch = 256,
+    device: Device = "auto",
+) -> None:
+    """Measure at which noise level, and in which statistic, the units nearest to a sample show.
+
+    output: level, units (the k nearest to each sample, by pixels), contrast (their mean, in units of
+    the level's root mean square pull), error (standard error over samples), z (mean z of the single
+    units), found (share of samples for which they have p <= 0.05 together), false (the same under
+    words that are nobody's). statistics: statistic, units, z (mean z of the k nearest), found (share
+    of these pairs with p <= 0.05), all (share of all pairs).
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles import contrast
+    from encoded_ensembles.assignment import free_words
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.families import Family as Kind
+    from encoded_ensembles.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.progress import track
+    from encoded_ensembles.unet import load_unet
+
+    arrays = read_arrays(code)
+    matrix = for_members(arrays["code"], members)
+    images = to_signed(read_images(data).images)
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    order = contrast.nearest_units(factual, images, arrays["unit_of"])
+    kind = Kind(family, matrix.shape[1], int(matrix[0].sum()), distance)
+    words = free_words(matrix, family=kind, limit=null_words)
+    where = choose_device(device)
+    z = read_tensors(noise, names=["noise"])["noise"]
+    steps = contrast.estimates(
+        [load_unet(folder, device=where) for folder in members],
+        noise=z, sampler=scheduler, device=where, batch=batch,
+    )  # fmt: skip
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    rows: list[dict[str, object]] = []
+    for level, estimate in track(steps, label="trajectory", total=len(z) - 1):
+        pull = contrast.pulls(estimate.reshape(*estimate.shape[:2], -1), flat, arrays["unit_of"])
+        pull /= float(np.sqrt(np.mean(np.square(pull, dtype=np.float64)))) or 1.0
+        rows += [{"level": level} | row for row in _signals(pull, matrix, words, order)]
+    write_table(output, pd.DataFrame(rows))
+    write_table(statistics, _by_statistic(pd.read_parquet(influence), order))
+
+
+def _signals(
+    pull: "np.ndarray", code: "np.ndarray", words: "np.ndarray", order: "np.ndarray"
+) -> "list[dict[str, object]]":
+    """Return what the nearest units show, one row for each size of the set."""
+    from encoded_ensembles.studies import near_signal
+
+    found = {
+        size: near_signal(pull, code, words, order[:, :size], seed=SEED)
+        for size in SIZES
+        if size <= order.shape[1]
+    }
+    return [{"units": size} | each._asdict() for size, each in found.items() if each]
+
+
+def _by_statistic(table: "pd.DataFrame", order: "np.ndarray") -> "pd.DataFrame":
+    """Return what each statistic says of the nearest units, and of all."""
+    import numpy as np
+    import pandas as pd
+
+    shape = order.shape
+    rows = []
+    for name in [each.removesuffix("_z") for each in table.columns if each.endswith("_z")]:
+        z, p = (table[f"{name}{end}"].to_numpy().reshape(shape) for end in ("_z", "_p"))
+        for size in (each for each in SIZES if each <= shape[1]):
+            near = order[:, :size]
+            rows.append(
+                {
+                    "statistic": name,
+                    "units": size,
+                    "z": np.take_along_axis(z, near, axis=1).mean(),
+                    "found": (np.take_along_axis(p, near, axis=1) <= 0.05).mean(),
+                    "all": (p <= 0.05).mean(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def measure_members(
+    pulls: Annotated[Path, Option(help="pulls, .safetensors of follow-members")],
+    code: Code,
+    data: Data,
+    samples: Samples,
+    family: Family,
+    output: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (members, set of units)")
+    ],
+    distance: Distance = 2,
+    null_words: Words = 10_000,
+) -> None:
+    """Measure what the nearest units show if there are fewer members: what a member buys.
+
+    Columns: members (m), weight (mean number of them that saw a unit), units, and contrast, error, z,
+    found and false as in measure-levels, means over random sets of m members.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.assignment import free_words
+    from encoded_ensembles.contrast import nearest_units
+    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.families import Family as Kind
+    from encoded_ensembles.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.studies import first_known, member_subsets, with_members
+
+    arrays = read_arrays(code)
+    matrix, pull = arrays["code"], read_tensors(pulls, names=["pulls"])["pulls"]
+    n = matrix.shape[1]
+    kind = Kind(family, n, int(matrix[0].sum()), distance)
+    words = free_words(matrix, family=kind, limit=null_words)
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    order = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
+    rows = []
+    for size in sorted({*range(4, n, 2), n}):
+        for chosen in member_subsets(n, size=size, count=SUBSETS, seed=SEED):
+            part, own, null, known = with_members(pull, matrix, words, chosen)
+            near = first_known(order, known, size=min(max(SIZES), int(known.sum())))
+            facts = {"members": size, "weight": own.sum(axis=1).mean()}
+            rows += [facts | row for row in _signals(part, own, null, near)]
+    table = pd.DataFrame(rows).groupby(["members", "units"], as_index=False).mean()
+    write_table(output, table.astype({"members": np.int64, "units": np.int64}))
+
+
+def measure_sizes(
+    runs: Annotated[list[Path], Argument(help="folders of runs, results/NAME, of several sizes")],
+    radius: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (training units, sample)")
+    ],
+    unchanged: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (training units, metric)")
+    ],
+) -> None:
+    """Gather counterfactual radius and false attribution of runs that differ in training size.
+
+    radius: units, sample, radius_published (256x256x3 in [0, 1]), distance (mean over all units, same
+    scale), null_distance (mean over null code words). unchanged: units, metric, samples, unchanged
+    (share of samples attributed to their nearest unit that stay nearest to it without it), low, high
+    (95 %, Wilson), unchanged_other (the same without another unit).
+    """
+    import numpy as np
+    import pandas as pd
+    from scipy.stats import binomtest
+
+    from encoded_ensembles.files import write_table
+    from encoded_ensembles.influence import published_scale
+
+    radii, shares = [], []
+    for run in runs:
+        own = pd.read_parquet(run / "influence/radius.parquet")
+        table = pd.read_parquet(run / "influence/influence.parquet")
+        null = pd.read_parquet(run / "influence/null.parquet").groupby("sample")["distance"].mean()
+        units = int(table["unit"].max()) + 1
+        scale = published_scale(np.ones(1), shape=_shape(run))[0]
+        distance = table.groupby("sample")["distance"].mean()
+        radii.append(
+            pd.DataFrame(
+                {
+                    "units": units,
+                    "sample": own["sample"],
+                    "radius_published": own["radius_published"],
+                    "distance": distance.to_numpy() * scale,
+                    "null_distance": null.to_numpy() * scale,
+                }
+            )
+        )
+        false = pd.read_parquet(run / "influence/false_attribution.parquet")
+        for metric, rows in false.groupby("metric"):
+            test = binomtest(int(rows["unchanged"].sum()), len(rows))
+            low, high = test.proportion_ci(method="wilson")
+            shares.append(
+                {
+                    "units": units,
+                    "metric": metric,
+                    "samples": len(rows),
+                    "unchanged": rows["unchanged"].mean(),
+                    "low": low,
+                    "high": high,
+                    "unchanged_other": rows["unchanged_other"].mean(),
+                }
+            )
+    write_table(radius, pd.concat(radii, ignore_index=True).sort_values(["units", "sample"]))
+    write_table(unchanged, pd.DataFrame(shares).sort_values(["metric", "units"]))
+
+
+def _shape(run: Path) -> tuple[int, int, int]:
+    """Return (C, H, W) of a run's images."""
+    from encoded_ensembles.files import read_tensors
+
+    factual = read_tensors(run / "samples/ensemble.safetensors", names=["factual"])["factual"]
+    return factual.shape[1:]  # type: ignore[return-value]
+
+
+def measure_retraining(
+    truth: Annotated[Path, Option(help="truth, .parquet of score-methods")],
+    influence: Annotated[Path, Option(help="influence, .parquet of measure-influence")],
+    output: Annotated[Path, Option(help="output, .parquet with .csv: one row per way and units")],
+) -> None:
+    """Compare how far retraining without a unit, a fresh seed, and ablation move samples.
+
+    Columns: way (same: retrained on the same random numbers; fresh: with a fresh seed; seed: the
+    fresh seed alone; ablation), units (how many were left out), distance (mean over units and samples),
+    radius (mean over samples of the largest), slope (of ablation on it, through the origin),
+    pairs (Spearman with ablation over all pairs), within_samples, within_units (mean over samples,
+    over units), seed_share (mean distance of the fresh seed alone over that of this way).
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.files import write_table
+    from encoded_ensembles.studies import slope
+    from encoded_ensembles.truth import spearman, within_samples, within_units
+
+    both = pd.read_parquet(truth).merge(
+        pd.read_parquet(influence)[["sample", "unit", "distance"]], on=["sample", "unit"]
+    )
+    rows = []
+    for way in ("same", "fresh", "seed", "distance"):
+        known = both.dropna(subset=[way])
+        if known.empty:
+            continue
+        moved, ablated = (
+            known.pivot(index="unit", columns="sample", values=each).to_numpy()  # noqa: PD010
+            for each in (way, "distance")
+        )
+        seed = known["seed"].mean()
+        rows.append(
+            {
+                "way": "ablation" if way == "distance" else way,
+                "units": len(moved),
+                "distance": moved.mean(),
+                "radius": moved.max(axis=0).mean(),
+                "slope": slope(moved, ablated),
+                "pairs": spearman(moved.reshape(-1, 1), ablated.reshape(-1, 1))[0],
+                "within_samples": within_samples(ablated, moved),
+                "within_units": within_units(ablated, moved),
+                "seed_share": seed / moved.mean() if np.isfinite(seed) else np.nan,
+            }
+        )
+    write_table(output, pd.DataFrame(rows))
+
+
+def keep_study(
+    files: Annotated[list[Path], Argument(help="tables and figures of the study")],
+    config: Annotated[str, Option(help="configurations of its runs by name, as JSON")],
+    output: Annotated[Path, Option(help="output, folder: copies of the files, and made.json")],
+) -> None:
+    """Keep the tables and figures of a study, with the configurations, commit and versions behind them.
+
+    Files of results/RUN that have the same name get RUN's in front.
+    """
+    import json
+    import shutil
+    from collections import Counter
+
+    from encoded_ensembles.files import InputError, replacing, write_json
+    from encoded_ensembles.provenance import git_state, versions
+
+    try:
+        runs = json.loads(config)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--config is not JSON ({error}).") from error
+    count = Counter(file.name for file in files)
+    for file in files:
+        name = file.name if count[file.name] == 1 else f"{file.parts[1]}-{file.name}"
+        with replacing(output / name) as temporary:
+            shutil.copyfile(file, temporary)
+    made = {"runs": runs, "git": git_state(Path(__file__).parent), "versions": versions()}
+    write_json(output / "made.json", made)

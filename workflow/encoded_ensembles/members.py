@@ -1,0 +1,110 @@
+"""The members of an ensemble and their code as one component of a diffusers pipeline.
+
+A folder of it holds each member in a folder of its own, 00, 01, ..., as diffusers writes it, and
+code.npz.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import ModelMixin, UNet2DModel
+
+from encoded_ensembles.files import (
+    InputError,
+    close_matches,
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_json,
+)
+
+CODE = "code.npz"
+
+
+class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
+    """Networks, and which units each of them saw.
+
+    Attributes:
+        networks: n networks.
+        code: C (U, n) bool.
+        unit_names: (U,) str.
+    """
+
+    def __init__(
+        self, networks: Sequence[UNet2DModel], *, code: np.ndarray, unit_names: np.ndarray
+    ) -> None:
+        """Put networks and code together.
+
+        Raises:
+            InputError: they are not of one ensemble.
+        """
+        super().__init__()
+        if code.shape != (len(unit_names), len(networks)):
+            raise InputError(
+                f"the code has shape {code.shape}, expected {(len(unit_names), len(networks))} for "
+                f"{len(unit_names)} units and {len(networks)} members."
+            )
+        self.networks: Any = torch.nn.ModuleList(networks)
+        self.code, self.unit_names = code, unit_names
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        config = self.networks[0].config
+        size = config.sample_size
+        height, width = (size, size) if isinstance(size, int) else size
+        return config.in_channels, height, width
+
+    def words(self, units: Sequence[str]) -> np.ndarray:
+        """Return the code words (k, n) bool of these units.
+
+        Raises:
+            InputError: a name is no unit's.
+        """
+        place = {name: number for number, name in enumerate(self.unit_names.tolist())}
+        for name in units:
+            if name not in place:
+                raise InputError(
+                    f"{name} is no unit of this ensemble, expected one of its {len(place)} "
+                    f"unit_names{close_matches(str(name), list(place))}"
+                )
+        return self.code[[place[name] for name in units]].reshape(-1, len(self.networks))
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        """Write the folder; `options` go to the members' own save_pretrained."""
+        folder = Path(save_directory)
+        for number, network in enumerate(self.networks):
+            own = folder / f"{number:02d}"
+            network.save_pretrained(own, **options)
+            facts = read_json(own / network.config_name)
+            facts.pop("_name_or_path", None)  # a folder of this machine
+            write_json(own / network.config_name, facts)
+        write_arrays(folder / CODE, {"code": self.code, "unit_names": self.unit_names})
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, torch_dtype: torch.dtype | None = None, **_: Any
+    ) -> "Members":
+        """Read a folder; what else diffusers hands to the loading of large models is left out.
+
+        Raises:
+            InputError: the folder does not hold an ensemble.
+        """
+        folder = Path(folder)
+        if not (folder / CODE).is_file():
+            raise InputError(f"{folder} holds no {CODE}, expected a folder of save_pretrained.")
+        arrays = read_arrays(folder / CODE)
+        networks = [
+            UNet2DModel.from_pretrained(
+                folder / f"{number:02d}",
+                torch_dtype=torch_dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                low_cpu_mem_usage=False,
+            ).eval()
+            for number in range(arrays["code"].shape[1])
+        ]
+        return cls(networks, code=arrays["code"], unit_names=arrays["unit_names"])
