@@ -33,6 +33,7 @@ BANNED_CALLS = {
     "pd.read_pickle", "pandas.read_pickle", "yaml.load", "yaml.full_load", "yaml.unsafe_load",
     "os.system", "os.popen", "shutil.unpack_archive",
 }  # fmt: skip
+WEIGHTLESS = {"DDIMScheduler", "Members"}  # a scheduler has none; Members asks for its own
 BANNED_METHODS = {"extractall", "extract", "read_pickle", "unsafe_load"}
 
 
@@ -53,7 +54,9 @@ def offences(source):
                 found.append(name)
             if name in ("np.load", "numpy.load") and given.get("allow_pickle") != "False":
                 found.append("np.load without allow_pickle=False")
-            if name.endswith(".from_pretrained") and given.get("use_safetensors") != "True":
+            kind, _, method = name.rpartition(".")
+            weighty = method == "from_pretrained" and kind not in WEIGHTLESS
+            if weighty and given.get("use_safetensors") != "True":
                 found.append("from_pretrained without use_safetensors=True")
             if given.get("allow_pickle", "False") != "False" or given.get("shell") == "True":
                 found.append(name)

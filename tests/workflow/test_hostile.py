@@ -15,13 +15,13 @@ def hostile(workspace):
     rng = np.random.default_rng(0)
     for name in NAMES:
         (folder / name).mkdir(parents=True)
-        for number in range(2):
+        for number in range(3):  # more than are held out
             pixels = rng.integers(0, 256, (8, 8, 3), np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number} {name[:9]}.png")
     config = {
         "run": "hostile",
         "dataset": {"name": "folder", "path": str(folder), "size": 8, "channels": 3,
-                    "images": None, "heldout": 4, "spare": 0},
+                    "images": None, "heldout": 2, "spare": 0},
         "units": {"by": "label", "exclude": NAMES[:1]},
         "code": {"members": 8, "weight": 4, "null_words": 8},
         "model": {"widths": [8]},
