@@ -188,6 +188,7 @@ def training_options():
         ),
         *("--dropout", str(model["dropout"])),
         *("--norm-groups", str(model["norm_groups"])),
+        "--classes" if model["classes"] else "--no-classes",
         "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
@@ -230,6 +231,15 @@ def gradients(names):
         "results/{{run}}/rivals/gradients.{member}.safetensors",
         member=names if config["rivals"]["gradients"] else [],
     )
+
+
+def verbatim(values):
+    """Return what a rule takes values with braces from: in strings Snakemake looks for wildcards."""
+
+    def taken(wildcards):
+        return values
+
+    return taken
 
 
 def optional(name, value):

@@ -50,7 +50,7 @@ rule record_run:
         mem_mb=4000,
         runtime=30,
     params:
-        config=json.dumps(config, sort_keys=True),
+        config=verbatim(json.dumps(config, sort_keys=True)),
         repository=os.path.relpath(REPOSITORY),
     shell:
         """
