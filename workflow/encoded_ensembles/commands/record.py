@@ -25,7 +25,11 @@ def record_run(
         output,
         {
             "config": resolved,
-            "seeds": {part: keys["seed"] for part, keys in resolved.items() if "seed" in keys},
+            "seeds": {
+                part: keys["seed"]
+                for part, keys in resolved.items()
+                if isinstance(keys, dict) and "seed" in keys
+            },
             "git": git_state(repository),
             "versions": versions(),
             "devices": {facts["member"]: facts["device"] for facts in trainings},
