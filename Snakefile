@@ -51,6 +51,7 @@ include: "workflow/rules/retrain.smk"
 include: "workflow/rules/grade.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/gallery.smk"
 include: "workflow/rules/record.smk"
 
 
@@ -62,5 +63,6 @@ rule all:
         expand(
             "results/{run}/figures/{figure}.pdf", run=config["run"], figure=figures()
         ),
+        expand("results/{run}/gallery.html", run=config["run"]),
         expand("results/{run}/run.json", run=config["run"]),
     localrule: True

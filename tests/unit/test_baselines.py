@@ -43,6 +43,23 @@ def test_gradients_of_a_batch_are_those_of_its_images_one_by_one(attention):
             assert torch.allclose(found[row], expected, atol=1e-5 * float(expected.abs().max()))
 
 
+def test_gradients_are_taken_with_the_label_told():
+    config = unet.unet_config(
+        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, classes=3
+    )
+    model = unet.build_unet(config, seed=0).eval()
+    noisy, noise = torch.randn(2, 4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 2, 1, 2])
+    loss, _ = gradients.image_gradients(model, noisy, noise, 300, labels)
+    for row in (1, 2):
+        when, label = torch.tensor(300), labels[row : row + 1]
+        output = model(noisy[row : row + 1], when, class_labels=label).sample
+        value = ((output - noise[row : row + 1]) ** 2).mean()
+        each = torch.autograd.grad(value, model.parameters())
+        expected = torch.cat([part.flatten() for part in each])
+        assert torch.allclose(loss[row], expected, atol=1e-5 * float(expected.abs().max()))
+
+
 def test_gradients_of_an_image_do_not_depend_on_the_others():
     model = network()
     noisy, noise = torch.randn(2, 20, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -1,7 +1,7 @@
 """Reading pictures of any size and kind, and refusing what is none."""
 
 import pytest
-from encoded_ensembles import datasets
+from encoded_ensembles import datasets, units
 from encoded_ensembles.files import InputError
 from PIL import Image
 
@@ -47,3 +47,18 @@ def test_folder_refused(tmp_path, content, message):
             (folder / name).write_bytes(blob)
     with pytest.raises(InputError, match=message):
         read(folder)
+
+
+def test_units_of_a_folder_from_a_table(tmp_path):
+    for name in ("a/one.png", "b/two, too.png", "three.png"):
+        write_picture(tmp_path / name)
+    table = tmp_path / "artists.csv"
+    table.write_text(
+        'name,unit_name,year\na/one.png,Ann,1\nthree.png,"Bo, Jr.",2\n"b/two, too.png",Ann,3\n'
+    )
+    grouped = units.assign_units(read(tmp_path), units.Grouping("table", table))
+    assert grouped.names.tolist() == ["Ann", "Bo, Jr."]
+    assert grouped.unit_of.tolist() == [0, 0, 1]
+    table.write_text("name,unit_name\na/one.png,Ann\n")
+    with pytest.raises(InputError, match="gives no unit_name for 2 of 3 images"):
+        units.assign_units(read(tmp_path), units.Grouping("table", table))

@@ -1,5 +1,7 @@
 """What to retrain without, in whose places, and on which halves; the loss of held-out models."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,7 @@ def test_a_network_that_knows_the_noise_has_no_loss():
 
     class Oracle:
         device = torch.device("cpu")
+        config = SimpleNamespace(num_class_embeds=None)
 
         def __call__(self, x, level):
             clean = torch.from_numpy(image)

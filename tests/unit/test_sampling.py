@@ -17,6 +17,15 @@ def members():
     return [unet.build_unet(config, seed=seed).eval() for seed in range(4)]
 
 
+@pytest.fixture(scope="module")
+def told():
+    """Members that are told one of two labels."""
+    config = unet.unet_config(
+        shape=SHAPE, widths=[8, 16], layers_per_block=1, attention=False, classes=2
+    )
+    return [unet.build_unet(config, seed=seed).eval() for seed in range(4)]
+
+
 def draw(samples=3, steps=5):
     return noise.draw_noise(steps=steps, samples=samples, shape=SHAPE, seed=1)
 
@@ -146,3 +155,35 @@ def test_attention_where_it_is_asked_for():
         unet.unet_config(
             shape=(1, 8, 8), widths=[16, 24], layers_per_block=1, attention=False, norm_groups=16
         )
+
+
+def test_samples_are_of_the_labels_in_turn(told):
+    """Class-conditional members: a plain loop that tells sample b the label b mod 2."""
+    z, keep = draw(samples=3), np.array([[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 1, 0]], bool)
+    fast = sample(told, keep, z)
+    for a, mask in enumerate(keep):
+        for b in range(3):
+            x, scheduler = torch.from_numpy(z[0, b : b + 1]), ensemble.make_scheduler(steps=5)
+            for k, level in enumerate(scheduler.timesteps, start=1):
+                with torch.inference_mode():
+                    kept = [
+                        member(x, level, class_labels=torch.tensor([b % 2])).sample
+                        for member, stays in zip(told, mask, strict=True)
+                        if stays
+                    ]
+                noise_in = torch.from_numpy(z[k, b : b + 1])
+                mean = sum(kept) / len(kept)
+                x = ensemble.take_step(scheduler, mean, level, x, noise_in, sampler="ddpm")
+            assert np.allclose(x.numpy()[0], fast[a, b], atol=2e-5)
+    few = sample(told, keep, z, batch=16, trajectories=3)
+    assert few.tobytes() == fast.tobytes()
+
+
+def test_a_label_changes_the_prediction(told):
+    x = torch.from_numpy(draw(samples=2)[0])
+    first, second = (
+        ensemble.predict(told[0], x, torch.tensor(500), batch=16, which=torch.tensor(numbers))
+        for numbers in ([0, 0], [0, 1])
+    )
+    assert torch.equal(first[0], second[0])
+    assert not torch.allclose(first[1], second[1])

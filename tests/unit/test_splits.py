@@ -64,3 +64,15 @@ def test_select_refuses_other_images():
 def test_manifest_of_a_large_set_stays_under_a_megabyte():
     index = np.flatnonzero(np.random.default_rng(0).random(162_770) < 0.5)
     assert len(splits.to_ranges(index)) < 1_000_000
+
+
+def test_labels_digest_is_of_which_image_has_which_label():
+    digest = splits.labels_digest(IMAGES)
+    turn = np.array([3, 1, 2, 0, 5, 4])
+    assert splits.labels_digest(IMAGES.take(turn)) == digest
+    renumbered = data.ImageSet(
+        IMAGES.images, 2 - IMAGES.labels, IMAGES.label_names[::-1], IMAGES.names
+    )
+    assert splits.labels_digest(renumbered) == digest
+    other = data.ImageSet(IMAGES.images, IMAGES.labels[turn], IMAGES.label_names, IMAGES.names)
+    assert splits.labels_digest(other) != digest

@@ -18,18 +18,19 @@ RECIPE = training.Recipe(
 )
 
 
-def fresh(*, dropout=0.0):
+def fresh(**options):
     torch.set_num_threads(1)
     config = unet.unet_config(
-        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, dropout=dropout
+        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, **options
     )
     return unet.build_unet(config, seed=0)
 
 
-def run(images=IMAGES, names=NAMES, recipe=RECIPE, *, dropout=0.0, **options):
+def run(images=IMAGES, names=NAMES, recipe=RECIPE, *, dropout=0.0, classes=None, **options):
     model, losses = training.train(
-        fresh(dropout=dropout), images, names, recipe=recipe, device=CPU, **options
-    )
+        fresh(dropout=dropout, classes=classes),
+        images, names, recipe=recipe, device=CPU, **options,
+    )  # fmt: skip
     return b"".join(t.numpy().tobytes() for t in model.state_dict().values()), losses
 
 
@@ -175,3 +176,11 @@ def test_dropout_trains_otherwise_and_the_same_again():
     torch.manual_seed(1)
     assert run(dropout=0.5)[0] == weights
     assert losses != run()[1]
+
+
+def test_labels_are_told_with_their_images():
+    labels = np.arange(9) % 3
+    weights, _ = run(classes=3, labels=labels)
+    turn = np.random.default_rng(1).permutation(9)
+    assert run(IMAGES[turn], [NAMES[i] for i in turn], classes=3, labels=labels[turn])[0] == weights
+    assert run(classes=3, labels=labels[turn])[0] != weights

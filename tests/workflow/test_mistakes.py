@@ -91,14 +91,25 @@ def test_a_wrong_configuration_ends_in_one_sentence(workspace, changes, sentence
     assert not (workspace.folder / "results").exists()
 
 
-def test_a_network_without_weights_ends_in_one_sentence(workspace):
-    (workspace.folder / "wrong.yaml").write_text("influence: {distances: [lpips]}")
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            "influence: {distances: [lpips]}",
+            "the weights of lpips are expected in resources/lpips.safetensors,",
+        ),
+        (
+            "frechet: {inception: gone.pt}",
+            "config key frechet.inception is gone.pt, expected a file that exists;",
+        ),
+    ],
+)
+def test_a_file_that_is_not_there_ends_in_one_sentence(workspace, changes, sentence):
+    (workspace.folder / "wrong.yaml").write_text(changes)
     done = workspace.snakemake(config="wrong.yaml")
     assert done.returncode == 1
     (error,) = done.stderr.strip().splitlines()[2:]
-    assert error.startswith(
-        "Error: the weights of lpips are expected in resources/lpips.safetensors,"
-    )
+    assert error.startswith(f"Error: {sentence}")
 
 
 def broken_png(folder):

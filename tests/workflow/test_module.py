@@ -47,12 +47,12 @@ def outer(workspace, tmp_path):
     (folder / "toy.yaml").write_text(TOY.read_text())
     environment = workspace.environment | {"PYTHONPATH": str(REPOSITORY / "workflow")}
 
-    def run(*arguments):
+    def run(*arguments, code=0):
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
             cwd=folder, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return done
 
     run.folder = folder
@@ -79,6 +79,14 @@ def test_a_module_makes_what_the_workflow_makes_by_itself(outer, finished):
     units = pd.read_parquet(outer.folder / "results/large/code/units.parquet")
     assert units["word"].str.len().eq(8).all()
     assert yaml.safe_load(TOY.read_text())["code"]["members"] == 6
+
+
+def test_moved_results_are_refused_in_one_sentence(outer):
+    moved = OUTER.replace("config: RUNS[run]\n", 'config: RUNS[run]\n        prefix: "elsewhere"\n')
+    (outer.folder / "Snakefile").write_text(moved)
+    done = outer("--dry-run", code=1)
+    assert "Error: prefix or replace_prefix moves results" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_studies_are_one_workflow_of_many_runs():

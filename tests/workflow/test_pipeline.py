@@ -3,15 +3,18 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from encoded_ensembles import pipeline
 from encoded_ensembles.commands.pipeline import export_pipeline
 from encoded_ensembles.ensemble import make_scheduler
 from encoded_ensembles.files import InputError, read_arrays, read_tensors
-from encoded_ensembles.pipeline import EncodedEnsemblePipeline
+from encoded_ensembles.pipeline import CARRIED, COMPONENT, EncodedEnsemblePipeline
+from encoded_ensembles.sources import closure, imported_modules
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 # In a process that cannot import this package: only what the folder carries is run.
@@ -129,6 +132,14 @@ def test_the_folder_holds_members_code_and_card(folder, finished):
     )
     assert "without=[unit]" in body
     assert "12 units" in body
+
+
+def test_it_carries_and_names_every_module_it_needs():
+    """Diffusers copies what a file names itself, so the pipeline's own file names them all."""
+    named = {path.stem for path in imported_modules(Path(pipeline.__file__))}
+    needed = {path.stem for path in closure("../pipeline")} - {"pipeline"}
+    assert set(CARRIED) == named == needed
+    assert {path.stem for path in closure("../members")} == set(COMPONENT)
 
 
 def test_a_list_of_generators_draws_each_image_by_itself(pipe):

@@ -1,8 +1,12 @@
 """What the files of the repository promise of one another."""
 
+import json
 import re
+import shutil
+import subprocess
 import sys
 
+import encoded_ensembles
 import yaml
 from conftest import REPOSITORY
 from encoded_ensembles import config, sources
@@ -28,6 +32,53 @@ def test_pins_cover_the_package_dependencies():
         pin.split("==")[0] for pin in pins((REPOSITORY / "envs/requirements.txt").read_text())
     }
     assert named <= pinned
+
+
+def test_extras_are_pinned_and_reach_whoever_installs_the_package(tmp_path):
+    """`pip install encoded-ensembles[notebook]` brings what the notebook needs, and so on."""
+    from email import message_from_bytes
+    from zipfile import ZipFile
+
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)  # a build leaves files beside its source
+    shutil.copytree(sources.PACKAGE, tmp_path / "workflow" / sources.PACKAGE.name)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+         "--no-index", "--wheel-dir", str(tmp_path), str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (file,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(file))
+    modules = {
+        f"{path.relative_to(sources.PACKAGE.parent)}" for path in sources.PACKAGE.rglob("*.py")
+    }
+    assert modules <= set(names)
+    assert metadata.get_all("Provides-Extra") == ["notebook", "report", "slurm"]
+    extras = [need for need in metadata.get_all("Requires-Dist") if "extra ==" in need]
+    assert len(extras) == 5
+    text = "".join(file.read_text() for file in (REPOSITORY / "envs").glob("requirements*.txt"))
+    assert {re.split(r"[<>=]", need)[0] for need in extras} <= {
+        pin.split("==")[0] for pin in pins(text)
+    }
+
+
+def test_citation_and_archive_metadata_agree():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    archive = json.loads((REPOSITORY / ".zenodo.json").read_text())
+    assert citation["version"] == encoded_ensembles.__version__
+    assert (citation["title"], citation["license"]) == (archive["title"], archive["license"])
+    assert citation["abstract"] == archive["description"]
+    assert citation["keywords"] == archive["keywords"]
+    assert [each["name"] for each in citation["authors"]] == [
+        each["name"] for each in archive["creators"]
+    ]
+    assert [each["doi"] for each in citation["references"]] == [
+        each["identifier"] for each in archive["related_identifiers"]
+    ]
 
 
 def test_every_key_of_the_schema_has_description_and_default_and_refuses_others(schema):
@@ -78,8 +129,6 @@ def test_rules_take_the_module_of_their_verb_as_input():
 
 def test_import_closure_is_what_python_really_imports():
     """Run a command's imports in a fresh interpreter and compare the modules loaded."""
-    import subprocess
-
     for command in ("noise", "split", "frechet", "plot", "train"):
         closure = sources.closure(command)
         names = {
@@ -100,15 +149,6 @@ def test_training_hangs_on_few_modules():
     assert names == {
         "train", "checkpoint", "data", "device", "files", "progress", "randomness", "sources", "splits", "unet"
     }  # fmt: skip
-
-
-def test_nothing_unpickles():
-    """No source file names a way to load pickles; torch.jit.load reads clean-fid's own network."""
-    for file in (REPOSITORY / "workflow").rglob("*.py"):
-        text = file.read_text()
-        assert not re.search(
-            r"import pickle|pickle\.load|torch\.load\(|allow_pickle=True|joblib", text
-        ), file
 
 
 def test_choices_are_those_marked_in_the_code():

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
@@ -22,7 +23,8 @@ JOBS = {
     "plot_influence": 1, "plot_landscape": 1, "plot_aliasing": 1, "plot_attribution": 1,
     "plot_evidence": 1, "follow_members": 1, "measure_contrast": 1,
     "score_rivals": 1, "expect_influence": 1, "grade_methods": 1, "score_methods": 1, "plot_gains": 1,
-    "plot_scoreboard": 1, "plot_kept": 1, "plot_loss": 1, "record_run": 1,
+    "plot_scoreboard": 1, "plot_kept": 1, "plot_loss": 1, "make_gallery": 1,
+    "record_run": 1,
     "all": 1,
 }  # fmt: skip
 
@@ -153,6 +155,7 @@ def test_record_names_what_made_the_run(finished, read_json):
     record = read_json(finished.results() / "run.json")
     assert record["config"]["code"]["weight"] == 3
     assert record["seeds"]["sampling"] == 1
+    assert yaml.safe_load((finished.results() / "config.yaml").read_text()) == record["config"]
     assert record["versions"]["torch"]
     assert len(record["devices"]) == 7
     digests = finished.digests()
@@ -238,7 +241,11 @@ def kill_and_finish(finished, workspace, seconds, *targets, cores=2):
     found, wanted = workspace.digests(), finished.digests()
     if targets:  # which figures were there before the kill is a matter of speed
         found, wanted = (
-            {name: each for name, each in digests.items() if not name.startswith("figures/")}
+            {
+                name: each
+                for name, each in digests.items()
+                if not name.startswith(("figures/", "gallery.html"))
+            }
             for digests in (found, wanted)
         )
     assert found == wanted

@@ -19,6 +19,7 @@ from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
+from encoded_ensembles.commands.gallery import make_gallery
 from encoded_ensembles.commands.grade import grade_methods
 from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.heldout import measure_heldout
@@ -113,6 +114,7 @@ for command in (
     plot_levels,
     plot_members,
     plot_sizes,
+    make_gallery,
     record_run,
     forget,
     certify,

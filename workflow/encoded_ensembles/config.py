@@ -135,6 +135,11 @@ def check_together(config: dict[str, Any]) -> None:
     check_retrain(config)
     check_plants(dataset)
     check_pictures(dataset)
+    if config["model"]["classes"] and dataset["labels"] is not None:
+        raise InputError(
+            "config key model.classes is true and dataset.labels is set, expected one of them: "
+            "samples of all labels in turn would be of labels that nothing was trained on."
+        )
     listed = code["distance"] > 2  # takes seconds to construct: encode-units checks it
     if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
         check_capacity(

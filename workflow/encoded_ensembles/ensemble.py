@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from encoded_ensembles.unet import LEVELS
+from encoded_ensembles.unet import LEVELS, sample_classes
 
 if TYPE_CHECKING:
     import torch
@@ -139,6 +139,8 @@ def _sample_group(
     out: np.ndarray,
 ) -> Iterator[None]:
     """Sample the trajectories of some keep masks into `out`, yielding after each step."""
+    import torch
+
     scheduler.set_timesteps(len(z) - 1)
     shape = (len(keep), *z.shape[1:])
     x = z[0].expand(shape).clone()
@@ -148,7 +150,8 @@ def _sample_group(
         for m, member in enumerate(members):
             rows = keep[:, m].nonzero()[:, 0]
             if len(rows):
-                seen = predict(member, x[rows].flatten(0, 1), level, batch=batch)
+                which = torch.arange(shape[1], device=x.device).repeat(len(rows))
+                seen = predict(member, x[rows].flatten(0, 1), level, batch=batch, which=which)
                 total[rows] += seen.view(len(rows), *shape[1:])
         x = take_step(scheduler, total / kept, level, x, z[number].expand(shape), sampler=sampler)
         yield
@@ -156,19 +159,30 @@ def _sample_group(
 
 
 def predict(
-    member: "UNet2DModel", x: "torch.Tensor", level: "torch.Tensor", *, batch: int
+    member: "UNet2DModel",
+    x: "torch.Tensor",
+    level: "torch.Tensor",
+    *,
+    batch: int,
+    which: "torch.Tensor | None" = None,
 ) -> "torch.Tensor":
     """Return a member's noise prediction for (N, C, H, W) images at one level, `batch` at a time.
 
     Short batches are filled up to 16 rows, so that a row's result does not depend on the others.
+    `which` (N,) are the numbers of the samples that the rows are of, None for 0..N-1: a member that
+    is told labels is told those in turn.
     """
     import torch
 
     parts = []
-    for part in x.split(batch):
+    numbers = torch.arange(len(x), device=x.device) if which is None else which
+    for part, number in zip(x.split(batch), numbers.split(batch), strict=True):
         missing = SMALLEST_BATCH - len(part)
         if missing > 0:
             part = torch.cat([part, part.new_zeros(missing, *part.shape[1:])])
-        predicted = member(part, level.to(x.device)).sample
+            number = torch.cat([number, number.new_zeros(missing)])
+        labels = sample_classes(member, number)
+        told = {} if labels is None else {"class_labels": labels}
+        predicted = member(part, level.to(x.device), **told).sample
         parts.append(predicted[:-missing] if missing > 0 else predicted)
     return torch.cat(parts)

@@ -132,7 +132,8 @@ def influence_figure(
 
 
 def shorten(text: str, length: int = 18) -> str:
-    """Return text cut in the middle to `length` characters, safe for matplotlib's mathtext."""
+    """Return text on one line, cut in the middle to `length` characters, safe for mathtext."""
+    text = "".join(sign if sign.isprintable() else " " for sign in text)
     half = length // 2 - 1
     cut = text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
     return cut.replace("$", r"\$")

@@ -90,11 +90,15 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # as NumPy hands out what is no array
+            raise InputError(f"{path} holds {name}, expected arrays only; delete it and run again.")
+    return arrays
 
 
 def short_digest(parts: Iterable[object]) -> str:

@@ -55,7 +55,11 @@ def level_noise(
 
 
 def image_gradients(
-    model: "UNet2DModel", noisy: "torch.Tensor", noise: "torch.Tensor", level: int
+    model: "UNet2DModel",
+    noisy: "torch.Tensor",
+    noise: "torch.Tensor",
+    level: int,
+    labels: "torch.Tensor | None" = None,
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Return each image's gradients of two functions of the network's output.
 
@@ -66,6 +70,7 @@ def image_gradients(
         noisy: (b, C, H, W), images with noise of the level.
         noise: (b, C, H, W), what was added.
         level: 0..999.
+        labels: (b,) int64, where the network is told them.
 
     Returns:
         gradient of the denoising loss mean((output - noise)^2), and that of mean(output^2), each
@@ -81,9 +86,12 @@ def image_gradients(
     def flat(gradient: Any) -> "torch.Tensor":
         return torch.cat([part.flatten() for part in gradient[0].values()])
 
-    def of_one(x: "torch.Tensor", z: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+    def of_one(
+        x: "torch.Tensor", z: "torch.Tensor", *told: "torch.Tensor"
+    ) -> tuple["torch.Tensor", "torch.Tensor"]:
         def output(given: dict[str, "torch.Tensor"]) -> "torch.Tensor":
-            return functional_call(model, given, (x[None], when)).sample[0]
+            label = {"class_labels": told[0][None]} if told else {}
+            return functional_call(model, given, (x[None], when), label).sample[0]
 
         predicted, back = vjp(output, weights)  # type: ignore[misc]
         scale = 2 / predicted.numel()
@@ -91,7 +99,8 @@ def image_gradients(
 
     missing = -len(noisy) % CHUNK
     filled = [
-        torch.cat([each, each.new_zeros(missing, *each.shape[1:])]) for each in (noisy, noise)
+        torch.cat([each, each.new_zeros(missing, *each.shape[1:])])
+        for each in (noisy, noise, *(() if labels is None else (labels,)))
     ]
     with sdpa_kernel(SDPBackend.MATH):  # the attention that vmap knows
         loss, norm = vmap(of_one, chunk_size=CHUNK)(*filled)
@@ -129,7 +138,7 @@ def project(gradients: "torch.Tensor", *, dimensions: int, seed: int) -> "torch.
 
 def chunk_gradients(
     model: "UNet2DModel", pictures: np.ndarray, names: Sequence[str], *,
-    levels: np.ndarray, seed: int, device: "torch.device",
+    levels: np.ndarray, seed: int, device: "torch.device", labels: np.ndarray | None = None,
 ) -> Iterator[tuple[int, slice, "torch.Tensor", "torch.Tensor"]]:  # fmt: skip
     """Yield gradients chunk by chunk, each chunk at every level.
 
@@ -140,6 +149,7 @@ def chunk_gradients(
         levels: (K,) int64.
         seed: of the noise.
         device: where the model is.
+        labels: (b,) int64; None for a network that is told none.
 
     Yields:
         number of the level 0..K-1, rows, and `image_gradients` of these rows.
@@ -151,12 +161,14 @@ def chunk_gradients(
     for start in range(0, len(pictures), CHUNK):
         rows = slice(start, min(start + CHUNK, len(pictures)))
         x = torch.from_numpy(pictures[rows])
+        told = None if labels is None else torch.from_numpy(labels[rows]).to(device)
         for number, level in enumerate(levels.tolist()):
             noise = torch.from_numpy(
                 level_noise(names[rows], level=level, shape=pictures.shape[1:], seed=seed)
             )
             noisy = scheduler.add_noise(x, noise, torch.full((len(x),), level))
-            yield number, rows, *image_gradients(model, noisy.to(device), noise.to(device), level)
+            both = noisy.to(device), noise.to(device)
+            yield number, rows, *image_gradients(model, *both, level, told)
 
 
 def network_gradients(
@@ -169,6 +181,7 @@ def network_gradients(
     dimensions: int,
     seed: int,
     device: "torch.device",
+    labels: np.ndarray | None = None,
     common: bool = False,
     held: int = 1 << 27,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
@@ -184,6 +197,7 @@ def network_gradients(
         dimensions: k, of the projected gradients.
         seed: of noise and projection.
         device: where the model is.
+        labels: (N,) int64, of the images; None for a network that is told none.
         common: give all images and samples the same noise at a level, not each its own.
         held: numbers in the images' gradients held at once; bounds the memory.
         track: wraps the iteration over chunks and levels, given their number.
@@ -194,9 +208,13 @@ def network_gradients(
     """
     import torch
 
-    def follow(pictures: np.ndarray, names: Sequence[str]) -> Iterator[Any]:
+    def follow(
+        pictures: np.ndarray, names: Sequence[str], told: np.ndarray | None
+    ) -> Iterator[Any]:
         named = ["common"] * len(pictures) if common else names
-        steps = chunk_gradients(model, pictures, named, levels=levels, seed=seed, device=device)
+        steps = chunk_gradients(
+            model, pictures, named, levels=levels, seed=seed, device=device, labels=told
+        )
         return track(steps, -(-len(pictures) // CHUNK) * len(levels))
 
     def averaged(total: "torch.Tensor") -> np.ndarray:
@@ -206,7 +224,11 @@ def network_gradients(
     size, count = sum(weights.numel() for weights in model.parameters()), len(levels)
     queries = torch.zeros(count, len(samples), size, device=device)
     total = torch.zeros(2, len(samples), size, device=device)
-    for number, rows, loss, norm in follow(samples, [f"sample {b}" for b in range(len(samples))]):
+    named = [f"sample {b}" for b in range(len(samples))]
+    told = None
+    if labels is not None:
+        told = np.arange(len(samples)) % model.config.num_class_embeds
+    for number, rows, loss, norm in follow(samples, named, told):
         queries[number, rows] = loss
         total[:, rows] += torch.stack([loss, norm])
     loss_samples, norm_samples = averaged(total)
@@ -214,7 +236,10 @@ def network_gradients(
     step = -(-held // (2 * size * CHUNK)) * CHUNK
     for group in (slice(start, start + step) for start in range(0, len(images), step)):
         total = torch.zeros(2, len(images[group]), size, device=device)
-        for number, rows, loss, norm in follow(images[group], [f"image {n}" for n in names[group]]):
+        named = [f"image {name}" for name in names[group]]
+        for number, rows, loss, norm in follow(
+            images[group], named, None if labels is None else labels[group]
+        ):
             total[:, rows] += torch.stack([loss, norm])
             retrac[group][rows] += renormalised_products(loss, queries[number]).cpu().numpy()
         parts.append(averaged(total))

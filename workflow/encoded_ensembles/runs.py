@@ -1,4 +1,7 @@
-"""A finished run on disk: where its files are and what configuration made it."""
+"""A finished run on disk: where its files are, what configuration made it, what it found.
+
+In a notebook, `Run("results/digits")` answers: docs/sharing.md.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,24 +10,50 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoded_ensembles.data import read_images, to_signed
 from encoded_ensembles.files import InputError, read_arrays, read_json, read_tensors
+from encoded_ensembles.units import find_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from encoded_ensembles.data import ImageSet
+
+
+STATISTICS = ["distance", "ssim", "features", "matched", "directional", "contrast"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """The folder results/{run} of a finished run."""
+    """The folder results/{run} of a finished run; a unit is given by its name or its number."""
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        """Take a folder that is given as text, too."""
+        object.__setattr__(self, "folder", Path(self.folder))
+
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What run.json says."""
+        """What run.json says.
+
+        Raises:
+            InputError: there is no finished run.
+        """
+        if not (self.folder / "run.json").is_file():
+            raise InputError(
+                f"{self.folder} is not the folder of a finished run, expected one with a run.json in "
+                "it, such as results/digits; finish it with snakemake first."
+            )
         return read_json(self.folder / "run.json")
+
+    def _file(self, *parts: str) -> Path:
+        """Return the path of a file of a finished run."""
+        _ = self.record  # there is one
+        return self.folder.joinpath(*parts)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -42,6 +71,156 @@ class Run:
         import pandas as pd
 
         return pd.read_parquet(self.folder / "code" / "images.parquet")
+
+    @cached_property
+    def units(self) -> "pd.DataFrame":
+        """One row per unit: unit (its number), unit_name, images, share, sha256, word."""
+        import pandas as pd
+
+        return pd.read_parquet(self._file("code", "units.parquet"))
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """The factual samples s (B, C, H, W) float32, in [-1, 1] but for overshoots."""
+        file = self._file("samples", "ensemble.safetensors")
+        return read_tensors(file, names=["factual"])["factual"]
+
+    @cached_property
+    def influence(self) -> "pd.DataFrame":
+        """One row per sample and unit: every statistic, and expected, low and high influence."""
+        import pandas as pd
+
+        pair = ["sample", "unit", "unit_name"]
+        found = pd.read_parquet(self._file("influence", "influence.parquet"))
+        expected = pd.read_parquet(self.folder / "expected" / "expected.parquet")
+        return found.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
+
+    def unit_number(self, unit: str | int) -> int:
+        """Return the number of a unit.
+
+        Raises:
+            InputError: there is no such unit.
+        """
+        names = self.code["unit_names"]
+        if isinstance(unit, str):
+            return int(find_units(names, [unit])[0])
+        return _within(unit, len(names), "unit")
+
+    def unit_images(self, unit: str | int) -> np.ndarray:
+        """Return a unit's training images (k, C, H, W) float32 in [-1, 1]."""
+        number = self.unit_number(unit)
+        return to_signed(self._training.images[self.code["unit_of"] == number])
+
+    @cached_property
+    def _training(self) -> "ImageSet":
+        return read_images(self._file("data", "training.npz"))
+
+    def attribute(
+        self, sample: int, top: int | None = 10, *, by: str = "contrast"
+    ) -> "pd.DataFrame":
+        """Return the units that a sample is attributed to, the most influential first.
+
+        Args:
+            sample: its number.
+            top: how many units; None for all.
+            by: a statistic, or "expected" for exposure-calibrated attribution (docs/grading.md), where
+                value, p and q are those of contrast.
+
+        Returns:
+            unit, unit_name, value, p, q (of the statistic), rank, attributed (whether the contrast is
+            found real; the sample is unattributable where no unit is), expected, low, high.
+
+        Raises:
+            InputError: there is no such sample or statistic.
+        """
+        statistic = "contrast" if by == "expected" else by
+        if statistic not in STATISTICS or statistic not in self.influence:
+            known = [name for name in STATISTICS if name in self.influence]
+            raise InputError(f"by is {by}, expected {', '.join(known)} or expected.")
+        _within(sample, len(self.samples), "sample")
+        columns = {
+            statistic: "value",
+            f"{statistic}_p": "p",
+            f"{statistic}_q": "q",
+            f"{by}_rank": "rank",
+        }
+        own = self.influence[self.influence["sample"] == sample]
+        order = ["unit", "unit_name", *columns, "attributed", "expected", "low", "high"]
+        best = own[order].rename(columns=columns).sort_values("rank", ignore_index=True)
+        return best if top is None else best.head(top)
+
+    def counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
+        """Return a sample as it is without a unit, (C, H, W) float32.
+
+        Raises:
+            InputError: there is no such sample or unit, or it is in no block of the landscape.
+        """
+        from safetensors import safe_open
+
+        number, place = self.unit_number(unit), _within(sample, len(self.samples), "sample")
+        for file in self.blocks:
+            with safe_open(file, framework="numpy") as block:  # reads one picture of the block
+                (rows,) = np.nonzero(block.get_tensor("units") == number)
+                if len(rows):
+                    return block.get_slice("counterfactuals")[int(rows[0]), place]
+        raise InputError(f"unit {unit} is in no block of {self.folder / 'landscape'}.")
+
+    def plot_sample(self, sample: int, ax: "Axes | None" = None) -> "Axes":
+        """Draw a sample."""
+        from encoded_ensembles import panels
+
+        _within(sample, len(self.samples), "sample")
+        return panels.draw_picture(self.samples[sample], f"sample {sample}", ax)
+
+    def plot_attribution(self, sample: int, top: int = 5, *, by: str = "contrast") -> np.ndarray:
+        """Draw a sample beside the units it is attributed to; return the axes (top + 1,)."""
+        from encoded_ensembles import panels
+
+        table = self.attribute(sample, top, by=by)
+        images = [self.unit_images(int(unit))[0] for unit in table["unit"]]
+        named = int(self.attribute(sample, None)["attributed"].sum())
+        return panels.draw_attribution(sample, self.samples[sample], table, images, named)
+
+    def plot_counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
+        """Draw a sample, the same without a unit, and the change; return the three axes."""
+        from encoded_ensembles import panels
+
+        without = self.counterfactual(sample, unit)
+        name = str(self.code["unit_names"][self.unit_number(unit)])
+        return panels.draw_counterfactual(sample, self.samples[sample], without, name)
+
+    def plot_landscape(
+        self,
+        sample: int,
+        *,
+        unit: str | int | None = None,
+        statistic: str = "distance",
+        ax: "Axes | None" = None,
+    ) -> "Axes":
+        """Draw the influence of all units on a sample against that of null code words.
+
+        Args:
+            sample: its number.
+            unit: one to mark.
+            statistic: of those that null code words have.
+            ax: where to draw; a new figure if not given.
+
+        Raises:
+            InputError: there is no such sample or unit, or null code words lack the statistic.
+        """
+        import pandas as pd
+
+        from encoded_ensembles import panels
+
+        null = pd.read_parquet(self._file("influence", "null.parquet"))
+        if statistic not in null.columns[2:]:
+            known = ", ".join(null.columns[2:])
+            raise InputError(f"statistic is {statistic}, which null words lack; expected {known}.")
+        _within(sample, len(self.samples), "sample")
+        own = self.influence[self.influence["sample"] == sample].set_index("unit")[statistic]
+        words = null.loc[null["sample"] == sample, statistic].to_numpy()
+        marked = None if unit is None else own.loc[self.unit_number(unit)]
+        return panels.draw_landscape(sample, own.to_numpy(), words, marked, statistic, ax)
 
     @cached_property
     def blocks(self) -> list[Path]:
@@ -79,6 +258,13 @@ class Run:
     def member_folders(self) -> list[Path]:
         """The folders of the members, in order."""
         return [self.folder / "members" / member for member in self.members]
+
+
+def _within(number: int, count: int, kind: str) -> int:
+    """Return a number if there are so many samples or units."""
+    if not 0 <= number < count:
+        raise InputError(f"{kind} is {number}, expected 0 to {count - 1}.")
+    return int(number)
 
 
 def open_run(name: Path) -> Run:

@@ -33,6 +33,12 @@ def make_split(images: ImageSet, *, unit_of: np.ndarray, code: np.ndarray, membe
     return Split(index, set_digest(image_digests(part.images, part.names)))
 
 
+def labels_digest(images: ImageSet) -> str:
+    """Return one SHA-256 over which image has which label, whatever their order."""
+    named = images.label_names[images.labels].tolist()
+    return set_digest(f"{name}\0{label}" for name, label in zip(images.names, named, strict=True))
+
+
 def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np.ndarray:
     """Draw the units of a held-out model.
 

@@ -26,7 +26,7 @@ def sizes_figure(
         published_radius: columns ensemble, units, mean_radius.
         published_unchanged: columns ensemble, metric, unchanged_percent, unchanged_percent_random.
     """
-    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2)
     for column, colour, style, label in (
         ("radius_published", "black", "o-", "radius, here"),
@@ -45,8 +45,9 @@ def sizes_figure(
                   label=f"radius, {NAMES[data]}, published")  # fmt: skip
     left.set(xscale="log", ylim=(0, None), xlabel="units trained on",
              ylabel="distance, published scale")  # fmt: skip
-    left.legend(fontsize=6)
-    for (metric, rows), colour in zip(unchanged.groupby("metric"), ("black", RED), strict=False):
+    _legend_below(left)
+    for metric, rows in unchanged.groupby("metric"):
+        colour = "black" if metric == "pixels" else RED
         right.errorbar(
             rows["units"], rows["unchanged"], [rows["unchanged"] - rows["low"], rows["high"] - rows["unchanged"]],
             fmt="o-", ms=3.5, lw=1.1, color=colour, label=f"{metric}, here",
@@ -63,7 +64,7 @@ def sizes_figure(
     right.plot([], [], ":", color="black", lw=0.9, label="ablating another unit")
     right.set(xscale="log", ylim=(-0.02, 1), xlabel="units trained on",
               ylabel="attribution unchanged\nwithout the unit attributed")  # fmt: skip
-    right.legend(fontsize=6)
+    _legend_below(right)
     return figure
 
 
@@ -118,6 +119,11 @@ def members_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 0].set_ylabel("mean z of a unit's contrast")
     axes[0, 0].legend(fontsize=6.5)
     return figure
+
+
+def _legend_below(ax: Axes) -> None:
+    """Say under an axis what its lines are."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2, fontsize=6)
 
 
 def _significant(ax: Axes, xlabel: str) -> None:

@@ -132,13 +132,20 @@ class Trainer:
         self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
         self.scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
 
-    def step(self, images: "torch.Tensor", levels: "torch.Tensor", noise: "torch.Tensor") -> float:
+    def step(
+        self,
+        images: "torch.Tensor",
+        levels: "torch.Tensor",
+        noise: "torch.Tensor",
+        labels: "torch.Tensor | None" = None,
+    ) -> float:
         """Take one optimiser step on a batch and return its loss.
 
         Args:
             images: (b, C, H, W) float32 in [-1, 1].
             levels: (b,) int64.
             noise: (b, C, H, W) float32.
+            labels: (b,) int64, where the network is told them.
         """
         import torch
 
@@ -146,7 +153,7 @@ class Trainer:
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"
         ):
-            predicted = self.model(noisy, levels).sample
+            predicted = self.model(noisy, levels, class_labels=labels).sample
         loss = torch.nn.functional.mse_loss(predicted.float(), noise)
         loss.backward()
         self.adam.step()
@@ -194,6 +201,7 @@ def train(
     *,
     recipe: Recipe,
     device: "torch.device",
+    labels: np.ndarray | None = None,
     checkpoint: Checkpoint | None = None,
     track: Callable[[Iterator[int], int], Iterator[int]] = lambda steps, total: steps,
 ) -> tuple["UNet2DModel", list[float]]:
@@ -205,6 +213,7 @@ def train(
         names: S distinct image names; the order of images and names does not matter.
         recipe: how to train.
         device: where. Dropout takes its masks from torch's global generator, seeded for each step.
+        labels: (S,) int64, where the network is told them.
         checkpoint: where to save the state, and to go on from if it holds one.
         track: wraps the iteration over steps, given their number, to show progress.
 
@@ -222,6 +231,7 @@ def train(
     order = np.argsort(np.array(keys, np.uint64), kind="stable")
     keys = [keys[i] for i in order]
     data = torch.from_numpy(to_signed(images[order])).to(device)
+    told = None if labels is None else torch.from_numpy(labels[order]).to(device)
     trainer = Trainer(model, recipe=recipe, device=device)
     losses: list[float] = []
     if checkpoint and (saved := checkpoint.load()):
@@ -236,10 +246,12 @@ def train(
         if len(rows):
             if model.config.dropout:
                 torch.manual_seed(dropout_seed(recipe, step))
+            index = torch.from_numpy(rows).to(device)
             loss = trainer.step(
-                mirror(data[torch.from_numpy(rows).to(device)], mirrored),
+                mirror(data[index], mirrored),
                 torch.from_numpy(levels).to(device),
                 torch.from_numpy(noise).to(device),
+                None if told is None else told[index],
             )
             if not np.isfinite(loss):
                 raise InputError(

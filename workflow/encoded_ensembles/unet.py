@@ -23,6 +23,7 @@ def unet_config(
     attention: bool | Sequence[int],
     dropout: float = 0.0,
     norm_groups: int = 8,
+    classes: int | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of UNet2DModel.
 
@@ -34,6 +35,7 @@ def unet_config(
             and in the middle, unless nowhere.
         dropout: share of activations dropped in training, 0..1.
         norm_groups: groups that channels are normalised in.
+        classes: labels that the network is told apart by; None for a network that is told none.
 
     Raises:
         InputError: the image cannot be halved often enough, a resolution has no such number, or
@@ -70,6 +72,7 @@ def unet_config(
         "down_block_types": tuple(f"{kind}DownBlock2D" for kind in kinds),
         "up_block_types": tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
         "add_attention": bool(attention),
+        "num_class_embeds": classes,
     }
 
 
@@ -81,6 +84,15 @@ def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return UNet2DModel(**config)
+
+
+def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tensor | None":
+    """Return the classes (N,) of samples by their numbers `which` (N,): the labels in turn.
+
+    None for a network that is told no labels.
+    """
+    classes = network.config.num_class_embeds
+    return which % classes if classes else None
 
 
 def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":

@@ -44,6 +44,7 @@ SHEET_BYTES = 2**28  # of one file in the tar, at most
 CONFIG_BYTES = 2**16
 
 
+# DEVIATES: Rounded sheets.
 def write_universe(
     path: Path,
     *,

@@ -11,7 +11,7 @@ rule encode_units:
     """Give every unit a code word, and draw null code words."""
     input:
         data="results/{run}/data/training.npz",
-        table=units_table(),
+        table=verbatim(units_table()),
         code=sources("encode"),
     output:
         code="results/{run}/code/code.npz",
@@ -30,7 +30,7 @@ rule encode_units:
         mem_mb=4000,
         runtime=30,
     params:
-        units=unit_options(),
+        units=verbatim(unit_options()),
         plants=plant_options(),
         family=config["code"]["family"],
         members=config["code"]["members"],
@@ -67,9 +67,11 @@ checkpoint split_member:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        classes="--classes" if config["model"]["classes"] else "--no-classes",
     shell:
         """
         encens split-member --data {input.data:q} --code {input.matrix:q} \
-            --member {wildcards.member} --manifest {output.manifest:q} \
+            --member {wildcards.member} {params.classes} --manifest {output.manifest:q} \
             --digest {output.digest:q} >{log:q} 2>&1
         """

@@ -20,6 +20,12 @@ from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS
 
+if workflow.modifier.modify_path("results/run") != "results/run":
+    sys.exit(
+        "Error: prefix or replace_prefix moves results of this workflow, whose commands name them, too; "
+        "leave it out, and tell runs apart by `run` in the configuration."
+    )
+
 FIGURES = [
     "code",
     "samples",
@@ -129,6 +135,11 @@ def sources(command):
     return [os.path.relpath(path) for path in closure(command)]
 
 
+def page_files():
+    """Return the files that the gallery's page is put together from, for its rule's inputs."""
+    return [os.path.relpath(path) for path in sorted((PACKAGE / "page").iterdir())]
+
+
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
     return [f"{member:02d}" for member in range(config["code"]["members"])]
@@ -177,6 +188,7 @@ def training_options():
         ),
         *("--dropout", str(model["dropout"])),
         *("--norm-groups", str(model["norm_groups"])),
+        "--classes" if model["classes"] else "--no-classes",
         "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
@@ -221,14 +233,43 @@ def gradients(names):
     )
 
 
+def verbatim(values):
+    """Return what a rule takes values with braces from: in strings Snakemake looks for wildcards."""
+
+    def taken(wildcards):
+        return values
+
+    return taken
+
+
 def optional(name, value):
     """Return `name value` for a shell line, or nothing if the value is null."""
     return [] if value is None else [name, str(value)]
 
 
+def given(key, path):
+    """Return a file that the configuration names, or stop with one sentence if it is not there.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    if not Path(path).is_file():
+        sys.exit(
+            f"Error: config key {key} is {path}, expected a file that exists; put it there, or "
+            f"set {key} to another."
+        )
+    return path
+
+
 def units_table():
     """Return the table that says which image is of which unit, as a list of none or one."""
-    return [config["units"]["table"]] if config["units"]["table"] else []
+    table = config["units"]["table"]
+    return [given("units.table", table)] if table else []
+
+
+def foreign_scores():
+    """Return the files with scores of other methods."""
+    scores = config["grade"]["scores"]
+    return [given(f"grade.scores.{name}", file) for name, file in scores.items()]
 
 
 def unit_options():
@@ -289,7 +330,7 @@ def inception_file():
     wanted, named = config["frechet"]["extractor"], config["frechet"]["inception"]
     path = named or f"resources/{INCEPTION}"
     if wanted == "inception" or (wanted == "auto" and (named or Path(path).is_file())):
-        return [path]
+        return [given("frechet.inception", path)]
     return []
 
 

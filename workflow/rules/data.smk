@@ -8,7 +8,7 @@ Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json.
 rule fetch_dataset:
     """Read or download the data set and set images aside for evaluation."""
     input:
-        table=units_table() if config["units"]["exclude"] else [],
+        table=verbatim(units_table() if config["units"]["exclude"] else []),
         code=sources("fetch"),
     output:
         training="results/{run}/data/training.npz",
@@ -29,7 +29,7 @@ rule fetch_dataset:
         heldout=config["dataset"]["heldout"],
         spare=config["dataset"]["spare"],
         seed=config["dataset"]["seed"],
-        exclude=exclude_options(),
+        exclude=verbatim(exclude_options()),
         plants=plant_options(),
         images=optional("--images", config["dataset"]["images"]),
         part=config["dataset"]["part"],
@@ -38,9 +38,10 @@ rule fetch_dataset:
         size=optional("--size", config["dataset"]["size"]),
         channels=optional("--channels", config["dataset"]["channels"]),
         border=config["dataset"]["border"],
-        path=optional("--path", config["dataset"]["path"]),
-        mirror=optional("--mirror", config["dataset"]["mirror"]),
-        listing=listing(config["dataset"]["path"]),  # so that a changed folder is read again
+        path=verbatim(optional("--path", config["dataset"]["path"])),
+        mirror=verbatim(optional("--mirror", config["dataset"]["mirror"])),
+        # So that a changed folder is read again.
+        listing=verbatim(listing(config["dataset"]["path"])),
     shell:
         """
         encens fetch-dataset --name {params.name} \

@@ -16,8 +16,8 @@ rule plot_code:
         png=report(
             "results/{run}/figures/code.png",
             caption="../report/code.rst",
-            category="Method",
-            labels={"figure": "code", "run": "{run}"},
+            category="1 Method",
+            labels={"figure": "1.1 the code matrix", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_code.log",
@@ -48,8 +48,8 @@ rule plot_samples:
         png=report(
             "results/{run}/figures/samples.png",
             caption="../report/samples.rst",
-            category="Samples",
-            labels={"figure": "samples", "run": "{run}"},
+            category="3 Samples",
+            labels={"figure": "3.1 samples side by side", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_samples.log",
@@ -83,8 +83,8 @@ rule plot_influence:
         png=report(
             "results/{run}/figures/influence.png",
             caption="../report/influence.rst",
-            category="Influence",
-            labels={"figure": "influence", "run": "{run}"},
+            category="4 Ablation",
+            labels={"figure": "4.1 units that move a sample farthest", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_influence.log",
@@ -119,8 +119,8 @@ rule plot_landscape:
         png=report(
             "results/{run}/figures/landscape.png",
             caption="../report/landscape.rst",
-            category="Influence",
-            labels={"figure": "landscape", "run": "{run}"},
+            category="4 Ablation",
+            labels={"figure": "4.2 landscapes against their null", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_landscape.log",
@@ -151,8 +151,8 @@ rule plot_aliasing:
         png=report(
             "results/{run}/figures/aliasing.png",
             caption="../report/aliasing.rst",
-            category="Influence",
-            labels={"figure": "aliasing", "run": "{run}"},
+            category="4 Ablation",
+            labels={"figure": "4.3 which ablations are alike", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_aliasing.log",
@@ -183,8 +183,8 @@ rule plot_attribution:
         png=report(
             "results/{run}/figures/attribution.png",
             caption="../report/attribution.rst",
-            category="Attribution",
-            labels={"figure": "attribution", "run": "{run}"},
+            category="5 Attribution",
+            labels={"figure": "5.1 units that samples are attributed to", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_attribution.log",
@@ -218,8 +218,8 @@ rule plot_evidence:
         png=report(
             "results/{run}/figures/evidence.png",
             caption="../report/evidence.rst",
-            category="Attribution",
-            labels={"figure": "evidence", "run": "{run}"},
+            category="5 Attribution",
+            labels={"figure": "5.2 is there anything to attribute", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_evidence.log",
@@ -247,8 +247,8 @@ rule plot_kept:
         png=report(
             "results/{run}/figures/kept.png",
             caption="../report/kept.rst",
-            category="Quality",
-            labels={"figure": "kept", "run": "{run}"},
+            category="3 Samples",
+            labels={"figure": "3.2 quality against members kept", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_kept.log",
@@ -278,8 +278,8 @@ rule plot_loss:
         png=report(
             "results/{run}/figures/loss.png",
             caption="../report/loss.rst",
-            category="Training",
-            labels={"figure": "loss", "run": "{run}"},
+            category="2 Training",
+            labels={"figure": "2.1 loss curves", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_loss.log",
@@ -309,8 +309,8 @@ rule plot_gains:
         png=report(
             "results/{run}/figures/gains.png",
             caption="../report/gains.rst",
-            category="Grading",
-            labels={"figure": "gains", "run": "{run}"},
+            category="6 Grading",
+            labels={"figure": "6.1 exposure gain curves", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_gains.log",
@@ -338,8 +338,8 @@ rule plot_scoreboard:
         png=report(
             "results/{run}/figures/scoreboard.png",
             caption="../report/scoreboard.rst",
-            category="Grading",
-            labels={"figure": "scoreboard", "run": "{run}"},
+            category="6 Grading",
+            labels={"figure": "6.2 every method, every kind of truth", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_scoreboard.log",
@@ -368,8 +368,8 @@ rule plot_truth:
         png=report(
             "results/{run}/figures/truth.png",
             caption="../report/truth.rst",
-            category="Grading",
-            labels={"figure": "truth", "run": "{run}"},
+            category="6 Grading",
+            labels={"figure": "6.3 ablation beside retraining", "run": "{run}"},
         ),
     log:
         "results/{run}/logs/plot_truth.log",

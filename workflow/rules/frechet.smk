@@ -78,7 +78,7 @@ rule score_frechet:
         training="results/{run}/data/training.npz",
         spare="results/{run}/data/spare.npz",
         heldout="results/{run}/data/heldout.npz",
-        inception=inception_file(),
+        inception=verbatim(inception_file()),
         classifier=classifier_file(),
         code=sources("frechet"),
     output:

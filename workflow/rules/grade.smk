@@ -51,7 +51,7 @@ rule grade_methods:
         scores="results/{run}/expected/scores.safetensors",
         pulls="results/{run}/contrast/pulls.safetensors",
         matrix="results/{run}/code/code.npz",
-        foreign=list(config["grade"]["scores"].values()),
+        foreign=verbatim(foreign_scores()),
         code=sources("grade"),
     output:
         gains="results/{run}/grade/gains.parquet",
@@ -69,7 +69,7 @@ rule grade_methods:
         mem_mb=16000,
         runtime=4 * 60,
     params:
-        foreign=foreign_options(),
+        foreign=verbatim(foreign_options()),
         family=config["code"]["family"],
         distance=config["code"]["distance"],
         bootstrap=config["grade"]["bootstrap"],
@@ -96,9 +96,9 @@ rule score_methods:
         heldout="results/{run}/data/heldout.npz",
         cost="results/{run}/rivals/cost.json",
         truth=truth_files(),
-        inception=inception_file(),
+        inception=verbatim(inception_file()),
         classifier=classifier_file(),
-        foreign=list(config["grade"]["scores"].values()),
+        foreign=verbatim(foreign_scores()),
         code=sources("scoreboard"),
     output:
         board="results/{run}/grade/scoreboard.parquet",
@@ -119,7 +119,7 @@ rule score_methods:
         runtime=4 * 60,
     params:
         truth=truth_options,
-        foreign=foreign_options(),
+        foreign=verbatim(foreign_options()),
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
     shell:

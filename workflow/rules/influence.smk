@@ -15,9 +15,9 @@ rule measure_influence:
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
         contrast="results/{run}/contrast/contrast.parquet",
-        inception=inception_file(),
+        inception=verbatim(inception_file()),
         classifier=classifier_file(),
-        weights=[str(file) for file in distance_weights().values()],
+        weights=verbatim([str(file) for file in distance_weights().values()]),
         code=sources("influence"),
     output:
         influence="results/{run}/influence/influence.parquet",
@@ -39,7 +39,7 @@ rule measure_influence:
         mem_mb=8000,
         runtime=4 * 60,
     params:
-        distances=distance_options(),
+        distances=verbatim(distance_options()),
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
     shell:
@@ -62,7 +62,7 @@ rule check_attribution:
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
-        inception=inception_file(),
+        inception=verbatim(inception_file()),
         classifier=classifier_file(),
         code=sources("false_attribution"),
     output:

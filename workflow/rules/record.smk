@@ -1,7 +1,7 @@
 """The record of the run.
 
 Inputs: everything the run made, but figures.
-Outputs: results/{run}/run.json.
+Outputs: results/{run}/run.json, results/{run}/config.yaml.
 """
 
 
@@ -27,7 +27,18 @@ rule record_run:
         frechet=gather.frechet("results/{{run}}/frechet/samples.{scatteritem}.npz"),
         code=sources("record"),
     output:
-        record="results/{run}/run.json",
+        record=report(
+            "results/{run}/run.json",
+            caption="../report/run.rst",
+            category="8 Provenance",
+            labels={"figure": "8.2 what made the run", "run": "{run}"},
+        ),
+        config=report(
+            "results/{run}/config.yaml",
+            caption="../report/config.rst",
+            category="8 Provenance",
+            labels={"figure": "8.1 configuration", "run": "{run}"},
+        ),
     log:
         "results/{run}/logs/record_run.log",
     benchmark:
@@ -39,12 +50,12 @@ rule record_run:
         mem_mb=4000,
         runtime=30,
     params:
-        config=json.dumps(config, sort_keys=True),
+        config=verbatim(json.dumps(config, sort_keys=True)),
         repository=os.path.relpath(REPOSITORY),
     shell:
         """
         encens record-run {input.outputs:q} {input.members:q} {input.splits:q} \
             {input.landscape:q} {input.sets:q} {input.frechet:q} --config {params.config:q} \
             --dataset {input.dataset:q} --repository {params.repository:q} \
-            --output {output.record:q} >{log:q} 2>&1
+            --output {output.record:q} --resolved {output.config:q} >{log:q} 2>&1
         """

@@ -49,7 +49,7 @@ rule score_rivals:
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
         samples="results/{run}/samples/ensemble.safetensors",
-        inception=inception_file(),
+        inception=verbatim(inception_file()),
         classifier=classifier_file(),
         code=sources("rivals"),
     output:

@@ -111,10 +111,19 @@ def read_foreign(given: list[str], *, names: "np.ndarray", samples: int) -> "dic
         path = Path(file)
         if not path.is_file():
             raise InputError(f"grade.scores.{name} is {file}, but there is no such file.")
-        if path.suffix == ".npy":
-            each = np.load(path, allow_pickle=False)
-        else:
-            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        try:
+            if path.suffix == ".npy":
+                each = np.load(path, allow_pickle=False)
+                if not isinstance(each, np.ndarray) or each.dtype.kind not in "fiub":
+                    raise ValueError("it is no array of numbers")
+            elif path.suffix == ".parquet":
+                table = pd.read_parquet(path)
+            else:  # a unit may be called NA, or 007
+                kinds, blank = {"unit_name": str}, {"score": ["", "nan", "NaN"]}
+                table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=blank)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{file} cannot be read as scores ({error}).") from error
+        if path.suffix != ".npy":
             missing = {"sample", "unit_name", "score"} - set(table.columns)
             if missing:
                 raise InputError(

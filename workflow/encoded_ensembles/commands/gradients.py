@@ -37,8 +37,9 @@ def project_gradients(
     where = choose_device(device)
     images = read_images(data)
     spread = gradients.spread_levels(levels)
+    model = load_unet(member, device=where)
     found = gradients.network_gradients(
-        load_unet(member, device=where),
+        model,
         to_signed(images.images),
         read_tensors(samples, names=["factual"])["factual"],
         images.names.tolist(),
@@ -46,6 +47,7 @@ def project_gradients(
         dimensions=projection,
         seed=seed,
         device=where,
+        labels=images.labels if model.config.num_class_embeds else None,
         common=noise == "common",
         track=lambda steps, total: track(steps, label="gradients", total=total),
     )

@@ -12,22 +12,26 @@ def record_run(
     dataset: Annotated[Path, Option(help="facts of the data set, .json of fetch-dataset")],
     repository: Annotated[Path, Option(help="folder of the workflow, for its git commit")],
     output: Annotated[Path, Option(help="output, .json")],
+    resolved: Annotated[Path, Option(help="output, .yaml: the configuration, to run again with")],
 ) -> None:
     """Record what made this run: configuration, code, versions, devices, inputs and outputs."""
     import json
 
-    from encoded_ensembles.files import read_json, sha256_file, write_json
+    import yaml
+
+    from encoded_ensembles.files import read_json, sha256_file, write_json, write_text
     from encoded_ensembles.provenance import git_state, versions
 
     trainings = [read_json(file) for file in outputs if file.name == "training.json"]
-    resolved = json.loads(config)
+    complete = json.loads(config)
+    write_text(resolved, yaml.safe_dump(complete, sort_keys=False, allow_unicode=True))
     write_json(
         output,
         {
-            "config": resolved,
+            "config": complete,
             "seeds": {
                 part: keys["seed"]
-                for part, keys in resolved.items()
+                for part, keys in complete.items()
                 if isinstance(keys, dict) and "seed" in keys
             },
             "git": git_state(repository),

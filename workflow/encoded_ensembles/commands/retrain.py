@@ -9,6 +9,7 @@ from encoded_ensembles.commands.train import (
     Attention,
     AttentionAt,
     CheckpointFile,
+    Classes,
     Data,
     Device,
     Dropout,
@@ -54,6 +55,7 @@ def retrain_member(
     attention_at: AttentionAt = None,
     dropout: Dropout = 0.0,
     norm_groups: NormGroups = 8,
+    classes: Classes = False,
     flip: Flip = False,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
@@ -82,7 +84,7 @@ def retrain_member(
         split=to_manifest(split, member=f"{member:02d}"),
         recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes
         ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
@@ -110,6 +112,7 @@ def train_heldout(
     attention_at: AttentionAt = None,
     dropout: Dropout = 0.0,
     norm_groups: NormGroups = 8,
+    classes: Classes = False,
     flip: Flip = False,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
@@ -132,7 +135,7 @@ def train_heldout(
             epochs, steps_per_epoch, learning_rate, ema, precision, seed + repeat, flip
         ),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes
         ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,

@@ -12,6 +12,9 @@ def split_member(
     member: Annotated[str, Option(help="number of the member, or full")],
     manifest: Annotated[Path, Option(help="output, .json: indices of the images, and one digest")],
     digest: Annotated[Path, Option(help="output, .sha256: the digest alone; training hangs on it")],
+    classes: Annotated[
+        bool, Option(help="members are told labels: training hangs on them too")
+    ] = False,
 ) -> None:
     """Write which images one member trains on.
 
@@ -20,11 +23,10 @@ def split_member(
     """
     from encoded_ensembles.data import read_images
     from encoded_ensembles.files import read_arrays, write_json, write_text
-    from encoded_ensembles.splits import make_split, to_manifest
+    from encoded_ensembles.splits import labels_digest, make_split, to_manifest
 
-    arrays = read_arrays(code)
-    split = make_split(
-        read_images(data), unit_of=arrays["unit_of"], code=arrays["code"], member=member
-    )
+    arrays, images = read_arrays(code), read_images(data)
+    split = make_split(images, unit_of=arrays["unit_of"], code=arrays["code"], member=member)
     write_json(manifest, to_manifest(split, member=member))
-    write_text(digest, split.digest + "\n")
+    labels = labels_digest(images.take(split.rows)) + "\n" if classes else ""
+    write_text(digest, f"{split.digest}\n{labels}")

@@ -25,6 +25,7 @@ AttentionAt = Annotated[
 ]
 Dropout = Annotated[float, Option(help="share of activations dropped in training, 0..1")]
 NormGroups = Annotated[int, Option(help="groups that channels are normalised in")]
+Classes = Annotated[bool, Option(help="tell the network the labels of images")]
 Flip = Annotated[bool, Option(help="mirror images left to right in every other use, at random")]
 Seed = Annotated[int, Option(help="seed of everything random")]
 CheckpointFile = Annotated[
@@ -52,6 +53,7 @@ def train_member(
     attention_at: AttentionAt = None,
     dropout: Dropout = 0.0,
     norm_groups: NormGroups = 8,
+    classes: Classes = False,
     flip: Flip = False,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
@@ -72,7 +74,7 @@ def train_member(
         split=split,
         recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes
         ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
@@ -108,6 +110,7 @@ def make_network(
     attention_at: list[int] | None,
     dropout: float,
     norm_groups: int,
+    classes: bool,
 ) -> dict[str, Any]:
     """Return what network to train, from the options of the command line."""
     from encoded_ensembles.files import InputError
@@ -120,6 +123,7 @@ def make_network(
         "attention": attention_at or attention,
         "dropout": dropout,
         "norm_groups": norm_groups,
+        "classes": classes,
     }
 
 
@@ -140,7 +144,7 @@ def fit(
         images: of the split.
         split: its manifest; member and digest are recorded.
         recipe: how to train.
-        network: what `unet_config` takes beside the shape.
+        network: what `unet_config` takes beside the shape; classes says whether it is told labels.
         checkpoint: file to go on from, removed at the end.
         checkpoint_seconds: time between checkpoints.
         device: auto, cpu, cuda or cuda:N.
@@ -159,11 +163,13 @@ def fit(
     from encoded_ensembles.device import choose_device, describe
     from encoded_ensembles.progress import track
     from encoded_ensembles.sources import code_digest
+    from encoded_ensembles.splits import labels_digest
     from encoded_ensembles.train import train
     from encoded_ensembles.unet import build_unet, unet_config
 
     height, width, channels = images.images.shape[1:]
-    config = unet_config(shape=(channels, height, width), **network)
+    classes = len(images.label_names) if network["classes"] else None
+    config = unet_config(shape=(channels, height, width), **network | {"classes": classes})
     where = choose_device(device)
     facts = {
         "member": split["member"],
@@ -175,6 +181,8 @@ def fit(
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }
+    if classes:
+        facts["labels"] = labels_digest(images)
     saved = None
     if checkpoint:
         key = hashlib.sha256(json.dumps([facts, config], sort_keys=True).encode()).hexdigest()
@@ -186,6 +194,7 @@ def fit(
         list(images.names),
         recipe=recipe,
         device=where,
+        labels=images.labels if classes else None,
         checkpoint=saved,
         track=lambda steps, total: track(steps, label=label, total=total),
     )

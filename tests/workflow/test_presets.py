@@ -1,0 +1,131 @@
+"""Presets: the jobs they ask for, and their smoke versions from data to figures."""
+
+import re
+import shutil
+
+import miniatures
+import pytest
+import yaml
+from conftest import REPOSITORY
+from encoded_ensembles.config import check_config
+
+PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
+NEW = [each.stem for each in PRESETS if each.stem.startswith(("artists", "paper", "successor"))]
+
+
+def planned(workspace, preset, *config):
+    """Return how many jobs of each rule a dry run plans."""
+    chosen = ["--config", *config] if config else []
+    done = workspace.snakemake("-n", "--quiet", "rules", *chosen, config=f"presets/{preset}.yaml")
+    assert done.returncode == 0, done.stderr
+    table = (done.stdout + done.stderr).split("Job stats:")[1].split("total")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+def expected(config):
+    """Return how many jobs a configuration asks for, of the rules that it decides on."""
+    members = config["code"]["members"] + 1
+    controls = config["retrain"]["units"] * config["code"]["weight"]
+    return {
+        "fetch_dataset": 1,
+        "train_member": members,
+        "split_member": members,
+        "ablate_block": config["landscape"]["blocks"],
+        "retrain_member": controls,
+        "project_gradients": members if config["rivals"]["gradients"] else 0,
+        "all": 1,
+    }
+
+
+@pytest.fixture
+def presets(workspace):
+    shutil.copytree(REPOSITORY / "presets", workspace.folder / "presets")
+    return workspace
+
+
+def check_jobs(workspace, schema, preset, *, smoke):
+    written = yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text())
+    config = check_config(written | {"smoke": smoke}, schema)
+    jobs = planned(workspace, preset, *(["smoke=true"] if smoke else []))
+    assert {name: jobs.get(name, 0) for name in expected(config)} == expected(config)
+    return jobs
+
+
+def test_jobs_of_the_artists(presets, schema):
+    jobs = check_jobs(presets, schema, "artists", smoke=False)
+    assert sum(jobs.values()) == 91
+    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 51
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("smoke", [False, True])
+@pytest.mark.parametrize("preset", [name for name in NEW if name != "artists"])
+def test_jobs(presets, schema, preset, smoke):
+    check_jobs(presets, schema, preset, smoke=smoke)
+
+
+def test_smoke_changes_the_size_and_not_the_network(schema):
+    for preset in PRESETS:
+        written = yaml.safe_load(preset.read_text())
+        small = check_config(written | {"smoke": "true"}, schema)
+        whole = check_config(written, schema)
+        assert small["run"] == f"{whole['run']}-smoke"
+        assert small["model"] == whole["model"]
+        assert small["training"]["epochs"] * small["training"]["steps_per_epoch"] == 2
+        images, dataset = small["dataset"]["images"], small["dataset"]
+        assert images == 8 or (images, dataset["labels"], dataset["per_label"]) == (None, 4, 2)
+        again = {key: value for key, value in small.items() if key != "smoke"}
+        assert check_config(again, schema) == again | {"smoke": False}
+
+
+def smoke(workspace, serve, preset, *config):
+    """Run the smoke version of a preset on a miniature of its data, fetched as the real one is."""
+    written = yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text())
+    name = written["dataset"]["name"]
+    folder = workspace.folder / "published"
+    folder.mkdir()
+    digests = miniatures.WRITERS[name](folder)
+    for (
+        module,
+        old,
+        new,
+    ) in digests:  # this copy of the program takes the miniature for the real one
+        file = workspace.folder / "workflow/encoded_ensembles" / module
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+    where = f"mirror: {serve(folder)}" if name in miniatures.SERVED else f"path: {folder}"
+    done = workspace.snakemake(
+        "--config", "smoke=true", f"dataset={{{where}}}", *config, config=f"presets/{preset}.yaml"
+    )
+    assert done.returncode == 0, done.stderr
+    return workspace.results(f"{written['run']}-smoke")
+
+
+def check_run(run, read_json):
+    facts = read_json(run / "data/dataset.json")
+    assert facts["images"]["training"] == 8
+    assert (run / "run.json").is_file()
+    assert len(list((run / "figures").glob("*.pdf"))) >= 11
+
+
+def test_smoke_of_the_artists(presets, serve, read_json):
+    check_run(smoke(presets, serve, "artists"), read_json)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", [name for name in NEW if name != "artists"])
+def test_smoke(presets, serve, read_json, preset):
+    run = smoke(presets, serve, preset)
+    check_run(run, read_json)
+    network = read_json(run / "members/00/config.json")
+    if preset != "artists32":
+        assert network["block_out_channels"] == [128, 256, 512, 512]
+        assert network["attention_head_dim"] == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["paper-mnist", "successor-artbench", "successor-celeba"])
+def test_smoke_with_a_narrow_network(presets, serve, read_json, preset):
+    """From download to figures, at a cost that CI can bear for each kind of data."""
+    narrow = "model={widths: [8, 8, 8, 8], norm_groups: 8, layers_per_block: 1}"
+    check_run(smoke(presets, serve, preset, narrow), read_json)
