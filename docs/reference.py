@@ -1,11 +1,11 @@
 """Pages of the site that are written anew at each build, so that they cannot drift.
 
 A hook of MkDocs (mkdocs.yml): the configuration's page comes from its schema, the command line's from
-the code.
+the code, the notebook's from the executed notebook.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 SCHEMA = Path(__file__).parent.parent / "workflow/schemas/config.schema.yaml"
+EXAMPLE = Path(__file__).parent / "example.ipynb"
 Key = tuple[str, dict[str, Any]]
 
 CONFIGURATION = """# Configuration
@@ -40,19 +41,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, text in (("configuration", configuration()), ("commands", commands())):
         uri = f"reference/{name}.md"
         files.append(File.generated(config, uri, content=with_links(text)))
+    text, pictures = notebook()
+    files.append(File.generated(config, "notebook.md", content=text))
+    for name, content in pictures.items():
+        files.append(File.generated(config, name, content=content))
     return files
 
 
 def configuration() -> str:
     """Return the page of all keys of the configuration, in Markdown."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    groups = {
-        key: part for key, part in schema["properties"].items() if part["type"] == "object"
-    }
+    groups = {key: part for key, part in schema["properties"].items() if part["type"] == "object"}
     single = {key: part for key, part in schema["properties"].items() if key not in groups}
-    page = [CONFIGURATION, *table((key, part) for key, part in single.items())]
+    page = [CONFIGURATION, *listed(single.items())]
     for key, part in groups.items():
-        page += [f"\n## {key}\n", f"{part['description']}\n", *table(keys(part, f"{key}."))]
+        page += [f"\n## {key}\n", f"{part['description']}\n", *listed(keys(part, f"{key}."))]
     return "\n".join(page) + "\n"
 
 
@@ -65,13 +68,11 @@ def keys(part: dict[str, Any], path: str) -> Iterator[Key]:
         yield from keys(child.get("items", {}), f"{path}{name}[].")
 
 
-def table(rows: Iterator[Key]) -> Iterator[str]:
-    """Yield the lines of a table of keys; each row can be linked to by its key."""
-    yield "| key | meaning | values | default |"
-    yield "|---|---|---|---|"
+def listed(rows: Iterable[Key]) -> Iterator[str]:
+    """Yield the lines of a list of keys; each can be linked to by its name."""
     for key, part in rows:
-        cells = (f'<span id="{key}"></span>`{key}`', part["description"], values(part), default(part))
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield f'<span id="{key}"></span>**`{key}`** · {values(part)} · {default(part)}'
+        yield f":   {part['description']}\n"
 
 
 def values(part: dict[str, Any]) -> str:
@@ -86,8 +87,8 @@ def values(part: dict[str, Any]) -> str:
 def default(part: dict[str, Any]) -> str:
     """Write the default of a key as YAML."""
     if "default" not in part:
-        return "none, has to be given"
-    return f"`{yaml.safe_dump(part['default'], default_flow_style=True).splitlines()[0]}`"
+        return "needed"
+    return f"default `{yaml.safe_dump(part['default'], default_flow_style=True).splitlines()[0]}`"
 
 
 def commands() -> str:
@@ -99,7 +100,21 @@ def commands() -> str:
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="encens")
     text = re.sub(r"^\* `--help`.*\n", "", text, flags=re.MULTILINE)
+    for verb, part in command.commands.items():
+        first = part.help.partition("\n")[0]
+        entry = f"* [`{verb}`](#encens-{verb}): {first}"
+        text = re.sub(rf"^\* `{verb}`:.*$", entry, text, flags=re.MULTILINE)
     return COMMANDS + text
+
+
+def notebook() -> tuple[str, dict[str, bytes]]:
+    """Return the executed example notebook in Markdown, and its pictures by name."""
+    import nbformat
+    from nbconvert import MarkdownExporter
+
+    opened = nbformat.read(EXAMPLE, as_version=4)
+    text, resources = MarkdownExporter().from_notebook_node(opened)
+    return text, resources["outputs"]
 
 
 def with_links(text: str) -> str:

@@ -58,11 +58,13 @@ def test_a_broken_link_an_unknown_anchor_and_a_page_outside_the_menu_stop_the_bu
     shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("*.png"))
     (tmp_path / "workflow").symlink_to(REPOSITORY / "workflow")
     shutil.copy(REPOSITORY / "mkdocs.yml", tmp_path)
-    (tmp_path / "docs/stray.md").write_text("[a](nowhere.md) [b](codes.md#nothing) [c](/codes.md)\n")
+    (tmp_path / "docs/stray.md").write_text(
+        "[a](nowhere.md) [b](codes.md#nothing) [c](/codes.md)\n"
+    )
     done = build(tmp_path, tmp_path / "site")
     assert done.returncode != 0
     warnings = [line for line in done.stderr.splitlines() if "stray.md" in line]
-    for mistake in ("nowhere.md", "#nothing", "absolute link", "not included in the \"nav\""):
+    for mistake in ("nowhere.md", "#nothing", "absolute link", 'not included in the "nav"'):
         assert mistake in done.stderr, warnings
 
 
@@ -82,9 +84,11 @@ def test_every_key_of_the_configuration_is_documented(site, schema):
 
     def leaves(part, path):
         for key, value in part.items():
-            yield from leaves(value, f"{path}{key}.") if isinstance(value, dict) and value else [
-                (f"{path}{key}", value)
-            ]
+            yield from (
+                leaves(value, f"{path}{key}.")
+                if isinstance(value, dict) and value
+                else [(f"{path}{key}", value)]
+            )
 
     keys = dict(leaves(with_defaults({}, schema), ""))
     assert len(keys) > 60
@@ -111,7 +115,10 @@ def described():
     for section in re.split(r"\n### ", (DOCS / "files.md").read_text())[1:]:
         heading, _, rest = section.split("\n## ")[0].partition("\n")
         rows = re.findall(r"^\| (`.+?) \|", rest, re.MULTILINE)
-        yield re.findall(r"`(.+?)`", heading), [n for row in rows for n in re.findall("`(.+?)`", row)]
+        yield (
+            re.findall(r"`(.+?)`", heading),
+            [n for row in rows for n in re.findall("`(.+?)`", row)],
+        )
 
 
 def matches(pattern, name):
@@ -202,7 +209,9 @@ def test_the_module_of_the_how_to_works(workspace, tmp_path):
     folder = tmp_path / "outer"
     folder.mkdir()
     snakefile = str(REPOSITORY / "Snakefile")
-    (folder / "Snakefile").write_text(code.replace("/path/to/encoded-ensembles/Snakefile", snakefile))
+    (folder / "Snakefile").write_text(
+        code.replace("/path/to/encoded-ensembles/Snakefile", snakefile)
+    )
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"],
         cwd=folder, env=workspace.environment, capture_output=True, text=True, check=False,
