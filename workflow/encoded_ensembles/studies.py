@@ -112,7 +112,7 @@ def with_members(
     part = pull[..., chosen]
     part = part - part.mean(axis=-1, keepdims=True)
     own, null = code[:, chosen], words[:, chosen]
-    known, usable = (each.any(axis=1) & ~each.all(axis=1) for each in (own, null))
+    known, usable = (np.logical_and(each.any(axis=1), ~each.all(axis=1)) for each in (own, null))
     return part, own, null[usable], known
 
 

@@ -1,5 +1,7 @@
 """Figures of the studies."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -79,7 +81,7 @@ def levels_figure(levels: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3)
     for (size, rows), colour in zip(levels.groupby("units"), COLOURS, strict=False):
-        label = f"nearest {size}" if size > 1 else "nearest"
+        label = _nearest(size)
         axes[0].errorbar(rows["level"], rows["contrast"], 1.96 * rows["error"], fmt="o-", ms=2,
                          lw=0.9, color=colour, label=label)  # fmt: skip
         axes[1].plot(rows["level"], rows["found"], "o-", ms=2, lw=0.9, color=colour)
@@ -107,7 +109,7 @@ def members_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     axes = figure.subplots(2, len(tables), squeeze=False, sharey="row")
     for column, (name, table) in enumerate(tables.items()):
         for (size, rows), colour in zip(table.groupby("units"), COLOURS, strict=False):
-            label = f"nearest {size}" if size > 1 else "nearest"
+            label = _nearest(size)
             axes[0, column].plot(rows["members"], rows["z"], "o-", ms=3, lw=1, color=colour,
                                  label=label)  # fmt: skip
             axes[1, column].plot(rows["members"], rows["found"], "o-", ms=3, lw=1, color=colour)
@@ -119,6 +121,11 @@ def members_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 0].set_ylabel("mean z of a unit's contrast")
     axes[0, 0].legend(fontsize=6.5)
     return figure
+
+
+def _nearest(size: Any) -> str:
+    """Return what the set of the `size` units nearest to a sample is called."""
+    return "nearest" if size == 1 else f"nearest {size}"
 
 
 def _legend_below(ax: Axes) -> None:

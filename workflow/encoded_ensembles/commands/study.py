@@ -103,7 +103,7 @@ def _signals(
         for size in SIZES
         if size <= order.shape[1]
     }
-    return [{"units": size} | each._asdict() for size, each in found.items() if each]
+    return [dict(units=size, **each._asdict()) for size, each in found.items() if each]
 
 
 def _by_statistic(table: "pd.DataFrame", order: "np.ndarray") -> "pd.DataFrame":
@@ -240,7 +240,7 @@ def _shape(run: Path) -> tuple[int, int, int]:
     from encoded_ensembles.files import read_tensors
 
     factual = read_tensors(run / "samples/ensemble.safetensors", names=["factual"])["factual"]
-    return factual.shape[1:]  # type: ignore[return-value]
+    return factual.shape[1:]
 
 
 def measure_retraining(
