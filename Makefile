@@ -3,6 +3,7 @@
 # make bench   set up, run the benchmarks, write benchmarks/out/figures.json
 # make families  set up, run every family of codes, draw docs/figures/families.png (half an hour)
 # make notebook  set up, run the default configuration, execute docs/example.ipynb on it
+# make docs    set up, build the documentation site: site/index.html
 # make check   set up, run the linters and the type checker
 # VENV=path    the virtual environment to use or make (6.5 GB), so that clones can share one
 VENV ?= .venv
@@ -13,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
 READY := $(VENV)/.ready-$(shell cat envs/requirements*.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test test-slow bench families notebook check format install
+.PHONY: demo test test-slow bench families notebook docs check format install
 
 demo: install
 	snakemake --cores $(CORES)
@@ -37,6 +38,9 @@ notebook: install
 	snakemake --cores $(CORES)
 	jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False docs/example.ipynb
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 check: install
 	ruff check .

@@ -29,7 +29,11 @@ def record_run(
         output,
         {
             "config": complete,
-            "seeds": {part: keys["seed"] for part, keys in complete.items() if "seed" in keys},
+            "seeds": {
+                part: keys["seed"]
+                for part, keys in complete.items()
+                if isinstance(keys, dict) and "seed" in keys
+            },
             "git": git_state(repository),
             "versions": versions(),
             "devices": {facts["member"]: facts["device"] for facts in trainings},
