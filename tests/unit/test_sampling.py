@@ -94,6 +94,25 @@ def test_no_byte_depends_on_batch_or_group_size(members):
     assert sample(members, keep, z[:, :2]).tobytes() == whole[:, :2].tobytes()
 
 
+def test_pairs_are_entries_of_the_whole(members):
+    z = draw(samples=4)
+    keep = np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]], bool)
+    whole = sample(members, keep, z)
+    rows, which = np.array([2, 0, 0, 1]), np.array([3, 0, 3, 1])
+    for trajectories in (1, 3, 100):
+        groups = ensemble.sample_pairs(
+            members, keep=keep[rows], which=which, noise=z, sampler="ddpm", device=CPU,
+            trajectories=trajectories,
+        )  # fmt: skip
+        assert np.concatenate(list(groups)).tobytes() == whole[rows, which].tobytes()
+
+
+def test_large_images_are_held_a_few_at_a_time():
+    assert ensemble.at_once((1, 8, 8), limit=8192) == 8192
+    assert ensemble.at_once((3, 256, 256), limit=8192) == 85
+    assert ensemble.at_once((3, 10_000, 10_000), limit=8192) == 1
+
+
 def test_a_dropped_member_cannot_matter(members):
     keep, z = [[1, 0, 1, 1]], draw()
     before = sample(members, keep, z)

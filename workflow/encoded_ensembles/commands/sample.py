@@ -1,7 +1,7 @@
 """encens sample-ensemble, ablate-block and sample-frechet: sampling under keep masks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
@@ -77,15 +77,22 @@ def ablate_block(
     """Sample the counterfactuals of one block of units."""
     import numpy as np
 
-    from encoded_ensembles.files import read_arrays, write_tensors
+    from encoded_ensembles.ensemble import sample_groups
+    from encoded_ensembles.files import read_arrays, write_growing
     from encoded_ensembles.keep import ablation_keep
 
     matrix = for_members(read_arrays(code)["code"], members)
     number, blocks = _block(block)
     units = np.array_split(np.arange(len(matrix)), blocks)[number]
     keep = ablation_keep(matrix[units])
-    samples = sample_rows(members, keep, noise, scheduler, batch, device, f"block {block}")
-    write_tensors(output, {"units": units, "counterfactuals": samples})
+    engine = prepare(members, noise, scheduler, batch, device, f"block {block}")
+    write_growing(
+        output,
+        {"units": units},
+        name="counterfactuals",
+        shape=(len(units), *engine["noise"].shape[1:]),
+        rows=sample_groups(keep=keep, **engine),
+    )
 
 
 def sample_frechet(
@@ -162,9 +169,22 @@ def sample_rows(
     device: str,
     label: str,
 ) -> "np.ndarray":
-    """Load the members in `folders` that `keep` needs, and sample (A, B, C, H, W)."""
+    """Load the members in `folders`, and sample (A, B, C, H, W) under keep masks (A, n)."""
+    from encoded_ensembles.ensemble import sample
+
+    return sample(keep=keep, **prepare(folders, noise, scheduler, batch, device, label))
+
+
+def prepare(
+    folders: list[Path], noise: Path, scheduler: str, batch: int, device: str, label: str
+) -> dict[str, Any]:
+    """Return what sampling needs besides keep masks: members, noise and how to sample.
+
+    Raises:
+        InputError: the scheduler is not known, or the batch is too small.
+    """
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.ensemble import ETA, SMALLEST_BATCH, sample
+    from encoded_ensembles.ensemble import ETA, SMALLEST_BATCH
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.progress import track
     from encoded_ensembles.unet import load_unet
@@ -174,12 +194,11 @@ def sample_rows(
     if batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
     where = choose_device(device)
-    return sample(
-        [load_unet(folder, device=where) for folder in folders],
-        keep=keep,
-        noise=read_tensors(noise, names=["noise"])["noise"],
-        sampler=scheduler,
-        device=where,
-        batch=batch,
-        track=lambda steps, total: track(steps, label=label, total=total),
-    )
+    return {
+        "members": [load_unet(folder, device=where) for folder in folders],
+        "noise": read_tensors(noise, names=["noise"])["noise"],
+        "sampler": scheduler,
+        "device": where,
+        "batch": batch,
+        "track": lambda steps, total: track(steps, label=label, total=total),
+    }
