@@ -13,31 +13,40 @@ from encoded_ensembles.unet import LEVELS
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import DDIMScheduler, UNet2DModel
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UNet2DModel
 
 # ASSUME: same bytes.
 SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
 HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
+SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
 ETA = {"ddim": 0.0, "ddpm": 1.0}
 
 
 # DEVIATES: DDPM through DDIM.
-def make_scheduler(*, steps: int) -> "DDIMScheduler":
-    """Return diffusers' DDIM scheduler, set to `steps` steps of the `LEVELS` trained ones.
+def make_scheduler(
+    *, steps: int, sampler: str = "ddpm"
+) -> "DDIMScheduler | DPMSolverMultistepScheduler":
+    """Return diffusers' scheduler for a sampler, set to `steps` steps of the `LEVELS` trained ones.
 
-    It serves for both samplers: DDIM with eta = 1 and the noise recomputed from the clipped image is
-    DDPM's ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike
-    DDPMScheduler's, its step accepts the noise from outside.
+    DDIM's serves for two: with eta = 1 and the noise recomputed from the clipped image it is DDPM's
+    ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler's, its
+    step accepts the noise from outside. DPM-Solver++ (Lu et al., arXiv 2211.01095) takes two steps'
+    predictions together; thresholding at 1 is clipping, as the others do.
     """
-    from diffusers import DDIMScheduler
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-    scheduler = DDIMScheduler(num_train_timesteps=LEVELS)
+    if sampler == "dpmsolver++":
+        scheduler = DPMSolverMultistepScheduler(
+            num_train_timesteps=LEVELS, thresholding=True, sample_max_value=1.0
+        )
+    else:
+        scheduler = DDIMScheduler(num_train_timesteps=LEVELS)
     scheduler.set_timesteps(steps)
     return scheduler
 
 
 def take_step(
-    scheduler: "DDIMScheduler",
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
     predicted: "torch.Tensor",
     level: "torch.Tensor",
     x: "torch.Tensor",
@@ -52,9 +61,11 @@ def take_step(
         predicted: the ensemble's noise prediction, shaped like x.
         level: of the scheduler's timesteps.
         x: the images before the step.
-        z: exogenous noise that enters the step, shaped like x.
-        sampler: "ddpm" or "ddim".
+        z: exogenous noise that enters the step, shaped like x; only DDPM takes it in.
+        sampler: of SAMPLERS, as the scheduler was made for.
     """
+    if sampler == "dpmsolver++":
+        return scheduler.step(predicted, level, x).prev_sample
     return scheduler.step(
         predicted,
         level,
@@ -146,7 +157,7 @@ def sample_pairs(
         keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
         which: (P,) int64 in 0..B-1, the sample of each pair.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: "ddpm" or "ddim".
+        sampler: of SAMPLERS.
         device: where the members are.
         batch: rows given to a member at once, at least 16.
         trajectories: how many are held at once; bounds the memory, changes no byte.
@@ -198,7 +209,7 @@ def _sample_group(
     """Sample some pairs together; yield None after each step, and the images after the last."""
     import torch
 
-    scheduler = make_scheduler(steps=len(z) - 1)
+    scheduler = make_scheduler(steps=len(z) - 1, sampler=sampler)
     # Set up before the loop, so that on a GPU no step waits for the host.
     seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
     kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)

@@ -56,9 +56,9 @@ def unet_config(
 def import_unet() -> "type[UNet2DModel]":
     """Import diffusers' network without SciPy, which diffusers takes where it finds it.
 
-    It serves schedulers that are not used here, and takes a sixth of the start of a job.
+    It serves options of schedulers that are not used here, and takes a sixth of the start of a job.
     """
-    hidden = "scipy" not in sys.modules
+    hidden = not {"scipy", "diffusers"} & set(sys.modules)  # diffusers looks for it once
     if hidden:
         sys.modules["scipy"] = None  # type: ignore[assignment]  # Python's way to say: not there
     try:
