@@ -184,6 +184,23 @@ def read_tensors(path: Path, *, names: list[str] | None = None) -> dict[str, np.
         ) from error
 
 
+def tensor_names(path: Path) -> list[str]:
+    """Return the names of the tensors in a safetensors file.
+
+    Raises:
+        InputError: the file is damaged, or is not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return list(file.keys())
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} is not a whole safetensors file ({error}); delete it and run again."
+        ) from error
+
+
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as parquet to `path` and as CSV beside it."""
     with replacing(path) as temporary:
