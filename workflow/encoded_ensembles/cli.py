@@ -26,6 +26,7 @@ from encoded_ensembles.commands.influence import measure_influence
 from encoded_ensembles.commands.measure_screened import measure_screened
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.null_check import check_null
+from encoded_ensembles.commands.plan import plan
 from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
@@ -58,6 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    plan,
     fetch_dataset,
     encode_units,
     split_member,
