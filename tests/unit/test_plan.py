@@ -4,7 +4,9 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from encoded_ensembles import plan
+from encoded_ensembles.commands import plan as command
 from encoded_ensembles.config import check_config
+from encoded_ensembles.files import InputError
 from encoded_ensembles.rates import Rates, line
 
 RATES = Rates(
@@ -74,3 +76,38 @@ def test_a_line_through_two_sizes():
     assert line(lambda x: 2 + 0.5 * x, 16, 64) == (2, 0.5)
     assert line(lambda x: 3.0, 16, 64) == (3, 0)
     assert line(lambda x: float(x * x), 1, 10) == (0, 10)
+
+
+def test_configurations_are_laid_over_one_another(monkeypatch, tmp_path, schema):
+    monkeypatch.chdir(REPOSITORY)
+    (tmp_path / "own.yaml").write_text("code: {null_words: 7}\nsampling: {samples: 3}\n")
+    (tmp_path / "more.yaml").write_text("sampling: {steps: 9}\nfigures: {samples: [0]}\n")
+    found = command._read([tmp_path / "own.yaml", tmp_path / "more.yaml"])
+    assert (found["code"]["null_words"], found["code"]["members"]) == (7, 12)
+    assert (found["sampling"]["samples"], found["sampling"]["steps"]) == (3, 9)
+    (tmp_path / "own.yaml").write_text("- 1\n")
+    with pytest.raises(InputError, match="holds list, expected keys"):
+        command._read([tmp_path / "own.yaml"])
+
+
+def test_what_the_configuration_leaves_open_is_asked_for(monkeypatch, schema):
+    monkeypatch.chdir(REPOSITORY)
+    pictures = REPOSITORY / "presets/pictures.yaml"
+    with pytest.raises(InputError, match=r"dataset.images is null.*--images"):
+        command.plan([pictures])
+    assert command._shape(configured(schema), None, None) == (1, 8, 8)
+    assert command._shape(command._read([pictures]), None, None) == (3, 16, 16)
+    assert command._shape(configured(schema), 16, 3) == (3, 16, 16)
+
+
+@pytest.mark.slow
+def test_the_toy_run_is_planned_whole(workspace, read_json):
+    done = workspace.encens("plan", "--configfile", "toy.yaml", "--output", "plan.json")
+    assert done.returncode == 0, done.stderr
+    planned = read_json(workspace.folder / "plan.json")
+    jobs = {row["rule"]: row["jobs"] for row in planned["rules"]}
+    assert jobs["train_member"] == 7
+    assert jobs["record_run"] == 1
+    assert planned["total"]["jobs"] == sum(jobs.values())
+    assert planned["total"]["seconds"] > 0
+    assert "hours on 1" in done.stdout

@@ -57,10 +57,10 @@ def screen_block(
     """
     import numpy as np
 
-    from encoded_ensembles import screen
     from encoded_ensembles.ensemble import sample, sample_pairs
     from encoded_ensembles.files import read_arrays, read_tensors, write_tensors
     from encoded_ensembles.keep import ablation_keep
+    from encoded_ensembles.screen import screen
 
     words = read_arrays(code)
     matrix, null = for_members(words["code"], members), words["null_words"]
@@ -74,22 +74,11 @@ def screen_block(
         return
     engine = prepare(members, noise, scheduler, batch, device, f"block {block}")
     engine["noise"] = engine["noise"][:, mine]
-    n = len(members)
-    weight = int(matrix[0].sum())
-    dropped = sample(keep=~np.eye(n, dtype=bool), **engine)
-    moved = np.concatenate([np.zeros_like(factual)[None], dropped - factual, drawn["null"][:, mine] - factual])  # fmt: skip
-    aim = screen.Aim(
-        top=top,
-        missed=missed,
-        most=screen.most_units(
-            units=len(matrix), members=n, weight=weight, budget=budget, least=2 * top
-        ),
+    dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
+    known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual
+    searches = _searches(
+        known, matrix, null, _largest_contrast(contrast, mine, top), (top, missed, budget)
     )
-    searches = [
-        screen.Search(moved[:, b].reshape(len(moved), -1), code=matrix, null_words=null,
-                      wanted=wanted, aim=aim)
-        for b, wanted in enumerate(_largest_contrast(contrast, mine, top))
-    ]  # fmt: skip
 
     def ablate(units: "np.ndarray", which: "np.ndarray") -> "np.ndarray":
         groups = sample_pairs(keep=ablation_keep(matrix[units]), which=which, **engine)
@@ -98,8 +87,39 @@ def screen_block(
             pairs[name].append(each)
         return (found - factual[which]).reshape(len(found), -1)
 
-    screen.screen(searches, ablate)
+    screen(searches, ablate)
     write_tensors(output, _gathered(pairs, factual) | _summary(searches, mine, matrix))
+
+
+def _searches(
+    known: "np.ndarray",
+    code: "np.ndarray",
+    null_words: "np.ndarray",
+    wanted: "list[np.ndarray]",
+    aim: tuple[int, float, float],
+) -> "list[Search]":
+    """Return the screening of each sample, to begin.
+
+    Args:
+        known: (1+n+R, B, C, H, W), displacements of `screen.known_words`.
+        code: (U, n) bool.
+        null_words: (R, n) bool.
+        wanted: for each sample, the units ablated whatever is predicted.
+        aim: top, missed and budget.
+    """
+    from encoded_ensembles.screen import Aim, Search, most_units
+
+    (units, members), (top, missed, budget) = code.shape, aim
+    most = most_units(
+        units=units, members=members, weight=int(code[0].sum()), budget=budget, least=2 * top
+    )
+    stop = Aim(top=top, missed=missed, most=most)
+    return [
+        Search(moved, code=code, null_words=null_words, wanted=own, aim=stop)
+        for moved, own in zip(
+            known.reshape(*known.shape[:2], -1).swapaxes(0, 1), wanted, strict=True
+        )
+    ]
 
 
 def _largest_contrast(contrast: Path, samples: "np.ndarray", top: int) -> "list[np.ndarray]":
