@@ -23,14 +23,21 @@ HOSTILE = [
 STATISTICS = ("distance", "ssim", "matched", "directional", "contrast")
 
 
-def write_run(folder, *, names, samples=3, side=8, channels=1, members=8, found=2, seed=0):
+def write_run(
+    folder, *, names, samples=3, side=8, channels=1, members=8, found=2, seed=0, family="random"
+):
     """Write a run of one image a unit; sample 0 is attributed to its first `found` units.
+
+    The family partition leaves no null code words.
 
     Returns the influence table.
     """
     rng = np.random.default_rng(seed)
-    units, kind = len(names), Family("random", members, members // 2)
-    code, null_words, _ = codes.encode([f"{i}" for i in range(units)], kind, null_words=20, seed=0)
+    units, kind = len(names), Family(family, members, 1 if family == "partition" else members // 2)
+    null = 0 if family == "partition" else 20
+    code, null_words, _ = codes.encode(
+        [f"{i}" for i in range(units)], kind, null_words=null, seed=0
+    )
     images = rng.integers(0, 256, (units, side, side, channels), np.uint8)
     plain = np.array([f"image {i}" for i in range(units)])
     labels = np.zeros(units, np.int64)
@@ -54,10 +61,10 @@ def write_run(folder, *, names, samples=3, side=8, channels=1, members=8, found=
         )
     pulls = rng.normal(size=(samples, units, members)).astype(np.float32)
     write_tensors(folder / "pulls.safetensors", {"pulls": pulls})
-    return _write_tables(folder, rng, units, samples, found)
+    return _write_tables(folder, rng, units, samples, found, null)
 
 
-def _write_tables(folder, rng, units, samples, found):
+def _write_tables(folder, rng, units, samples, found, words):
     pairs = {
         "sample": np.repeat(np.arange(samples), units),
         "unit": np.tile(np.arange(units), samples),
@@ -65,23 +72,29 @@ def _write_tables(folder, rng, units, samples, found):
     table, null = pd.DataFrame(pairs), {}
     for name in STATISTICS:
         value = rng.gamma(4, size=(units, samples))
-        chance = rng.gamma(4, size=(20, samples))
+        chance = rng.gamma(4, size=(words, samples))
         null[name] = chance.T.ravel()
         p, z = p_values(value, chance), z_values(value, chance)
-        columns = [value, z, p, false_discovery_control(p, axis=0), ranks(z)]
+        columns = [
+            value,
+            z,
+            p,
+            false_discovery_control(p, axis=0),
+            ranks(np.where(np.isnan(z), value, z)),
+        ]
         for suffix, each in zip(("", "_z", "_p", "_q", "_rank"), columns, strict=True):
             table[f"{name}{suffix}"] = each.T.ravel()
     table["attributed"] = (table["sample"] == 0) & (table["contrast_rank"] <= found)
     table.loc[table["attributed"], "contrast_q"] = 0.01
     table.to_parquet(folder / "influence.parquet")
-    words = {
-        "sample": np.repeat(np.arange(samples), 20),
-        "word": np.tile(np.arange(20), samples),
+    rows = {
+        "sample": np.repeat(np.arange(samples), words),
+        "word": np.tile(np.arange(words), samples),
     }
     common = {name: null[name] for name in ("distance", "ssim", "matched")}
-    pd.DataFrame(words | common).to_parquet(folder / "null.parquet")
+    pd.DataFrame(rows | common).to_parquet(folder / "null.parquet")
     pd.DataFrame(
-        {"sample": range(samples), "radius": 2.0, "null_radius": 1.5}
+        {"sample": range(samples), "radius": 2.0, "null_radius": 1.5 if words else np.nan}
     ).to_parquet(folder / "radius.parquet")  # fmt: skip
     pd.DataFrame(
         {"sample": range(samples), "units": 1, "p_value": 0.001, "p_null": 0.5}
@@ -99,6 +112,6 @@ def write_page(folder, **options):
         code=folder / "code.npz", units=folder / "units.parquet", samples=folder / "samples.safetensors",
         influence=folder / "influence.parquet", null=folder / "null.parquet",
         radius=folder / "radius.parquet", pulls=folder / "pulls.safetensors", sets=folder / "sets.parquet",
-        expected=folder / "expected.parquet", family="random", output=page, **options,
+        expected=folder / "expected.parquet", output=page, **{"family": "random"} | options,
     )  # fmt: skip
     return page

@@ -191,6 +191,18 @@ def test_the_page_stays_below_15_mb_and_says_what_it_leaves_out(tmp_path, monkey
     assert len(content(write_page(tmp_path, pictures=1))[1]["pictures"]) <= 9 * len(STATISTICS)
 
 
+def test_a_code_without_null_words_is_shown_as_such(tmp_path):
+    write_run(tmp_path, names=[f"unit {i}" for i in range(9)], family="partition", found=0)
+    facts, arrays = content(write_page(tmp_path, family="partition"))
+    assert {each["words"] for each in facts["statistics"]} == {0}
+    assert [each["null_radius"] for each in facts["samples"]] == [None] * 3
+    assert (arrays["contrast_p"] == 1).all()
+    assert np.isnan(arrays["distance_z"]).all()
+    place = [each["name"] for each in facts["statistics"]].index("distance")
+    assert (arrays["landscape_units"][:, place].sum(axis=1) == 9).all()
+    assert arrays["landscape_null"][:, place].sum() == 0
+
+
 def test_a_missing_block_is_said(small, tmp_path):
     folder, *_ = small
     with pytest.raises(InputError, match="unit 15 is in no block of the landscape"):

@@ -1,10 +1,64 @@
 """The gallery in Chromium, opened from disk with the network off, by clicks and keys."""
 
+import os
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser import FLAGS, NAMES, find_chromium
 from made_run import HOSTILE, write_page, write_run
 
 MANY = 10_000
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser, or a skip where there is none; in CI it has to be there."""
+    found = find_chromium()
+    if found is None:
+        said = f"none of {', '.join(NAMES)} is installed (Debian: apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(said)
+        pytest.skip(said)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Open files in a window without a network; at the end nothing may have asked for one."""
+    contexts, asked, errors = [], [], []
+
+    def route(each):
+        if each.request.url.startswith("file:"):
+            each.continue_()
+        else:
+            asked.append(each.request.url)
+            each.abort()
+
+    def opened(file, *, width=1400, scheme="light", at="", **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        context.set_offline(True)
+        context.route("**/*", route)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.goto(f"file://{file}{at}")
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert asked == []
+    assert errors == []
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +270,14 @@ def test_axe_finds_no_serious_violation(open_page, small, scheme):
             if each["impact"] in ("serious", "critical")
         ]
         assert serious == []
+
+
+def test_a_code_without_null_words_says_that_nothing_can_be_attributed(open_page, tmp_path):
+    write_run(tmp_path, names=[f"unit {i}" for i in range(9)], family="partition", found=0)
+    page = open_page(write_page(tmp_path, family="partition"))
+    assert "nothing can be attributed" in page.locator("#pair .verdict").inner_text()
+    page.select_option("#by", "distance")
+    assert "leaves no null code words" in page.locator("#pair .landscape figcaption").inner_text()
 
 
 def test_it_is_readable_on_a_phone(open_page, small):
