@@ -48,6 +48,13 @@ include: "workflow/rules/planted.smk"
 include: "workflow/rules/rivals.smk"
 include: "workflow/rules/frechet.smk"
 include: "workflow/rules/retrain.smk"
+
+
+if config["landscape"]["mode"] == "screened":
+
+    include: "workflow/rules/screen.smk"
+
+
 include: "workflow/rules/grade.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/studies.smk"

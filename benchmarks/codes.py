@@ -9,9 +9,9 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-FIGURES = Path(__file__).parent / "out" / "figures.json"
+from machine import keep
+
 CASES = [
     # family, members, weight, distance, units
     ("random", 20, 10, 2, 60_000),
@@ -59,9 +59,7 @@ def main() -> None:
         )
         name = f"code_{family.replace('-', '_')}_{members}_{units}"
         found |= {f"{name}_{key}": value for key, value in figures.items()}
-    FIGURES.parent.mkdir(exist_ok=True)
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    FIGURES.write_text(json.dumps(known | found, indent=1, sort_keys=True) + "\n")
+    keep(found)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def test_the_part_that_is_trained_on(monkeypatch):
     assert load("mnist").test.sum() == 797
     assert load("mnist", part="test").test.sum() == 1000
     assert not load("mnist", part="all").test.any()
+    with pytest.raises(InputError, match="expected train, test or all"):
+        load("digits", part="both")
     with pytest.raises(InputError, match="digits has no test part"):
         load("digits", part="test")
 

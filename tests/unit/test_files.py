@@ -29,6 +29,24 @@ def test_arrays_round_trip_in_equal_bytes(tmp_path, write):
     assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
 
 
+@pytest.mark.parametrize("sizes", [[7], [1, 4, 2], []])
+def test_a_tensor_written_row_by_row_has_the_bytes_of_one_written_at_once(tmp_path, sizes):
+    large = np.random.default_rng(0).standard_normal((sum(sizes), 2, 3)).astype(np.float32)
+    units = {"units": np.arange(sum(sizes)), "also": np.array([3])}
+    chunks = np.split(large, np.cumsum(sizes)[:-1]) if sizes else []
+    files.write_tensors(tmp_path / "once", units | {"large": large})
+    files.write_growing(tmp_path / "grown", units, name="large", shape=large.shape, rows=chunks)
+    assert (tmp_path / "once").read_bytes() == (tmp_path / "grown").read_bytes()
+
+
+def test_missing_rows_leave_no_file(tmp_path):
+    with pytest.raises(ValueError, match="large has"):
+        files.write_growing(
+            tmp_path / "a", {}, name="large", shape=(3, 2), rows=[np.zeros((2, 2), np.float32)]
+        )
+    assert not list(tmp_path.iterdir())
+
+
 def test_objects_are_not_pickled(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         files.write_arrays(tmp_path / "a", {"x": np.array([object()])})

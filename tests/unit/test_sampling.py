@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from encoded_ensembles import ensemble, noise, unet
 
 SHAPE = (1, 8, 8)
@@ -85,6 +85,20 @@ def test_ddpm_steps_equal_ddpm_scheduler(steps, monkeypatch):
         assert torch.allclose(mine.prev_sample, ancestral, atol=2e-4), t
 
 
+def test_dpmsolver_equals_a_plain_loop_and_clips(members):
+    z = draw(samples=2, steps=6)
+    fast = sample(members, [[1, 0, 1, 0]], z, sampler="dpmsolver++")[0]
+    scheduler = DPMSolverMultistepScheduler(thresholding=True, sample_max_value=1.0)
+    scheduler.set_timesteps(6)
+    x = torch.from_numpy(z[0])
+    with torch.inference_mode():
+        for t in scheduler.timesteps:
+            predicted = (members[0](x, t).sample + members[2](x, t).sample) / 2
+            x = scheduler.step(predicted, t, x).prev_sample
+    assert np.allclose(x.numpy(), fast, atol=1e-4)
+    assert np.abs(fast).max() <= 1
+
+
 def test_ablating_nothing_gives_the_factual_sample_byte_for_byte(members):
     z = draw()
     alone = sample(members, [[1, 1, 1, 1]], z)
@@ -97,10 +111,33 @@ def test_no_byte_depends_on_batch_or_group_size(members):
     keep = np.random.default_rng(0).random((9, 4)) < 0.6
     keep[~keep.any(axis=1), 0] = True
     whole = sample(members, keep, z)
+    multistep = [
+        sample(members, keep, z, sampler="dpmsolver++", trajectories=t).tobytes() for t in (5, 100)
+    ]
+    assert multistep[0] == multistep[1]
     for options in ({"batch": 16}, {"batch": 37}, {"trajectories": 1}, {"trajectories": 20}):
         assert sample(members, keep, z, **options).tobytes() == whole.tobytes(), options
     assert sample(members, keep[3:5], z).tobytes() == whole[3:5].tobytes()
     assert sample(members, keep, z[:, :2]).tobytes() == whole[:, :2].tobytes()
+
+
+def test_pairs_are_entries_of_the_whole(members):
+    z = draw(samples=4)
+    keep = np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]], bool)
+    whole = sample(members, keep, z)
+    rows, which = np.array([2, 0, 0, 1]), np.array([3, 0, 3, 1])
+    for trajectories in (1, 3, 100):
+        groups = ensemble.sample_pairs(
+            members, keep=keep[rows], which=which, noise=z, sampler="ddpm", device=CPU,
+            trajectories=trajectories,
+        )  # fmt: skip
+        assert np.concatenate(list(groups)).tobytes() == whole[rows, which].tobytes()
+
+
+def test_large_images_are_held_a_few_at_a_time():
+    assert ensemble.at_once((1, 8, 8), limit=8192) == 8192
+    assert ensemble.at_once((3, 256, 256), limit=8192) == 85
+    assert ensemble.at_once((3, 10_000, 10_000), limit=8192) == 1
 
 
 def test_a_dropped_member_cannot_matter(members):

@@ -34,7 +34,7 @@ CONFIGURATIONS = [
     ({"training.learning_rate": float("nan")}, "training.learning_rate is nan, expected a finite number, above 0"),
     ({"training.learning_rate": -1}, "training.learning_rate is -1, expected a finite number, above 0"),
     ({"training.epochs": "many"}, "training.epochs is 'many', expected a whole number"),
-    ({"sampling.scheduler": "euler"}, "sampling.scheduler is 'euler', expected one of ddpm, ddim"),
+    ({"sampling.scheduler": "euler"}, "sampling.scheduler is 'euler', expected one of ddpm, ddim, dpmsolver++"),
     ({"dataset.name": "cifar"}, "dataset.name is 'cifar', expected one of digits"),
     ({"dataset.name": "folder", "dataset.size": 8}, "dataset.path is not set; dataset.name folder needs it"),
     ({"figures.samples": [16]}, "figures.samples holds 16, expected 0 to 15"),

@@ -7,7 +7,9 @@ import miniatures
 import pytest
 import yaml
 from conftest import REPOSITORY
+from encoded_ensembles import codes
 from encoded_ensembles.config import check_config
+from encoded_ensembles.families import Family
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 NEW = [each.stem for each in PRESETS if each.stem.startswith(("artists", "paper", "successor"))]
@@ -62,6 +64,17 @@ def test_jobs_of_the_artists(presets, schema):
 @pytest.mark.parametrize("preset", [name for name in NEW if name != "artists"])
 def test_jobs(presets, schema, preset, smoke):
     check_jobs(presets, schema, preset, smoke=smoke)
+
+
+@pytest.mark.parametrize("count", [4, 8])
+def test_members_of_a_smoke_run_see_two_units_at_least(schema, count):
+    code = check_config({"smoke": True}, schema)["code"]
+    family = Family(code["family"], code["members"], code["weight"], code["distance"])
+    for seed in range(20):
+        names = [f"unit {seed}.{number}" for number in range(count)]
+        matrix, null, _ = codes.encode(names, family, null_words=code["null_words"], seed=seed)
+        assert matrix.sum(axis=0).min() >= 2
+        assert len(null) == code["null_words"]
 
 
 def test_smoke_changes_the_size_and_not_the_network(schema):

@@ -41,6 +41,15 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     assert counts == JOBS | {"split_member": 13, "train_member": 13, "ablate_block": 4}
 
 
+def test_dry_run_of_a_screened_landscape(workspace):
+    text = "landscape: {mode: screened, blocks: 2}\ncode: {null_words: 20}\n"
+    (workspace.folder / "screened.yaml").write_text(text)
+    done = workspace.snakemake("--dry-run", "--configfile", "screened.yaml", config=None)
+    assert done.returncode == 0, done.stderr
+    assert {"screen_block", "measure_screened"} <= rules(done.stdout)
+    assert not {"ablate_block", "measure_influence"} & rules(done.stdout)
+
+
 PLANTED = """
 dataset:
   plant:
@@ -126,7 +135,7 @@ def test_influence_table_has_every_statistic_of_every_pair(finished):
     names = ["distance", "ssim", "features", "matched", "directional", "contrast"]
     each = [f"{name}{suffix}" for name in names for suffix in ("", "_z", "_p", "_q", "_rank")]
     pair = ["sample", "unit", "unit_name"]
-    assert table.columns.tolist() == [*pair, *each, "distance_published", "attributed"]
+    assert table.columns.tolist() == [*pair, *each, "distance_published", "exact", "attributed"]
     assert table.notna().all().all()
     for name in names[:-1]:
         assert table[f"{name}_p"].between(1 / 9, 1).all()

@@ -24,9 +24,11 @@ from encoded_ensembles.commands.grade import grade_methods
 from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
+from encoded_ensembles.commands.measure_screened import measure_screened
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.null_check import check_null
 from encoded_ensembles.commands.pipeline import export_pipeline
+from encoded_ensembles.commands.plan import plan
 from encoded_ensembles.commands.planted import find_planted
 from encoded_ensembles.commands.plot import (
     plot_aliasing,
@@ -46,6 +48,7 @@ from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
 from encoded_ensembles.commands.scoreboard import score_methods
+from encoded_ensembles.commands.screen import screen_block
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.study import (
@@ -67,6 +70,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    plan,
     fetch_dataset,
     encode_units,
     split_member,
@@ -75,7 +79,9 @@ for command in (
     sample_ensemble,
     ablate_block,
     ablate_units,
+    screen_block,
     measure_influence,
+    measure_screened,
     check_attribution,
     check_null,
     follow_members,

@@ -10,6 +10,8 @@ from encoded_ensembles.smoke import smallest
 
 Schema = dict[str, Any]
 
+FEWEST_NULL_WORDS = 20  # from which the errors of screening are learnt
+
 
 def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
     """Return the configuration with defaults filled in.
@@ -149,6 +151,11 @@ def check_together(config: dict[str, Any]) -> None:
             - sum(each["images"] - 1 for each in dataset["plant"] if each["together"])
             - len(config["units"]["exclude"]),
             null_words=code["null_words"],
+        )
+    if config["landscape"]["mode"] == "screened" and code["null_words"] < FEWEST_NULL_WORDS:
+        raise InputError(
+            f"config key code.null_words is {code['null_words']}, expected at least "
+            f"{FEWEST_NULL_WORDS} with landscape.mode screened: they say how far predictions err."
         )
     kept = config["frechet"]["kept"]
     if kept and max(kept) > code["members"]:

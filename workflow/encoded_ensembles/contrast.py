@@ -35,7 +35,7 @@ def estimates(
     Args:
         members: n networks.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: "ddpm" or "ddim".
+        sampler: of `ensemble.SAMPLERS`.
         device: where the members are.
         batch: rows given to a member at once, at least 16.
 
@@ -44,7 +44,7 @@ def estimates(
     """
     import torch
 
-    scheduler = make_scheduler(steps=len(noise) - 1)
+    scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler)
     z = torch.from_numpy(noise).to(device)
     x = z[0].clone()
     for number, level in enumerate(scheduler.timesteps, start=1):

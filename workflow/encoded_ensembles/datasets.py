@@ -97,9 +97,11 @@ def load(
             held out at random.
 
     Raises:
-        InputError: the name is unknown, pictures are asked for without a size, or the data cannot
-            be read.
+        InputError: the name or part is unknown, pictures are asked for without a size, or the data
+            cannot be read.
     """
+    if part not in ("train", "test", "all"):
+        raise InputError(f"--part is {part}, expected train, test or all.")
     source = _load(name, path, cache, mirror, size, channels)
     if part == "train":
         return source

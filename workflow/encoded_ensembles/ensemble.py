@@ -13,30 +13,40 @@ from encoded_ensembles.unet import LEVELS, sample_classes
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import DDIMScheduler, UNet2DModel
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UNet2DModel
 
 # ASSUME: same bytes.
 SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
+HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
+SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
 ETA = {"ddim": 0.0, "ddpm": 1.0}
 
 
 # DEVIATES: DDPM through DDIM.
-def make_scheduler(*, steps: int) -> "DDIMScheduler":
-    """Return diffusers' DDIM scheduler, set to `steps` steps of the `LEVELS` trained ones.
+def make_scheduler(
+    *, steps: int, sampler: str = "ddpm"
+) -> "DDIMScheduler | DPMSolverMultistepScheduler":
+    """Return diffusers' scheduler for a sampler, set to `steps` steps of the `LEVELS` trained ones.
 
-    It serves for both samplers: DDIM with eta = 1 and the noise recomputed from the clipped image is
-    DDPM's ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike
-    DDPMScheduler's, its step accepts the noise from outside.
+    DDIM's serves for two: with eta = 1 and the noise recomputed from the clipped image it is DDPM's
+    ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler's, its
+    step accepts the noise from outside. DPM-Solver++ (Lu et al., arXiv 2211.01095) takes two steps'
+    predictions together; thresholding at 1 is clipping, as the others do.
     """
-    from diffusers import DDIMScheduler
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-    scheduler = DDIMScheduler(num_train_timesteps=LEVELS)
+    if sampler == "dpmsolver++":
+        scheduler = DPMSolverMultistepScheduler(
+            num_train_timesteps=LEVELS, thresholding=True, sample_max_value=1.0
+        )
+    else:
+        scheduler = DDIMScheduler(num_train_timesteps=LEVELS)
     scheduler.set_timesteps(steps)
     return scheduler
 
 
 def take_step(
-    scheduler: "DDIMScheduler",
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
     predicted: "torch.Tensor",
     level: "torch.Tensor",
     x: "torch.Tensor",
@@ -51,9 +61,11 @@ def take_step(
         predicted: the ensemble's noise prediction, shaped like x.
         level: of the scheduler's timesteps.
         x: the images before the step.
-        z: exogenous noise that enters the step, shaped like x.
-        sampler: "ddpm" or "ddim".
+        z: exogenous noise that enters the step, shaped like x; only DDPM takes it in.
+        sampler: of SAMPLERS, as the scheduler was made for.
     """
+    if sampler == "dpmsolver++":
+        return scheduler.step(predicted, level, x).prev_sample
     return scheduler.step(
         predicted,
         level,
@@ -65,16 +77,7 @@ def take_step(
 
 
 def sample(
-    members: Sequence["UNet2DModel"],
-    *,
-    keep: np.ndarray,
-    noise: np.ndarray,
-    sampler: str,
-    device: "torch.device",
-    batch: int = 256,
-    trajectories: int = 8192,
-    scheduler: "DDIMScheduler | None" = None,
-    track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
+    members: Sequence["UNet2DModel"], *, keep: np.ndarray, noise: np.ndarray, **options: Any
 ) -> np.ndarray:
     """Sample with every keep mask, all from the same exogenous noise.
 
@@ -82,15 +85,88 @@ def sample(
         members: n networks.
         keep: K (A, n) bool; each row keeps at least one member.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: "ddpm" or "ddim".
-        device: where the members are.
-        batch: rows given to a member at once, at least 16.
-        trajectories: how many of the A*B are held at once; bounds the memory, changes no byte.
-        scheduler: in place of `make_scheduler`'s; its number of steps is set here.
-        track: wraps the iteration over steps of each group, given their total number.
+        options: of `sample_groups`.
 
     Returns:
         (A, B, C, H, W) float32.
+
+    Raises:
+        ValueError: as `sample_groups`.
+    """
+    results = np.empty((len(keep), *noise.shape[1:]), np.float32)
+    done = 0
+    for group in sample_groups(members, keep=keep, noise=noise, **options):
+        results[done : done + len(group)] = group
+        done += len(group)
+    return results
+
+
+def sample_groups(
+    members: Sequence["UNet2DModel"],
+    *,
+    keep: np.ndarray,
+    noise: np.ndarray,
+    trajectories: int = 8192,
+    **options: Any,
+) -> Iterator[np.ndarray]:
+    """Sample with every keep mask, a few masks at a time, so that memory does not grow with A.
+
+    Args:
+        members: n networks.
+        keep: K (A, n) bool; each row keeps at least one member.
+        noise: z (T+1, B, C, H, W) float32.
+        trajectories: how many of the A*B are held at once, at most; changes no byte.
+        options: of `sample_pairs`.
+
+    Yields:
+        (a, B, C, H, W) float32, the samples of the next a masks.
+
+    Raises:
+        ValueError: as `sample_pairs`.
+    """
+    samples = noise.shape[1]
+    rows = max(1, at_once(noise.shape[2:], limit=trajectories) // samples)
+    pairs = sample_pairs(
+        members,
+        keep=np.repeat(keep, samples, axis=0) if keep.ndim == 2 else keep,
+        which=np.tile(np.arange(samples), len(keep)),
+        noise=noise,
+        trajectories=rows * samples,
+        **options,
+    )
+    for group in pairs:
+        yield group.reshape(-1, *noise.shape[1:])
+
+
+def sample_pairs(
+    members: Sequence["UNet2DModel"],
+    *,
+    keep: np.ndarray,
+    which: np.ndarray,
+    noise: np.ndarray,
+    sampler: str,
+    device: "torch.device",
+    batch: int = 256,
+    trajectories: int = 8192,
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler | None" = None,
+    track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
+) -> Iterator[np.ndarray]:
+    """Sample pairs of a keep mask and a sample, `trajectories` of them at a time.
+
+    Args:
+        members: n networks.
+        keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
+        which: (P,) int64 in 0..B-1, the sample of each pair.
+        noise: z (T+1, B, C, H, W) float32.
+        sampler: of SAMPLERS.
+        device: where the members are.
+        batch: rows given to a member at once, at least 16.
+        trajectories: how many are held at once; bounds the memory, changes no byte.
+        scheduler: in place of `make_scheduler`'s; its number of steps is set here.
+        track: wraps the iteration over steps of all groups, given their total number.
+
+    Yields:
+        (p, C, H, W) float32, the next p pairs.
 
     Raises:
         ValueError: a row keeps no member, the shapes disagree, or `batch` is below 16.
@@ -103,59 +179,57 @@ def sample(
         raise ValueError(f"batch is {batch}, expected at least {SMALLEST_BATCH}")
     import torch
 
-    steps, samples = noise.shape[0] - 1, noise.shape[1]
-    rows = max(1, trajectories // samples)
-    scheduler = scheduler or make_scheduler(steps=steps)
-    groups = [keep[start : start + rows] for start in range(0, len(keep), rows)]
     z = torch.from_numpy(noise).to(device)
-    results = np.empty((len(keep), *noise.shape[1:]), np.float32)
+    chosen = scheduler or make_scheduler(steps=len(noise) - 1, sampler=sampler)
+    starts = range(0, len(keep), trajectories)
 
-    def all_steps() -> Iterator[None]:
-        for number, group in enumerate(groups):
+    def steps() -> Iterator[np.ndarray | None]:
+        for start in starts:
+            part = slice(start, start + trajectories)
             yield from _sample_group(
-                members,
-                torch.from_numpy(group).to(device),
-                z,
-                scheduler,
-                sampler=sampler,
-                batch=batch,
-                out=results[number * rows : number * rows + len(group)],
+                members, keep[part], which[part], z, chosen, sampler=sampler, batch=batch
             )
 
-    with torch.inference_mode():
-        for _ in track(all_steps(), steps * len(groups)):
-            pass
-    return results
+    for found in track(steps(), (len(noise) - 1) * len(starts)):
+        if found is not None:
+            yield found
+
+
+def at_once(shape: tuple[int, ...], *, limit: int) -> int:
+    """Return how many trajectories of images (C, H, W) to hold: `limit`, fewer of large images."""
+    return max(1, min(limit, HELD // int(np.prod(shape))))
 
 
 def _sample_group(
     members: Sequence["UNet2DModel"],
-    keep: "torch.Tensor",
+    keep: np.ndarray,
+    which: np.ndarray,
     z: "torch.Tensor",
-    scheduler: "DDIMScheduler",
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
     *,
     sampler: str,
     batch: int,
-    out: np.ndarray,
-) -> Iterator[None]:
-    """Sample the trajectories of some keep masks into `out`, yielding after each step."""
+) -> Iterator[np.ndarray | None]:
+    """Sample some pairs together; yield None after each step, and the images after the last."""
     import torch
 
-    scheduler.set_timesteps(len(z) - 1)
-    shape = (len(keep), *z.shape[1:])
-    x = z[0].expand(shape).clone()
-    kept = keep.sum(dim=1).view(-1, 1, 1, 1, 1)
+    scheduler.set_timesteps(len(z) - 1)  # which also forgets the steps of the group before
+    # Set up before the loop, so that on a GPU no step waits for the host.
+    seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
+    kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)
+    of = torch.from_numpy(which).to(z.device)
+    levels = scheduler.timesteps.to(z.device)
+    x = z[0][of]
     for number, level in enumerate(scheduler.timesteps, start=1):
-        total = x.new_zeros(shape)
-        for m, member in enumerate(members):
-            rows = keep[:, m].nonzero()[:, 0]
-            if len(rows):
-                which = torch.arange(shape[1], device=x.device).repeat(len(rows))
-                seen = predict(member, x[rows].flatten(0, 1), level, batch=batch, which=which)
-                total[rows] += seen.view(len(rows), *shape[1:])
-        x = take_step(scheduler, total / kept, level, x, z[number].expand(shape), sampler=sampler)
-        yield
-    out[:] = x.cpu().numpy()
+        with torch.inference_mode():
+            total = torch.zeros_like(x)
+            for member, rows in zip(members, seen_by, strict=True):
+                if len(rows):
+                    seen = predict(member, x[rows], levels[number - 1], batch=batch, which=of[rows])
+                    total.index_add_(0, rows, seen)
+            x = take_step(scheduler, total / kept, level, x, z[number][of], sampler=sampler)
+            found = x.cpu().numpy() if number == len(levels) else None
+        yield found
 
 
 def predict(

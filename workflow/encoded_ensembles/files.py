@@ -7,6 +7,7 @@ half a file and a killed job leaves its earlier output as it was.
 import difflib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -130,6 +131,46 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         save_file(contiguous, temporary)
 
 
+def write_growing(
+    path: Path,
+    tensors: Mapping[str, np.ndarray],
+    *,
+    name: str,
+    shape: tuple[int, ...],
+    rows: Iterable[np.ndarray],
+) -> None:
+    """Write a safetensors file of which one tensor is too large to hold, in the bytes of `write_tensors`.
+
+    Source: the format, https://github.com/huggingface/safetensors#format.
+
+    Args:
+        path: of the file.
+        tensors: int64, those that are whole already.
+        name: of the large one, float32.
+        shape: of the large one, (A, ...).
+        rows: its next rows (a, ...) each time, A in all.
+
+    Raises:
+        ValueError: there are more or fewer rows.
+    """
+    whole = {key: np.ascontiguousarray(tensors[key], "<i8") for key in sorted(tensors)}
+    parts = [(key, "I64", each.shape, each.nbytes) for key, each in whole.items()]
+    header, end = {}, 0
+    for key, kind, dims, size in [*parts, (name, "F32", shape, 4 * math.prod(shape))]:
+        header[key] = {"dtype": kind, "shape": list(dims), "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for each in whole.values():
+            file.write(each.tobytes())
+        for chunk in rows:
+            file.write(chunk.astype("<f4", copy=False).tobytes())
+        if file.tell() != 8 + len(text) + end:
+            raise ValueError(f"{name} has {file.tell()} bytes, expected {8 + len(text) + end}")
+
+
 def read_tensors(path: Path, *, names: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read all tensors of a safetensors file, or those in `names`.
 
@@ -141,6 +182,23 @@ def read_tensors(path: Path, *, names: list[str] | None = None) -> dict[str, np.
     try:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in names or file.keys()}
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} is not a whole safetensors file ({error}); delete it and run again."
+        ) from error
+
+
+def tensor_names(path: Path) -> list[str]:
+    """Return the names of the tensors in a safetensors file.
+
+    Raises:
+        InputError: the file is damaged, or is not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return list(file.keys())
     except SafetensorError as error:
         raise InputError(
             f"{path} is not a whole safetensors file ({error}); delete it and run again."

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline, ImagePipelineOutput, ModelMixin
+from diffusers import DiffusionPipeline, ImagePipelineOutput, ModelMixin, SchedulerMixin
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.utils.torch_utils import randn_tensor
 
 # diffusers copies the modules that this file names, but not those that they name in turn.
 from encoded_ensembles.card import model_card
-from encoded_ensembles.ensemble import sample
+from encoded_ensembles.ensemble import make_scheduler, sample
 from encoded_ensembles.files import InputError, read_json, write_json, write_text
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.members import Members
@@ -41,7 +41,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
     def __init__(
         self,
         members: ModelMixin,
-        scheduler: DDIMScheduler,
+        scheduler: SchedulerMixin,
         sampler: str = "ddpm",
         steps: int = 50,
         about: dict[str, Any] | None = None,
@@ -51,7 +51,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         Args:
             members: a `Members`.
             scheduler: whose steps `ensemble.take_step` takes.
-            sampler: "ddpm" or "ddim".
+            sampler: of `ensemble.SAMPLERS`.
             steps: sampling steps where a call does not say.
             about: what the model card says of the run (`card.model_card`).
 
@@ -212,9 +212,10 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
                 "encens export-pipeline."
             )
         index = read_json(folder / cls.config_name)
+        kind = type(make_scheduler(steps=1, sampler=index["sampler"]))
         return cls(
             members=Members.from_pretrained(folder / "members", torch_dtype=torch_dtype),
-            scheduler=DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True),
+            scheduler=kind.from_pretrained(folder / "scheduler", local_files_only=True),
             **{key: index[key] for key in ("sampler", "steps", "about")},
         )
 

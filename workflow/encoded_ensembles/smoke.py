@@ -13,10 +13,11 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
         dataset |= {"images": None, "labels": 4, "per_label": 2}
     else:
         dataset |= {"images": 8, "labels": None, "per_label": None}
-    frechet = config["frechet"] | {"samples": 8, "repeats": 1, "kept": [1, 3, 5], "blocks": 1}
+    frechet = config["frechet"] | {"samples": 8, "repeats": 1, "kept": [1, 2, 5], "blocks": 1}
     if frechet["extractor"] in ("auto", "classifier"):  # eight images have too few labels
         frechet["extractor"] = "pixels"
-    code = {"family": "random", "members": 5, "weight": 2, "distance": 2, "null_words": 2}
+    # Balanced, so that a member sees two units at least, and one is left where one is left out.
+    code = {"family": "balanced", "members": 5, "weight": 3, "distance": 2, "null_words": 2}
     retrain, heldout = config["retrain"], config["heldout"]
     return config | {
         "run": f"{config['run']}-smoke",

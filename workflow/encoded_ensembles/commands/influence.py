@@ -51,7 +51,8 @@ def measure_influence(
 
     influence: sample, unit, unit_name; for each statistic S the columns S, S_z (standard deviations
     of the null from its mean), S_p, S_q (false discovery rate over the units of the sample) and S_rank
-    (1 has the largest S_z); distance_published (256x256x3 in [0, 1]), attributed (by contrast).
+    (1 has the largest S_z); distance_published (256x256x3 in [0, 1]), exact (measured, not predicted:
+    all of them, but with landscape.mode screened), attributed (by contrast).
     Statistics: distance (native pixels, values in [-1, 1]), those of --distances, matched, directional
     and contrast (docs/validity.md). null: sample, word, and the statistics that a null word has by itself.
     radius: sample, radius, radius_published, unit, null_radius (largest distance among the
@@ -105,12 +106,9 @@ def measure_influence(
         unit_of=unit_of, code=matrix, null_words=arrays["null_words"],
     )  # fmt: skip
     shape = factual.shape[1:]
-    write_table(influence, _influence_table(statistics, names, contrast, shape))
-    words = np.arange(len(null_samples))
-    pairs = {"sample": np.repeat(np.arange(len(factual)), len(words)),
-             "word": np.tile(words, len(factual))}  # fmt: skip
-    columns = {name: each.T.ravel() for name, each in nulls.items()}
-    write_table(null, pd.DataFrame(pairs | columns))
+    exact = np.ones(found["distance"].shape, bool)
+    write_table(influence, influence_table(statistics, names, contrast, shape, exact))
+    write_table(null, null_table(nulls))
     write_table(radius, radius_table(found["distance"], nulls["distance"], shape))
     displacement = (held - factual).reshape(*held.shape[:2], -1).astype(np.float64)
     cosines = measure.aliasing(displacement, matrix[compared])
@@ -194,13 +192,16 @@ def _measure(
     return network_distance(name, weights=file, factual=factual, device=where)
 
 
-def _influence_table(
+def influence_table(
     statistics: "dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]",
     names: "np.ndarray",
     contrast: Path,
     shape: tuple[int, int, int],
+    exact: "np.ndarray",
 ) -> "pd.DataFrame":
     """Return the table of all statistics, given value, p and z (each (U, B)), with contrast's.
+
+    `exact` (U, B) says which are measured, not predicted.
 
     Raises:
         InputError: contrast is of other units or samples.
@@ -231,7 +232,21 @@ def _influence_table(
         )
     published = published_scale(table["distance"].to_numpy(), shape=shape)
     table.insert(len(table.columns) - 1, "distance_published", published)
+    table.insert(len(table.columns) - 1, "exact", exact.T.ravel())
     return table
+
+
+def null_table(nulls: "dict[str, np.ndarray]") -> "pd.DataFrame":
+    """Return the statistics (R, B) of null code words, one row per (sample, word)."""
+    import numpy as np
+    import pandas as pd
+
+    words, count = nulls["distance"].shape
+    pairs = {
+        "sample": np.repeat(np.arange(count), words),
+        "word": np.tile(np.arange(words), count),
+    }
+    return pd.DataFrame(pairs | {name: each.T.ravel() for name, each in nulls.items()})
 
 
 def radius_table(

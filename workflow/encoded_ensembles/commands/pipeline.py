@@ -36,7 +36,7 @@ def export_pipeline(
     )
     pipe = EncodedEnsemblePipeline(
         members,
-        make_scheduler(steps=sampling["steps"]),
+        make_scheduler(steps=sampling["steps"], sampler=sampling["scheduler"]),
         sampler=sampling["scheduler"],
         steps=sampling["steps"],
         about=_about(run),

@@ -96,25 +96,46 @@ def plot_influence(
     table = pd.read_parquet(influence)
     numbers = [int(part) for part in chosen.split(",")]
     tops = [
-        table[(table["sample"] == number) & (table["distance_rank"] <= top)].sort_values(
-            "distance_rank"
-        )
+        table[(table["sample"] == number) & table["exact"]].nsmallest(top, "distance_rank")
         for number in numbers
     ]
-    wanted = {int(unit) for each in tops for unit in each["unit"]}
-    found = {}
-    for file in blocks:
-        units = read_tensors(file, names=["units"])["units"]
-        if wanted.intersection(units.tolist()):
-            pictures = read_tensors(file, names=["counterfactuals"])["counterfactuals"]
-            for row in np.flatnonzero(np.isin(units, list(wanted))):
-                found[int(units[row])] = pictures[row][numbers]
+    found = _counterfactuals(
+        blocks,
+        {
+            (int(unit), number)
+            for number, each in zip(numbers, tops, strict=True)
+            for unit in each["unit"]
+        },
+    )
     panels = []
-    for place, (number, each) in enumerate(zip(numbers, tops, strict=True)):
+    for number, each in zip(numbers, tops, strict=True):
         first = _first_images(images, unit_of, each["unit"])
-        counterfactuals = np.stack([found[int(unit)][place] for unit in each["unit"]])
+        counterfactuals = np.stack([found[int(unit), number] for unit in each["unit"]])
         panels.append((number, factual[number], each, first, counterfactuals))
     save(influence_figure(panels), output)
+
+
+def _counterfactuals(
+    blocks: list[Path], pairs: set[tuple[int, int]]
+) -> "dict[tuple[int, int], np.ndarray]":
+    """Return the counterfactuals (C, H, W) of pairs of unit and sample, of either kind of block."""
+    from encoded_ensembles.files import read_tensors, tensor_names
+
+    found: dict[tuple[int, int], np.ndarray] = {}
+    for file in blocks:
+        if "unit" in tensor_names(file):  # of screen-block
+            part = read_tensors(file, names=["unit", "sample", "counterfactual"])
+            listed = zip(part["unit"].tolist(), part["sample"].tolist(), strict=True)
+            rows = {pair: row for row, pair in enumerate(listed) if pair in pairs}
+            found |= {pair: part["counterfactual"][row] for pair, row in rows.items()}
+            continue
+        units = read_tensors(file, names=["units"])["units"].tolist()
+        row_of = {unit: row for row, unit in enumerate(units)}
+        mine = [pair for pair in pairs if pair[0] in row_of]
+        if mine:
+            pictures = read_tensors(file, names=["counterfactuals"])["counterfactuals"]
+            found |= {(unit, sample): pictures[row_of[unit], sample] for unit, sample in mine}
+    return found
 
 
 def plot_attribution(

@@ -1,7 +1,7 @@
 """encens sample-ensemble, ablate-block and sample-frechet: sampling under keep masks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
@@ -13,7 +13,7 @@ Members = Annotated[
 ]
 Code = Annotated[Path, Option(help="code, .npz of encode-units")]
 Noise = Annotated[Path, Option(help="exogenous noise, .safetensors of draw-noise")]
-Scheduler = Annotated[str, Option(help="ddpm or ddim")]
+Scheduler = Annotated[str, Option(help="ddpm, ddim or dpmsolver++")]
 Batch = Annotated[int, Option(help="rows given to a member at once, at least 16")]
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
 Block = Annotated[str, Option(help="which share of the work, such as 1-of-4")]
@@ -77,15 +77,22 @@ def ablate_block(
     """Sample the counterfactuals of one block of units."""
     import numpy as np
 
-    from encoded_ensembles.files import read_arrays, write_tensors
+    from encoded_ensembles.ensemble import sample_groups
+    from encoded_ensembles.files import read_arrays, write_growing
     from encoded_ensembles.keep import ablation_keep
 
     matrix = for_members(read_arrays(code)["code"], members)
-    number, blocks = _block(block)
+    number, blocks = share_of(block)
     units = np.array_split(np.arange(len(matrix)), blocks)[number]
     keep = ablation_keep(matrix[units])
-    samples = sample_rows(members, keep, noise, scheduler, batch, device, f"block {block}")
-    write_tensors(output, {"units": units, "counterfactuals": samples})
+    engine = prepare(members, noise, scheduler, batch, device, f"block {block}")
+    write_growing(
+        output,
+        {"units": units},
+        name="counterfactuals",
+        shape=(len(units), *engine["noise"].shape[1:]),
+        rows=sample_groups(keep=keep, **engine),
+    )
 
 
 def sample_frechet(
@@ -118,7 +125,7 @@ def sample_frechet(
     masks = sized_keep(members=n, sizes=sizes, repeats=repeats, seed=seed)
     keep = np.zeros((len(masks) + 1, n + 1), bool)
     keep[:-1, :n], keep[-1, n] = masks, True
-    number, blocks = _block(block)
+    number, blocks = share_of(block)
     keep = keep[number::blocks]
     shape: tuple[int, ...] = ()
     images = []
@@ -132,7 +139,7 @@ def sample_frechet(
     write_arrays(output, {"keep": keep, "images": stacked})
 
 
-def _block(block: str) -> tuple[int, int]:
+def share_of(block: str) -> tuple[int, int]:
     """Turn "2-of-4" into (1, 4)."""
     from encoded_ensembles.files import InputError
 
@@ -162,24 +169,36 @@ def sample_rows(
     device: str,
     label: str,
 ) -> "np.ndarray":
-    """Load the members in `folders` that `keep` needs, and sample (A, B, C, H, W)."""
+    """Load the members in `folders`, and sample (A, B, C, H, W) under keep masks (A, n)."""
+    from encoded_ensembles.ensemble import sample
+
+    return sample(keep=keep, **prepare(folders, noise, scheduler, batch, device, label))
+
+
+def prepare(
+    folders: list[Path], noise: Path, scheduler: str, batch: int, device: str, label: str
+) -> dict[str, Any]:
+    """Return what sampling needs besides keep masks: members, noise and how to sample.
+
+    Raises:
+        InputError: the scheduler is not known, or the batch is too small.
+    """
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.ensemble import ETA, SMALLEST_BATCH, sample
+    from encoded_ensembles.ensemble import SAMPLERS, SMALLEST_BATCH
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.progress import track
     from encoded_ensembles.unet import load_unet
 
-    if scheduler not in ETA:
-        raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(ETA)}.")
+    if scheduler not in SAMPLERS:
+        raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
     if batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
     where = choose_device(device)
-    return sample(
-        [load_unet(folder, device=where) for folder in folders],
-        keep=keep,
-        noise=read_tensors(noise, names=["noise"])["noise"],
-        sampler=scheduler,
-        device=where,
-        batch=batch,
-        track=lambda steps, total: track(steps, label=label, total=total),
-    )
+    return {
+        "members": [load_unet(folder, device=where) for folder in folders],
+        "noise": read_tensors(noise, names=["noise"])["noise"],
+        "sampler": scheduler,
+        "device": where,
+        "batch": batch,
+        "track": lambda steps, total: track(steps, label=label, total=total),
+    }

@@ -1,0 +1,65 @@
+"""Derivatives in members' weights against dropping members one at a time, at what each costs.
+
+Both add up over the members of a unit's word to a predicted displacement. Reads the run of
+benchmarks/screening.yaml, as benchmarks/screening.py does. A derivative's cost is its processor time
+in evaluations of a member, by the time that dropping members takes in the same turn.
+
+    python benchmarks/first_order.py [folder of the run]
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from machine import ROOT, in_turns, keep
+from screening import TOP, read
+
+
+def main() -> None:
+    """Compare both with the exact landscape."""
+    from encoded_ensembles.commands.sample import prepare
+    from encoded_ensembles.ensemble import sample
+    from encoded_ensembles.first_order import derivatives
+    from scipy.stats import spearmanr
+
+    run = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/screening"
+    data = read(run)
+    n = data["code"].shape[1]
+    folders = [run / f"members/{m:02d}" for m in range(n)]
+    engine = prepare(folders, run / "noise/landscape.safetensors", "ddpm", 256, "cpu", "drops")
+    own = {name: engine[name] for name in ("members", "noise", "sampler", "device")}
+    found = {}
+
+    def differentiate() -> None:
+        found["first_order"] = -derivatives(**own)
+
+    def drop() -> None:
+        sample(**own, keep=~np.eye(n, dtype=bool))
+
+    seconds = in_turns({"first_order": differentiate, "drops": drop}, turns=1)
+    moved = {
+        "first_order": found["first_order"].reshape(*found["first_order"].shape[:2], -1),
+        "drops": data["drops"],
+    }
+    truth = np.linalg.norm(data["units"], axis=2)
+    best = np.argsort(-truth, axis=0)[:TOP]
+    figures: dict[str, float] = {}
+    for name, each in moved.items():
+        predicted = np.linalg.norm(
+            np.einsum("um,mbf->ubf", data["code"].astype(float), each), axis=2
+        )
+        first = np.argsort(-predicted, axis=0)[:30]
+        agree = [spearmanr(p, t).statistic for p, t in zip(predicted.T, truth.T, strict=True)]
+        recall = [len(set(a) & set(b)) / TOP for a, b in zip(best.T, first.T, strict=True)]
+        cost = n * (n - 1) * seconds[name][0] / seconds["drops"][0]
+        figures |= {
+            f"{name}_spearman": round(float(np.mean(agree)), 3),
+            f"{name}_spearman_worst": round(float(min(agree)), 3),
+            f"{name}_recall_at_10_of_30": round(float(np.mean(recall)), 3),
+            f"{name}_evaluations": round(cost),
+        }
+    keep(figures)
+
+
+if __name__ == "__main__":
+    main()

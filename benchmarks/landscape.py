@@ -1,0 +1,59 @@
+"""The landscape at the machine's limit: member evaluations a second against a member's alone.
+
+The limit is the rate of one member at its best batch size, nothing else running in the process. The
+landscape is that of the digits run: 128 units, 12 members of which 6 stay, 16 samples.
+"""
+
+import statistics
+
+from machine import SHAPE, in_turns, keep, members
+
+STEPS, TURNS = 2, 7
+BATCHES = [64, 128, 256, 512, 1024]
+ROWS = 4096  # given to a member alone, in each turn
+
+
+def main() -> None:
+    """Measure both in turns."""
+    import torch
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.ensemble import sample
+    from encoded_ensembles.keep import sized_keep
+    from encoded_ensembles.noise import draw_noise
+
+    cpu = choose_device("cpu")
+    ensemble = members(12)
+    keep_masks = sized_keep(members=12, sizes=[6], repeats=128, seed=0)
+    z = draw_noise(steps=STEPS, samples=16, shape=SHAPE, seed=0)
+    inputs = {batch: torch.randn(batch, *SHAPE) for batch in BATCHES}
+    level = torch.tensor(500)
+
+    def alone(batch: int) -> None:
+        with torch.inference_mode():
+            for turn in range(ROWS // batch):
+                ensemble[turn % 12](inputs[batch], level)
+
+    work = {str(batch): lambda batch=batch: alone(batch) for batch in BATCHES}
+    work["landscape"] = lambda: sample(
+        ensemble, keep=keep_masks, noise=z, sampler="ddpm", device=cpu
+    )
+    seconds = in_turns(work, turns=TURNS)
+    evaluations = int(keep_masks.sum()) * 16 * STEPS
+    rates = {name: [ROWS / each for each in seconds[name]] for name in map(str, BATCHES)}
+    best = max(rates, key=lambda name: statistics.median(rates[name]))
+    ours = [evaluations / each for each in seconds["landscape"]]
+    print(f"{'batch':>10} {'images/s':>9}")
+    for name, each in (rates | {"landscape": ours}).items():
+        print(f"{name:>10} {statistics.median(each):9,.0f}")
+    share = statistics.median(a / b for a, b in zip(ours, rates[best], strict=True))
+    keep(
+        {
+            "forward_best_batch": int(best),
+            "forward_images_per_second": round(statistics.median(rates[best])),
+            "landscape_fraction_of_limit": round(share, 3),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

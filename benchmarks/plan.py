@@ -1,0 +1,76 @@
+"""What `encens plan` says a run takes against what it then takes, on two small runs from nothing.
+
+Both are processor seconds of all jobs, without Snakemake's own, in a copy of the workflow.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from machine import ROOT, keep
+
+# The toy run of the tests, of which most is starting jobs, and one of which most is work.
+RUNS = {
+    "toy": (ROOT / "tests/toy.yaml").read_text(),
+    "small": """
+run: small
+dataset: {images: 56, heldout: 64, spare: 100}
+code: {members: 8, weight: 4, null_words: 10}
+training: {epochs: 250, steps_per_epoch: 1}
+sampling: {samples: 8, steps: 20}
+landscape: {blocks: 1}
+influence: {distances: []}
+frechet: {samples: 64, repeats: 1, blocks: 1}
+figures: {samples: [0], top: 2}
+""",
+}
+
+
+def jobs_seconds(process: "subprocess.Popen[bytes]") -> float:
+    """Wait for Snakemake and return the processor seconds of its jobs alone (Linux)."""
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    if process.wait():
+        raise SystemExit("the run failed")
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Plan and run both."""
+    figures = {}
+    for name, text in RUNS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            for part in ("Snakefile", "config.yaml", "profiles", "envs", "workflow"):
+                source = ROOT / part
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, place / part)
+            (place / "own.yaml").write_text(text)
+            paths = {
+                "PYTHONPATH": str(place / "workflow"),
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            }
+            options = {"cwd": place, "env": os.environ | paths, "stderr": subprocess.DEVNULL}
+            planning = ["encens", "plan", "--configfile", "own.yaml", "--output", "plan.json"]
+            subprocess.run(planning, check=True, stdout=subprocess.DEVNULL, **options)
+            planned = json.loads((place / "plan.json").read_text())["total"]["seconds"]
+            running = [
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--cores",
+                "1",
+                "--configfile",
+                "own.yaml",
+            ]
+            taken = jobs_seconds(subprocess.Popen(running, **options))
+        print(f"{name:6} planned {planned:6.1f} s, taken {taken:6.1f} s")
+        figures[f"plan_error_{name}"] = round(abs(planned - taken) / taken, 3)
+    keep(figures | {"plan_error": max(figures.values())})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Training near the rate of forward and backward passes, and what a job costs beside its training.
+
+The limit is a loop of nothing but forward, loss and backward on one batch of 64 digits; ours is all
+that a step of `train-member` does: keyed noise, Adam, the moving average, the record of the loss. What
+comes once in a training is left out, by taking a short training off a long one. A job's overhead is the
+processor time of a whole `train-member` of one step: start-up, reading, writing.
+"""
+
+import statistics
+import tempfile
+from pathlib import Path
+
+from machine import NETWORK, SHAPE, encens, in_turns, keep
+
+IMAGES, STEPS, SHORT, TURNS = 64, 44, 4, 5
+
+
+def main() -> None:
+    """Measure both in turns, then a job."""
+    import numpy as np
+    import torch
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.train import Recipe, train
+    from encoded_ensembles.unet import build_unet, unet_config
+
+    cpu = choose_device("cpu")
+    config = unet_config(shape=SHAPE, **NETWORK)
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), np.uint8)
+    names = [f"image/{i}" for i in range(IMAGES)]
+    model = build_unet(config, seed=0).train()
+    x, noise, levels = torch.randn(IMAGES, *SHAPE), torch.randn(IMAGES, *SHAPE), torch.arange(64)
+
+    def passes() -> None:
+        for _ in range(STEPS - SHORT):
+            torch.nn.functional.mse_loss(model(x, levels).sample, noise).backward()
+            model.zero_grad()
+
+    def steps(number: int) -> None:
+        recipe = Recipe(number, 1, 2e-3, 0.995, "float32", 0)
+        train(build_unet(config, seed=0), images, names, recipe=recipe, device=cpu)
+
+    seconds = in_turns(
+        {"passes": passes, "long": lambda: steps(STEPS), "short": lambda: steps(SHORT)}, turns=TURNS
+    )
+    ours = [long - short for long, short in zip(seconds["long"], seconds["short"], strict=True)]
+    pairs = list(zip(seconds["passes"], ours, strict=True))
+    for name, each in {"passes": seconds["passes"], "steps": ours}.items():
+        milliseconds = 1000 * statistics.median(each) / (STEPS - SHORT)
+        print(f"{name:8} {milliseconds:6.1f} ms a batch of {IMAGES}")
+    with tempfile.TemporaryDirectory() as name:
+        overhead = [job(Path(name)) for _ in range(3)]
+    print("a job of one step:", *(f"{each:.2f}" for each in overhead), "processor seconds")
+    keep(
+        {
+            "train_fraction_of_limit": round(statistics.median(a / b for a, b in pairs), 3),
+            "job_overhead_seconds": round(statistics.median(overhead), 2),
+        }
+    )
+
+
+def job(folder: Path) -> float:
+    """Return the processor seconds of a training job of one step on 64 digits."""
+    import numpy as np
+    from encoded_ensembles.data import ImageSet, read_images, write_images
+    from encoded_ensembles.files import write_json
+    from encoded_ensembles.splits import make_split, to_manifest
+    from sklearn.datasets import load_digits
+
+    data = folder / "training.npz"
+    pictures = (load_digits().images[:IMAGES, :, :, None] * 15).astype(np.uint8)
+    names = np.array([f"digits/{i:05d}" for i in range(IMAGES)])
+    labels = np.zeros(IMAGES, np.int64)
+    write_images(data, ImageSet(pictures, labels, np.array(["digit"]), names))
+    one = np.ones((IMAGES, 1), bool)
+    split = make_split(read_images(data), unit_of=np.arange(IMAGES), code=one, member="0")
+    write_json(folder / "00.json", to_manifest(split, member="00"))
+    return encens(
+        "train-member", "--data", data, "--manifest", folder / "00.json", "--widths", "16,32",
+        "--layers-per-block", 1, "--epochs", 1, "--steps-per-epoch", 1, "--learning-rate", 2e-3,
+        "--ema", 0.995, "--output", folder / "member",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

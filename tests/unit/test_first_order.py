@@ -1,0 +1,33 @@
+"""First-order influence equals what small changes of a weight do."""
+
+import numpy as np
+import pytest
+import torch
+from encoded_ensembles import first_order, noise, unet
+from encoded_ensembles.ensemble import make_scheduler, take_step
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
+def test_derivatives_are_limits_of_differences(sampler):
+    config = unet.unet_config(shape=(1, 8, 8), widths=[8, 16], layers_per_block=1, attention=False)
+    members = [
+        unet.build_unet(config, seed=m).eval().double().requires_grad_(False) for m in range(3)
+    ]
+    z = noise.draw_noise(steps=4, samples=2, shape=(1, 8, 8), seed=0).astype(np.float64)
+
+    def sample(weights):
+        scheduler, x = make_scheduler(steps=4, sampler=sampler), torch.from_numpy(z[0])
+        for k, level in enumerate(scheduler.timesteps, start=1):
+            each = [w * member(x, level).sample for w, member in zip(weights, members, strict=True)]
+            mean = sum(each) / sum(weights)
+            x = take_step(scheduler, mean, level, x, torch.from_numpy(z[k]), sampler=sampler)
+        return x.numpy()
+
+    found = first_order.derivatives(members, noise=z, sampler=sampler, device=torch.device("cpu"))
+    small = 1e-5
+    for m in range(3):
+        change = small * np.eye(3)[m]
+        difference = (sample(1 + change) - sample(1 - change)) / (2 * small)
+        assert np.allclose(found[m], difference, atol=1e-4 * np.abs(difference).max())
+    assert np.abs(found).max() > 0
+    assert np.allclose(found.sum(axis=0), 0, atol=1e-6)  # scaling all weights changes nothing

@@ -1,0 +1,113 @@
+"""A plan counts what a run does; times follow from rates."""
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from encoded_ensembles import plan
+from encoded_ensembles.commands import plan as command
+from encoded_ensembles.config import check_config
+from encoded_ensembles.files import InputError
+from encoded_ensembles.rates import Rates, line
+
+RATES = Rates(
+    call=2.0, row=0.5, step=3.0, image=0.25, start=5.0, start_figure=2.0, start_light=1.0, flops=1e6
+)
+SIZE = plan.Size(images=120, units=120, shape=(1, 8, 8), weights=1000)
+
+
+def configured(schema, **parts):
+    return check_config(parts, schema)
+
+
+def test_work_by_hand(schema):
+    """12 members of which 6 stay, 16 samples, 50 steps, 120 units, 100 null words."""
+    work = plan.plan(configured(schema), SIZE)
+    rows = 120 * 6 * 16  # in all members at each step: 960 in each, four batches
+    assert work["ablate_block"].rows == 50 * rows
+    assert work["ablate_block"].calls == 50 * 12 * 4
+    assert work["ablate_block"].bytes == 120 * 16 * 64 * 4
+    assert work["sample_ensemble"].rows == pytest.approx(50 * 16 * (12 + 12 + 600 + 1))
+    assert work["draw_noise"].bytes == 51 * (16 + 512) * 64 * 4
+    assert work["train_member"].steps == ((12 * 800, 60.0), (800, 120.0))
+    assert work["train_member"].bytes == 13 * 4 * 1000
+    assert work["retrain_member"].steps == ((0, 60.0),)
+
+
+def test_seconds_and_operations_by_hand():
+    both = plan.Work(calls=3, rows=10) + plan.Work(steps=((2, 8.0),))
+    assert both.seconds(RATES) == 3 * 2 + 10 * 0.5 + 2 * (3 + 8 * 0.25)
+    assert both.flops(RATES) == (10 + 3 * 16) * 1e6
+
+
+def test_jobs_start_by_what_they_import():
+    rules = ("train_member", "plot_code", "encode_units")
+    assert [plan.start(rule, RATES) for rule in rules] == [5, 2, 1]
+
+
+def test_short_batches_count_as_filled_up(schema):
+    config = configured(schema, sampling={"samples": 1}, figures={"samples": [0]})
+    follow = plan.plan(config, SIZE)["follow_members"]
+    assert (follow.calls, follow.rows) == (50 * 12, 50 * 12 * 16)
+
+
+def test_screening_costs_its_budget(schema):
+    exact = plan.plan(configured(schema), SIZE)["ablate_block"]
+    found = plan.plan(configured(schema, landscape={"mode": "screened", "budget": 0.5}), SIZE)
+    assert found["screen_block"].rows == exact.rows / 2
+    assert "ablate_block" not in found
+
+
+def test_the_rules_planned_are_those_of_the_workflow():
+    text = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    for rule in plan.TORCH:
+        assert f"rule {rule}:" in text, rule
+
+
+@pytest.mark.parametrize("preset", ["digits512", "families", "planted"])
+def test_presets_can_be_planned(schema, preset):
+    config = check_config(
+        yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text()), schema
+    )
+    work = plan.plan(config, SIZE)
+    assert all(each.seconds(RATES) >= 0 and each.flops(RATES) >= 0 for each in work.values())
+
+
+def test_a_line_through_two_sizes():
+    assert line(lambda x: 2 + 0.5 * x, 16, 64) == (2, 0.5)
+    assert line(lambda x: 3.0, 16, 64) == (3, 0)
+    assert line(lambda x: float(x * x), 1, 10) == (0, 10)
+
+
+def test_configurations_are_laid_over_one_another(monkeypatch, tmp_path, schema):
+    monkeypatch.chdir(REPOSITORY)
+    (tmp_path / "own.yaml").write_text("code: {null_words: 7}\nsampling: {samples: 3}\n")
+    (tmp_path / "more.yaml").write_text("sampling: {steps: 9}\nfigures: {samples: [0]}\n")
+    found = command._read([tmp_path / "own.yaml", tmp_path / "more.yaml"])
+    assert (found["code"]["null_words"], found["code"]["members"]) == (7, 12)
+    assert (found["sampling"]["samples"], found["sampling"]["steps"]) == (3, 9)
+    (tmp_path / "own.yaml").write_text("- 1\n")
+    with pytest.raises(InputError, match="holds list, expected keys"):
+        command._read([tmp_path / "own.yaml"])
+
+
+def test_what_the_configuration_leaves_open_is_asked_for(monkeypatch, schema):
+    monkeypatch.chdir(REPOSITORY)
+    pictures = REPOSITORY / "presets/pictures.yaml"
+    with pytest.raises(InputError, match=r"dataset.images is null.*--images"):
+        command.plan([pictures])
+    assert command._shape(configured(schema), None, None) == (1, 8, 8)
+    assert command._shape(command._read([pictures]), None, None) == (3, 16, 16)
+    assert command._shape(configured(schema), 16, 3) == (3, 16, 16)
+
+
+@pytest.mark.slow
+def test_the_toy_run_is_planned_whole(workspace, read_json):
+    done = workspace.encens("plan", "--configfile", "toy.yaml", "--output", "plan.json")
+    assert done.returncode == 0, done.stderr
+    planned = read_json(workspace.folder / "plan.json")
+    jobs = {row["rule"]: row["jobs"] for row in planned["rules"]}
+    assert jobs["train_member"] == 7
+    assert jobs["record_run"] == 1
+    assert planned["total"]["jobs"] == sum(jobs.values())
+    assert planned["total"]["seconds"] > 0
+    assert "hours on 1" in done.stdout

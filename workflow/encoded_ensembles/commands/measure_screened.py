@@ -1,0 +1,95 @@
+"""encens measure-screened: influence where only some units were ablated, the others predicted."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def measure_screened(
+    blocks: Annotated[
+        list[Path], Argument(help="all blocks of the landscape, .safetensors of screen-block")
+    ],
+    code: Annotated[Path, Option(help="code, .npz of encode-units")],
+    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
+    contrast: Annotated[Path, Option(help="contrast, .parquet of measure-contrast")],
+    influence: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (sample, unit)")
+    ],
+    null: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (sample, null code word)")
+    ],
+    radius: Annotated[Path, Option(help="output, .parquet with .csv: one row per sample")],
+    aliasing: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per Hamming distance of two words")
+    ],
+) -> None:
+    """Measure how each unit's ablation moves each sample, where most are predicted.
+
+    The tables are those of measure-influence, with the statistics distance and contrast; the column
+    `exact` says whether a distance was measured or is predicted. radius: of the units ablated, with
+    the columns missed (how many of the largest distances are expected to be missed) and evaluations (of a
+    member at each step). aliasing: of null code words.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles import influence as measure
+    from encoded_ensembles.commands.influence import influence_table, null_table, radius_table
+    from encoded_ensembles.files import read_arrays, read_tensors, write_table
+
+    arrays = read_arrays(code)
+    drawn = read_tensors(samples, names=["factual", "null"])
+    factual, nulls = drawn["factual"], measure.distances(drawn["factual"], drawn["null"])
+    distance, exact, facts = _gather(blocks, factual, units=len(arrays["unit_names"]))
+    statistic = (distance, measure.p_values(distance, nulls), measure.z_values(distance, nulls))
+    shape = factual.shape[1:]
+    write_table(
+        influence,
+        influence_table({"distance": statistic}, arrays["unit_names"], contrast, shape, exact),
+    )
+    write_table(null, null_table({"distance": nulls}))
+    table = radius_table(np.where(exact, distance, 0), nulls, shape)
+    write_table(radius, table.assign(**facts))
+    displacement = (drawn["null"] - factual).reshape(*drawn["null"].shape[:2], -1)
+    cosines = measure.aliasing(displacement.astype(np.float64), arrays["null_words"])
+    table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
+    write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
+
+
+def _gather(
+    blocks: list[Path], factual: "np.ndarray", *, units: int
+) -> "tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]":
+    """Return distances (U, B), which of them are exact (U, B), and what is known of each sample.
+
+    Raises:
+        InputError: a sample is in no block.
+    """
+    import numpy as np
+
+    from encoded_ensembles.files import InputError, read_tensors
+
+    count = len(factual)
+    distance, exact = np.full((units, count), np.nan), np.zeros((units, count), bool)
+    facts = {"missed": np.zeros(count), "evaluations": np.zeros(count, np.int64)}
+    for file in blocks:
+        part = read_tensors(file)
+        distance[:, part["screened"]] = part["predicted"].T
+        for name, each in facts.items():
+            each[part["screened"]] = part[name]
+    for file in blocks:
+        part = read_tensors(file, names=["unit", "sample", "counterfactual"])
+        moved = part["counterfactual"].astype(np.float64) - factual[part["sample"]]
+        pair = part["unit"], part["sample"]
+        distance[pair] = np.sqrt(np.square(moved).sum(axis=(1, 2, 3)))
+        exact[pair] = True
+    if np.isnan(distance).any():
+        missing = int(np.isnan(distance).any(axis=0).argmax())
+        raise InputError(
+            f"sample {missing} is in no block of the landscape; give all blocks "
+            f"({len(blocks)} were given)."
+        )
+    return distance, exact, facts

@@ -1,0 +1,155 @@
+"""What a run takes before it is run: jobs, member evaluations, bytes on disk, processor seconds.
+
+The work of each rule follows from the configuration. How long it takes follows from a few rates that
+are measured on the machine at hand (`Rates`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from encoded_ensembles.rates import Rates
+
+BATCH = 256  # rows given to a member at once when sampling
+SMALLEST = 16  # rows that short batches are filled up to
+FLOAT = 4  # bytes
+ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
+
+# Rules whose jobs start PyTorch.
+TORCH = {
+    "train_member", "sample_ensemble", "ablate_block", "ablate_set", "screen_block",
+    "measure_influence", "follow_members", "project_gradients", "sample_frechet", "train_classifier",
+    "score_frechet", "score_rivals", "retrain_member", "train_fresh", "sample_controls", "train_heldout",
+    "measure_heldout",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all jobs of a rule do.
+
+    Attributes:
+        calls: of a network, forward, when sampling.
+        rows: images in all these calls.
+        steps: of training, each a pair of how many and of how many images.
+        bytes: that stay on disk.
+    """
+
+    calls: float = 0
+    rows: float = 0
+    steps: tuple[tuple[float, float], ...] = ()
+    bytes: float = 0
+
+    def __add__(self, other: "Work") -> "Work":
+        """Return both together."""
+        return Work(
+            self.calls + other.calls,
+            self.rows + other.rows,
+            self.steps + other.steps,
+            self.bytes + other.bytes,
+        )
+
+    def seconds(self, rates: Rates) -> float:
+        """Return the processor seconds it takes, but for starting jobs."""
+        trained = sum(count * (rates.step + images * rates.image) for count, images in self.steps)
+        return self.calls * rates.call + self.rows * rates.row + trained
+
+    def flops(self, rates: Rates) -> float:
+        """Return the floating point operations; a training step counts as three forward passes."""
+        trained = sum(count * images for count, images in self.steps)
+        return (self.rows + 3 * trained) * rates.flops
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a run's data and networks are.
+
+    Attributes:
+        images: N.
+        units: U.
+        shape: (C, H, W) of an image.
+        weights: numbers in one network.
+    """
+
+    images: int
+    units: int
+    shape: tuple[int, int, int]
+    weights: int
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one image in float32."""
+        return FLOAT * math.prod(self.shape)
+
+
+def start(rule: str, rates: Rates) -> float:
+    """Return the processor seconds of starting a job of a rule, and of its work if that is little."""
+    if rule in TORCH:
+        return rates.start
+    return rates.start_figure if rule.startswith("plot_") else rates.start_light
+
+
+def plan(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+    """Return the work of each rule that has any beside starting its jobs.
+
+    Args:
+        config: of `check_config`.
+        size: of the run.
+    """
+    return _sampled(config, size) | _trained(config, size)
+
+
+def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+    """Return the work of rules that sample, and of tables that grow with units and samples."""
+    code, frechet, steps = config["code"], config["frechet"], config["sampling"]["steps"]
+    n, kept, null = code["members"], code["members"] - code["weight"], code["null_words"]
+    samples, screened = config["sampling"]["samples"], config["landscape"]["mode"] == "screened"
+
+    def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
+        rows = count * evaluations / among  # of a member at a step
+        calls, filled = math.ceil(rows / BATCH), max(SMALLEST, rows)
+        stored = masks * count * size.image_bytes / value
+        return Work(steps * among * calls, steps * among * filled, (), stored)
+
+    ablated = draw(size.units, size.units * kept, among=n, count=samples)
+    if screened:
+        share = config["landscape"]["budget"]
+        ablated = Work(share * ablated.calls, share * ablated.rows, (), share * ablated.bytes)
+    sizes = [k for k in frechet["kept"] for _ in range(1 if k == n else frechet["repeats"])]
+    noise = (steps + 1) * (samples + frechet["samples"]) * size.image_bytes
+    pairs = samples * size.units
+    return {
+        "fetch_dataset": Work(bytes=size.images * size.image_bytes / FLOAT),
+        "draw_noise": Work(bytes=noise),
+        "sample_ensemble": draw(2 + n + null, 2 * n + null * kept + 1, among=n + 1, count=samples),
+        "screen_block" if screened else "ablate_block": ablated,
+        "follow_members": draw(1, n, among=n, count=samples) + Work(bytes=FLOAT * pairs * n),
+        "measure_influence": Work(bytes=ROW * pairs),
+        "sample_frechet": draw(
+            len(sizes) + 1, sum(sizes) + 1, among=n + 1, count=frechet["samples"], value=FLOAT
+        ),
+    }
+
+
+def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+    """Return the work of rules that train, or take gradients."""
+    code, training, retrain = config["code"], config["training"], config["retrain"]
+    heldout, rivals, n = config["heldout"], config["rivals"], config["code"]["members"]
+    per_epoch = training["steps_per_epoch"]
+
+    def train(jobs: int, share: float) -> Work:
+        steps = jobs * training["epochs"] * per_epoch
+        return Work(
+            steps=((steps, share * size.images / per_epoch),), bytes=jobs * FLOAT * size.weights
+        )
+
+    seen = code["weight"] / n
+    gradients = rivals["levels"] * (size.images + config["sampling"]["samples"])
+    return {
+        "train_member": train(n, seen) + train(1, 1),
+        "retrain_member": train(code["weight"] * (retrain["units"] + retrain["fresh"]), seen),
+        "train_fresh": train(n if retrain["fresh"] else 0, seen),
+        "train_heldout": train(heldout["models"] * heldout["repeats"], heldout["share"]),
+        "project_gradients": Work(steps=(((n + 1) * gradients * rivals["gradients"], 1),)),
+    }

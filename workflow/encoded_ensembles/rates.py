@@ -1,0 +1,177 @@
+"""How fast this machine is: what sampling, training and starting a job take, measured at hand.
+
+On a CPU processor time is measured, which other work on the machine does not change much; on a GPU, time.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
+
+TURNS = 3
+START = "import torch; from encoded_ensembles.unet import import_unet; import_unet()"
+START_LIGHT = "import encoded_ensembles.cli, pandas, pyarrow"
+START_FIGURE = """
+import matplotlib; matplotlib.use("Agg"); import matplotlib.pyplot as plt, io, pandas, pyarrow
+import encoded_ensembles.cli
+fig, ax = plt.subplots(2, 3)
+for kind in ("pdf", "png"):
+    fig.savefig(io.BytesIO(), format=kind)
+"""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What was measured on the machine at hand, in processor seconds.
+
+    Attributes:
+        call: of a forward call, whatever its rows.
+        row: of each row of it.
+        step: of a training step, whatever its images.
+        image: of each image of it.
+        start: of a job that starts PyTorch.
+        start_figure: of a job that draws a figure, drawing included.
+        start_light: of another job.
+        flops: of one image's forward pass.
+    """
+
+    call: float
+    row: float
+    step: float
+    image: float
+    start: float
+    start_figure: float
+    start_light: float
+    flops: float
+
+
+def measure(
+    *,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    device: str,
+) -> tuple[Rates, int]:
+    """Measure the rates of this machine for some networks.
+
+    Args:
+        model: keys of `model` in the configuration.
+        training: keys of `training`.
+        shape: (C, H, W) of the images.
+        device: auto, cpu, cuda or cuda:N.
+
+    Returns:
+        the rates, and how many weights a network has.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from encoded_ensembles.device import choose_device
+    from encoded_ensembles.train import Recipe
+    from encoded_ensembles.unet import build_unet, unet_config
+
+    where = choose_device(device)
+    config = unet_config(shape=shape, **model)
+    network = build_unet(config, seed=0).to(where).eval().requires_grad_(False)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.zeros(1, *shape, device=where), 0)
+    recipe = Recipe(**(dict(training) | {"steps_per_epoch": 1}))
+    call, row = line(lambda rows: _sampling_step(network, rows, shape, where), 16, 256)
+    step, image = line(lambda images: _training_step(config, recipe, images, shape, where), 16, 64)
+    rates = Rates(
+        call=call,
+        row=row,
+        step=step,
+        image=image,
+        start=_start(START),
+        start_figure=_start(START_FIGURE),
+        start_light=_start(START_LIGHT),
+        flops=float(counter.get_total_flops()),
+    )
+    return rates, sum(each.numel() for each in network.parameters())
+
+
+def line(seconds: Callable[[int], float], small: int, large: int) -> tuple[float, float]:
+    """Measure something that takes a + b x seconds at two sizes x, in turns; return (a, b), from 0.
+
+    Args:
+        seconds: what a size takes.
+        small: one size.
+        large: the other.
+    """
+    pairs = [(seconds(small), seconds(large)) for _ in range(TURNS)]
+    low, high = (statistics.median(each) for each in zip(*pairs, strict=True))
+    slope = min(max((high - low) / (large - small), 0.0), high / large)
+    return max(low - slope * small, 0.0), slope
+
+
+def _clock(device: "torch.device") -> float:
+    """Return processor time on a CPU, time on a GPU once it has nothing left to do."""
+    import torch
+
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _sampling_step(
+    network: "UNet2DModel", rows: int, shape: tuple[int, int, int], device: "torch.device"
+) -> float:
+    """Return the seconds of a sampling step of `rows` trajectories with one member."""
+    from encoded_ensembles.ensemble import sample
+
+    steps = 3
+    z = np.zeros((steps + 1, 1, *shape), np.float32)
+    before = _clock(device)
+    sample([network], keep=np.ones((rows, 1), bool), noise=z, sampler="ddpm", device=device)
+    return (_clock(device) - before) / steps
+
+
+def _training_step(
+    config: dict[str, Any],
+    recipe: Any,
+    images: int,
+    shape: tuple[int, int, int],
+    device: "torch.device",
+) -> float:
+    """Return the seconds of a training step, without what comes once: a long less a short training."""
+    from encoded_ensembles.train import Recipe, train
+    from encoded_ensembles.unet import build_unet
+
+    data = np.zeros((images, *shape[1:], shape[0]), np.uint8)
+    names = [str(number) for number in range(images)]
+
+    def run(steps: int) -> float:
+        few = Recipe(**(asdict(recipe) | {"epochs": steps}))
+        before = _clock(device)
+        train(build_unet(config, seed=0), data, names, recipe=few, device=device)
+        return _clock(device) - before
+
+    short, long = 2, 8
+    return (run(long) - run(short)) / (long - short)
+
+
+def _start(program: str) -> float:
+    """Return the processor seconds of starting Python and running `program`."""
+    import resource
+
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    found = []
+    for _ in range(TURNS):
+        before = used()
+        subprocess.run([sys.executable, "-c", program], check=True)
+        found.append(used() - before)
+    return statistics.median(found)
