@@ -181,7 +181,7 @@ def test_commands_that_pages_show_exist():
     shown = 0
     for page in DOCS.rglob("*.md"):
         text = re.sub(r"\\\n\s*", "", page.read_text())
-        for verb, options in re.findall(r"^ +encens ([a-z-]+)(.*)$", text, re.MULTILINE):
+        for verb, options in re.findall(r"^ +(?:\$ )?encens ([a-z-]+)(.*)$", text, re.MULTILINE):
             names = {name for parameter in VERBS[verb].params for name in parameter.opts}
             given = re.findall(r" (--[a-z-]+)", options.split(" #")[0])
             assert set(given) <= names, (page, verb)

@@ -97,7 +97,8 @@ def explain(error: Any) -> str:
 def expected(schema: Schema) -> str:
     """Say in words which values a part of the schema allows."""
     if "enum" in schema:
-        return f"one of {', '.join(map(str, schema['enum']))}"
+        values = ("null" if value is None else str(value) for value in schema["enum"])
+        return f"one of {', '.join(values)}"
     types = schema.get("type", "value")
     names = {
         "integer": "a whole number",
