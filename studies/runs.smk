@@ -8,7 +8,12 @@ from snakemake.utils import update_config
 STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
 SIZES = [64, 256, 1024, 2048]
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
-MEMBERS = {"w = 3": "weights-3", "w = 6": "digits", "w = 9": "weights-9"}
+MEMBERS = {
+    "128 digits, w = 6 of 12": "digits",
+    "256 MNIST, w = 7 of 14": "sizes-256",
+    "2048 MNIST, w = 7 of 14": "sizes-2048",
+    "290 planted, w = 13 of 18": "planted",
+}
 
 
 def configured(run, preset=None, **changes):
@@ -42,10 +47,7 @@ RUNS = {
     for config in (
         configured("digits"),
         *map(sized, SIZES),
-        configured("weights-3", "weights"),
-        configured(
-            "weights-9", "weights", code={"weight": 9}, retrain={"units": 0, "fresh": 0}
-        ),
+        configured("retraining", "retraining"),
         *(configured(run, run) for run in ("planted", "artists-small", "digits512")),
     )
 }

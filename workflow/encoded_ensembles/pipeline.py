@@ -212,10 +212,10 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
                 "encens export-pipeline."
             )
         index = read_json(folder / cls.config_name)
-        kind = type(make_scheduler(steps=1, sampler=index["sampler"]))
+        scheduler_kind = type(make_scheduler(steps=1, sampler=index["sampler"]))
         return cls(
             members=Members.from_pretrained(folder / "members", torch_dtype=torch_dtype),
-            scheduler=kind.from_pretrained(folder / "scheduler", local_files_only=True),
+            scheduler=scheduler_kind.from_pretrained(folder / "scheduler", local_files_only=True),
             **{key: index[key] for key in ("sampler", "steps", "about")},
         )
 

@@ -53,5 +53,5 @@ def plot_members(
 
     from encoded_ensembles.study_figures import members_figure
 
-    parts = [each.partition("=") for each in tables]
+    parts = [each.rpartition("=") for each in tables]  # names may hold one
     save(members_figure({name: pd.read_parquet(file) for name, _, file in parts}), output)

@@ -115,13 +115,19 @@ def score_methods(
 
 
 def _statistics(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, np.ndarray]":
-    """Return the statistics of the landscape as scores: (U, B) each."""
-    names = [each.removesuffix("_rank") for each in table.columns if each.endswith("_rank")]
-    return {
-        f"ablation {name}": table[name].to_numpy().reshape(shape[::-1]).T
-        for name in names
-        if name != "contrast"
+    """Return the run's statistics as scores, (U, B) each.
+
+    Those whose null distribution is each unit's own are z: their ranks are by it, and units of one
+    image and of many cannot be compared otherwise.
+    """
+    columns = {
+        f"ablation {name}": f"{name}_z" if name == "directional" else name
+        for name in (each.removesuffix("_rank") for each in table.columns if each.endswith("_rank"))
     }
+    if columns:
+        del columns["ablation contrast"]
+        columns["contrast z"] = "contrast_z"
+    return {name: table[each].to_numpy().reshape(shape[::-1]).T for name, each in columns.items()}
 
 
 def _moved(drawn: "dict[str, np.ndarray]", factual: "np.ndarray") -> "dict[str, np.ndarray]":
@@ -201,7 +207,7 @@ def _attributed(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, 
     """Return which units each statistic attributes at a false discovery rate of 5 %: (U, B) bool."""
     names = [each.removesuffix("_q") for each in table.columns if each.endswith("_q")]
     return {
-        name if name == "contrast" else f"ablation {name}": (
+        "contrast z" if name == "contrast" else f"ablation {name}": (
             table[f"{name}_q"].to_numpy().reshape(shape[::-1]).T <= LEVEL
         )
         for name in names
