@@ -7,12 +7,9 @@ in evaluations of a member, by the time that dropping members takes in the same 
     python benchmarks/first_order.py [folder of the run]
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
-from machine import ROOT, in_turns, keep
-from screening import TOP, read
+from machine import in_turns, keep
+from screening import TOP, finished_run, read
 
 
 def main() -> None:
@@ -22,7 +19,7 @@ def main() -> None:
     from encoded_ensembles.first_order import derivatives
     from scipy.stats import spearmanr
 
-    run = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/screening"
+    run = finished_run()
     data = read(run)
     n = data["code"].shape[1]
     folders = [run / f"members/{m:02d}" for m in range(n)]

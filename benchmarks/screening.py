@@ -1,6 +1,6 @@
 """The ten largest distances of a landscape from a few percent of its ablations, against the whole.
 
-Reads the finished run of benchmarks/screening.yaml (half an hour on two cores; makes it if it is not
+Reads the finished run of benchmarks/screening.yaml (ten minutes on two idle cores; makes it if it is not
 there), lets screening ask for ablations, and answers from the exact landscape. Ablations are counted as
 evaluations of members at each step, those of dropping each member once included. Null code words are
 sampled in both kinds of run; the figures with `_null_words_counted` add them to both sides.
@@ -19,6 +19,19 @@ from machine import ROOT, keep
 
 TOP, MISSED, BUDGET = 10, 0.5, 0.15
 FIGURE = ROOT / "docs" / "figures" / "screening.png"
+
+
+def finished_run() -> Path:
+    """Return the folder of the run, given or the usual one, which is made where it is not there."""
+    if len(sys.argv) > 1:
+        return Path(sys.argv[1])
+    target = "results/screening/influence/influence.parquet"
+    if not (ROOT / target).exists():
+        subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", "benchmarks/screening.yaml", "--", target],
+            cwd=ROOT, check=True,
+        )  # fmt: skip
+    return ROOT / "results/screening"
 
 
 def read(run: Path) -> dict[str, np.ndarray]:
@@ -90,14 +103,7 @@ def ranked(
 
 def main() -> None:
     """Screen every sample, and compare with fixed orders."""
-    run = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/screening"
-    if not (run / "influence/influence.parquet").exists():
-        target = "results/screening/influence/influence.parquet"
-        subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", "benchmarks/screening.yaml", "--", target],
-            cwd=ROOT, check=True,
-        )  # fmt: skip
-    data = read(run)
+    data = read(finished_run())
     (units, n), samples = data["code"].shape, data["units"].shape[1]
     kept = n - int(data["code"][0].sum())
 
