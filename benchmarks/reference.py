@@ -25,7 +25,9 @@ def ablate(noise: Path, steps: int, samples: int, folders: list[str]) -> None:
     from safetensors.torch import load_file
 
     torch.use_deterministic_algorithms(True)
-    members = [UNet2DModel.from_pretrained(folder, use_safetensors=True).eval() for folder in folders]
+    members = [
+        UNet2DModel.from_pretrained(folder, use_safetensors=True).eval() for folder in folders
+    ]
     z = load_file(noise)["noise"][:, :samples]
     scheduler = DDIMScheduler(num_train_timesteps=1000)
     scheduler.set_timesteps(steps)

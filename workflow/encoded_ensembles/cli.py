@@ -51,13 +51,8 @@ from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.screen import screen_block
 from encoded_ensembles.commands.sets import ablate_units
 from encoded_ensembles.commands.split import split_member
-from encoded_ensembles.commands.study import (
-    keep_study,
-    measure_levels,
-    measure_members,
-    measure_retraining,
-    measure_sizes,
-)
+from encoded_ensembles.commands.study import measure_levels, measure_members, measure_retraining
+from encoded_ensembles.commands.study_runs import keep_study, measure_sizes
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.commands.universe import export_universe, import_universe
 from encoded_ensembles.files import InputError
