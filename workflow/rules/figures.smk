@@ -184,7 +184,10 @@ rule plot_attribution:
             "results/{run}/figures/attribution.png",
             caption="../report/attribution.rst",
             category="5 Attribution",
-            labels={"figure": "5.1 units that samples are attributed to", "run": "{run}"},
+            labels={
+                "figure": "5.1 units that samples are attributed to",
+                "run": "{run}",
+            },
         ),
     log:
         "results/{run}/logs/plot_attribution.log",
