@@ -234,7 +234,7 @@ def gradients(names):
 
 
 def verbatim(values):
-    """Return what a rule takes values with braces from: in strings Snakemake looks for wildcards."""
+    """Return what rules take values with braces from, since Snakemake looks for wildcards in strings."""
 
     def taken(wildcards):
         return values
