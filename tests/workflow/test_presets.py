@@ -55,8 +55,8 @@ def check_jobs(workspace, schema, preset, *, smoke):
 
 def test_jobs_of_the_artists(presets, schema):
     jobs = check_jobs(presets, schema, "artists", smoke=False)
-    assert sum(jobs.values()) == 91
-    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 51
+    assert sum(jobs.values()) == 92
+    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 53
 
 
 @pytest.mark.slow

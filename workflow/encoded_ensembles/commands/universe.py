@@ -212,6 +212,7 @@ def _tables(
             "distance_p": p_values(distance, null).T.ravel(),
             "distance_rank": ranks(distance).T.ravel(),
             "distance_published": published_scale(distance, shape=shape).T.ravel(),
+            "exact": True,
         }
     )
     folder = output / "influence"
