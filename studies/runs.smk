@@ -48,6 +48,9 @@ RUNS = {
         configured("digits"),
         *map(sized, SIZES),
         configured("retraining", "retraining"),
-        *(configured(run, run) for run in ("planted", "artists-small", "digits512")),
+        *(
+            configured(run, run)
+            for run in ("planted", "artists-small", "digits512", "fashion-small")
+        ),
     )
 }
