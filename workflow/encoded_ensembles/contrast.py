@@ -57,6 +57,34 @@ def estimates(
         yield int(level), images.clamp(-1, 1).cpu().numpy()
 
 
+def level_pulls(
+    steps: Iterator[tuple[int, np.ndarray]],
+    images: np.ndarray,
+    unit_of: np.ndarray,
+    *,
+    highest: int,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the pulls at each noise level up to `highest`, in units of their root mean square.
+
+    So every level counts alike: a pull of 1 is as large as pulls of that level commonly are, over all
+    members, units and samples.
+
+    Args:
+        steps: noise levels and estimates (n, B, C, H, W), as from `estimates`.
+        images: (N, C, H, W) float in [-1, 1].
+        unit_of: unit of each image (N,) int.
+        highest: noise level 0..999.
+
+    Yields:
+        noise level, descending, and pulls (B, U, n) float32.
+    """
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    for level, estimate in steps:
+        if level <= highest:
+            pull = pulls(estimate.reshape(*estimate.shape[:2], -1), flat, unit_of)
+            yield level, pull / (float(np.sqrt(np.mean(np.square(pull, dtype=np.float64)))) or 1.0)
+
+
 def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
     """Return how far each member's estimate lies from their mean in the direction of each unit.
 

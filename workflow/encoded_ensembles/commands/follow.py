@@ -31,8 +31,7 @@ def follow_members(
 ) -> None:
     """Measure how far each member pulls the factual trajectory of each sample towards each unit.
 
-    Every level counts alike: its pulls are divided by their root mean square over all members, units
-    and samples. A pull of 1 is thus as large as pulls commonly are.
+    Every level counts alike: its pulls are divided by their root mean square.
     """
     import numpy as np
 
@@ -46,7 +45,6 @@ def follow_members(
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
     images = to_signed(read_images(data).images)
-    flat = images.reshape(len(images), -1).astype(np.float64)
     where = choose_device(device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
@@ -54,14 +52,10 @@ def follow_members(
         noise=z, sampler=scheduler, device=where, batch=batch,
     )  # fmt: skip
     total, used = None, []
-    for level, estimate in track(steps, label="trajectory", total=len(z) - 1):
-        if level <= levels:
-            pull = contrast.pulls(
-                estimate.reshape(*estimate.shape[:2], -1), flat, arrays["unit_of"]
-            )
-            scale = float(np.sqrt(np.mean(np.square(pull, dtype=np.float64)))) or 1.0
-            total = pull / scale if total is None else total + pull / scale
-            used.append(level)
+    steps = track(steps, label="trajectory", total=len(z) - 1)
+    for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=levels):
+        total = pull if total is None else total + pull
+        used.append(level)
     if total is None:
         raise InputError(
             f"--levels is {levels}, but sampling in {len(z) - 1} steps has no noise level that low; "

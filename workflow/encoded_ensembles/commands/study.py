@@ -57,7 +57,6 @@ def measure_levels(
     words that are nobody's). statistics: statistic, units, z (mean z of the k nearest), found (share
     of these pairs with p <= 0.05), all (share of all pairs).
     """
-    import numpy as np
     import pandas as pd
 
     from encoded_ensembles import contrast
@@ -67,7 +66,7 @@ def measure_levels(
     from encoded_ensembles.families import Family as Kind
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.unet import LEVELS, load_unet
 
     arrays = read_arrays(code)
     matrix = for_members(arrays["code"], members)
@@ -82,11 +81,9 @@ def measure_levels(
         [load_unet(folder, device=where) for folder in members],
         noise=z, sampler=scheduler, device=where, batch=batch,
     )  # fmt: skip
-    flat = images.reshape(len(images), -1).astype(np.float64)
     rows: list[dict[str, object]] = []
-    for level, estimate in track(steps, label="trajectory", total=len(z) - 1):
-        pull = contrast.pulls(estimate.reshape(*estimate.shape[:2], -1), flat, arrays["unit_of"])
-        pull /= float(np.sqrt(np.mean(np.square(pull, dtype=np.float64)))) or 1.0
+    steps = track(steps, label="trajectory", total=len(z) - 1)
+    for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=LEVELS):
         rows += [{"level": level} | row for row in _signals(pull, matrix, words, order)]
     write_table(output, pd.DataFrame(rows))
     write_table(statistics, _by_statistic(pd.read_parquet(influence), order))
