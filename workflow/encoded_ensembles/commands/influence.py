@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from encoded_ensembles.commands.options import Code, Data, Samples
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -13,27 +15,30 @@ if TYPE_CHECKING:
     from encoded_ensembles.perceptual import Measure
 
 COMPARED = 512  # units at most whose counterfactuals are held, beside those of all null words
+Contrast = Annotated[Path, Option(help="contrast, .parquet of measure-contrast")]
+Influence = Annotated[Path, Option(help="output, .parquet with .csv: one row per (sample, unit)")]
+Null = Annotated[
+    Path, Option(help="output, .parquet with .csv: one row per (sample, null code word)")
+]
+Radius = Annotated[Path, Option(help="output, .parquet with .csv: one row per sample")]
+Aliasing = Annotated[
+    Path, Option(help="output, .parquet with .csv: one row per Hamming distance of two words")
+]
 
 
 def measure_influence(
     blocks: Annotated[
         list[Path], Argument(help="all blocks of the landscape, .safetensors of ablate-block")
     ],
-    code: Annotated[Path, Option(help="code, .npz of encode-units")],
-    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
-    data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
+    code: Code,
+    samples: Samples,
+    data: Data,
     heldout: Annotated[Path, Option(help="held-out images, .npz: pixel features are theirs")],
-    contrast: Annotated[Path, Option(help="contrast, .parquet of measure-contrast")],
-    influence: Annotated[
-        Path, Option(help="output, .parquet with .csv: one row per (sample, unit)")
-    ],
-    null: Annotated[
-        Path, Option(help="output, .parquet with .csv: one row per (sample, null code word)")
-    ],
-    radius: Annotated[Path, Option(help="output, .parquet with .csv: one row per sample")],
-    aliasing: Annotated[
-        Path, Option(help="output, .parquet with .csv: one row per Hamming distance of two words")
-    ],
+    contrast: Contrast,
+    influence: Influence,
+    null: Null,
+    radius: Radius,
+    aliasing: Aliasing,
     distances: Annotated[
         list[str] | None,
         Option(help="another distance: ssim, features, lpips, openclip or dinov2; may be repeated"),

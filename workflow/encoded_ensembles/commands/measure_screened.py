@@ -3,7 +3,19 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument
+
+from encoded_ensembles.commands.influence import (
+    Aliasing,
+    Contrast,
+    Influence,
+    Null,
+    Radius,
+    influence_table,
+    null_table,
+    radius_table,
+)
+from encoded_ensembles.commands.options import Code, Samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,19 +25,13 @@ def measure_screened(
     blocks: Annotated[
         list[Path], Argument(help="all blocks of the landscape, .safetensors of screen-block")
     ],
-    code: Annotated[Path, Option(help="code, .npz of encode-units")],
-    samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
-    contrast: Annotated[Path, Option(help="contrast, .parquet of measure-contrast")],
-    influence: Annotated[
-        Path, Option(help="output, .parquet with .csv: one row per (sample, unit)")
-    ],
-    null: Annotated[
-        Path, Option(help="output, .parquet with .csv: one row per (sample, null code word)")
-    ],
-    radius: Annotated[Path, Option(help="output, .parquet with .csv: one row per sample")],
-    aliasing: Annotated[
-        Path, Option(help="output, .parquet with .csv: one row per Hamming distance of two words")
-    ],
+    code: Code,
+    samples: Samples,
+    contrast: Contrast,
+    influence: Influence,
+    null: Null,
+    radius: Radius,
+    aliasing: Aliasing,
 ) -> None:
     """Measure how each unit's ablation moves each sample, where most are predicted.
 
@@ -38,7 +44,6 @@ def measure_screened(
     import pandas as pd
 
     from encoded_ensembles import influence as measure
-    from encoded_ensembles.commands.influence import influence_table, null_table, radius_table
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
 
     arrays = read_arrays(code)

@@ -20,3 +20,6 @@ Ledger = Annotated[
     Path | None,
     Option(help="folder that remembers what was given earlier, so that it stays; none if absent"),
 ]
+Code = Annotated[Path, Option(help="code, .npz of encode-units")]
+Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
+Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]
