@@ -150,7 +150,7 @@ def test_grades_by_retraining_find_the_method_that_is_right():
     right = rng.random((10, 5))
     right[units] = moved
     grades, draws = scoreboard.by_retraining(
-        {"right": right, "wrong": -right}, units, np.arange(8) < 4, moved
+        {"right": right, "wrong": -right}, units, np.repeat(["near", "random"], 4), moved
     )
     value = {(each.method, each.grade): each.value for each in grades}
     for kind in ("within_samples", "within_units", "within_near", "within_random"):

@@ -12,8 +12,8 @@ from encoded_ensembles.unet import LEVELS
 def test_controls_are_half_random_half_near():
     names = np.array([f"unit {u}" for u in range(20)])
     nearest = np.stack([np.roll(np.arange(20), -b) for b in (0, 5)])
-    units, near = retrain.choose_controls(nearest, names, count=7, seed=0)
-    assert near.tolist() == [False] * 4 + [True] * 3
+    units, how = retrain.choose_controls(nearest, names, count=7, seed=0)
+    assert how.tolist() == ["random"] * 4 + ["near"] * 3
     assert len(set(units.tolist())) == 7
     turn = [u for pair in zip(*nearest, strict=True) for u in pair]
     wanted = [u for u in dict.fromkeys(turn) if u not in units[:4]]
@@ -26,9 +26,20 @@ def test_controls_are_half_random_half_near():
 
 def test_all_units_can_be_controls():
     names = np.array(["a", "b", "c"])
-    units, near = retrain.choose_controls(np.array([[2, 1, 0]]), names, count=3, seed=0)
+    units, how = retrain.choose_controls(np.array([[2, 1, 0]]), names, count=3, seed=0)
     assert sorted(units.tolist()) == [0, 1, 2]
-    assert near.sum() == 1
+    assert how.tolist() == ["random", "random", "near"]
+
+
+def test_named_controls_come_last_and_are_chosen_once():
+    names = np.array(["a", "b", "c", "d"])
+    nearest = np.array([[2, 1, 0, 3]])
+    for named in (["c"], ["d", "a"]):
+        count = 4 - len(named)
+        units, how = retrain.choose_controls(nearest, names, count=count, seed=0, named=named)
+        assert names[units[count:]].tolist() == named
+        assert sorted(units.tolist()) == [0, 1, 2, 3]
+        assert how[count:].tolist() == ["named"] * len(named)
 
 
 def test_retrained_members_take_the_places_of_those_that_saw_the_unit():

@@ -18,7 +18,7 @@ from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, p
 from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.scoreboard import score_methods
-from encoded_ensembles.files import InputError
+from encoded_ensembles.files import InputError, read_arrays
 from safetensors.numpy import load_file
 
 TRAINING = {
@@ -82,12 +82,23 @@ def test_a_member_retrained_with_everything_is_the_same_member(toy):
         assert (output / name).read_bytes() == (toy.members[2] / name).read_bytes()
 
 
+def test_a_unit_that_is_not_there_cannot_be_retrained_without(toy, tmp_path):
+    known = read_arrays(toy.code)["unit_names"].tolist()
+    for units, named, said in (
+        (3, [f"{known[0]}0"], rf"named has {known[0]}0, expected .* did you mean {known[0]}"),
+        (len(known), known[:1], rf"units is {len(known)}, .* \({len(known) - 1} beside those in"),
+    ):
+        with pytest.raises(InputError, match=said):
+            choose_controls(toy.code, toy.data, toy.samples, units, tmp_path / "x.parquet", named)
+    assert not list(tmp_path.iterdir())
+
+
 def test_retrained_members_never_saw_the_unit_and_the_others_stay(toy, controls):
     code = np.load(toy.code)
     table = pd.read_parquet(controls / "controls.parquet")
     drawn = load_file(controls / "samples.safetensors")
     assert drawn["units"].tolist() == table["unit"].tolist()
-    assert table["near"].tolist() == [False, False, True]
+    assert table["chosen"].tolist() == ["random", "random", "near"]
     factual = load_file(toy.samples)["factual"]
     for control, unit in enumerate(table["unit"]):
         for seen, member in enumerate(np.flatnonzero(code["code"][unit])):
@@ -250,8 +261,9 @@ def test_foreign_scores_that_do_not_fit_are_refused(tmp_path):
 def test_the_whole_of_grading_runs_as_a_workflow(rerun):
     """One job per training, nothing made again, and nothing left to do."""
     config = yaml.safe_load((rerun.folder / "toy.yaml").read_text())
+    wanted = pd.read_csv(rerun.results("toy") / "code/units.csv")["unit_name"][4]
     config |= {
-        "retrain": {"units": 2, "fresh": 1},
+        "retrain": {"units": 1, "named": [wanted], "fresh": 1},
         "heldout": {"models": 2, "repeats": 2},
         "rivals": {"gradients": True, "levels": 2, "projection": 32},
     }
@@ -263,6 +275,8 @@ def test_the_whole_of_grading_runs_as_a_workflow(rerun):
         "expect_influence": 1, "grade_methods": 1, "score_methods": 1, "plot_gains": 1,
         "plot_scoreboard": 1, "plot_truth": 1, "record_run": 1, "all": 1,
     }  # fmt: skip
+    controls = pd.read_csv(rerun.results("toy") / "retrain/controls.csv")
+    assert controls["unit_name"][1] == wanted
     assert "Nothing to be done" in rerun.snakemake(config="all.yaml").stderr
     rerun.run("results/toy/grade/null_check.csv", config="all.yaml")
     rerun.run("results/toy/influence/false_attribution.csv", config="all.yaml")

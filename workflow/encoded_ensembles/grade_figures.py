@@ -107,17 +107,25 @@ def truth_figure(truth: pd.DataFrame, influence: pd.DataFrame) -> Figure:
     """Draw how far samples move without a unit: by ablation, retraining, and a fresh seed.
 
     Args:
-        truth: columns sample, unit, near, same, fresh, seed.
+        truth: columns sample, unit, chosen, same, fresh, seed.
         influence: columns sample, unit, distance.
     """
     both = truth.merge(influence[["sample", "unit", "distance"]], on=["sample", "unit"])
     fresh = both["fresh"].notna().any()
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3 if fresh else 2, squeeze=False)[0]
-    for near, colour, label in ((False, GREY, "random units"), (True, BLUE, "near units")):
-        rows = both[both["near"] == near]
+    for chosen, colour in (("random", GREY), ("near", BLUE), ("named", RED)):
+        rows = both[both["chosen"] == chosen]
+        if rows.empty:
+            continue
         axes[0].plot(
-            rows["same"], rows["distance"], ".", ms=2, color=colour, label=label, alpha=0.5
+            rows["same"],
+            rows["distance"],
+            ".",
+            ms=2,
+            color=colour,
+            label=f"{chosen} units",
+            alpha=0.5,
         )
     axes[0].set(xlabel="moved by retraining without the unit", ylabel="moved by ablating the unit")
     _identity(axes[0])

@@ -145,10 +145,11 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
         )
 
     seen = code["weight"] / n
+    controls = retrain["units"] + len(retrain["named"])
     gradients = rivals["levels"] * (size.images + config["sampling"]["samples"])
     return {
         "train_member": train(n, seen) + train(1, 1),
-        "retrain_member": train(code["weight"] * (retrain["units"] + retrain["fresh"]), seen),
+        "retrain_member": train(code["weight"] * (controls + retrain["fresh"]), seen),
         "train_fresh": train(n if retrain["fresh"] else 0, seen),
         "train_heldout": train(heldout["models"] * heldout["repeats"], heldout["share"]),
         "project_gradients": Work(steps=(((n + 1) * gradients * rivals["gradients"], 1),)),

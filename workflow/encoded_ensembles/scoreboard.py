@@ -28,14 +28,14 @@ Methods = dict[str, np.ndarray]  # by method: scores (U, B)
 
 
 def by_retraining(
-    methods: Methods, units: np.ndarray, near: np.ndarray, moved: np.ndarray
+    methods: Methods, units: np.ndarray, chosen: np.ndarray, moved: np.ndarray
 ) -> tuple[list[Grade], Draws]:
     """Grade by how far samples move when units are left out of training.
 
     Args:
         methods: scores.
         units: (K,) int64, those left out.
-        near: (K,) bool, chosen as near to a sample.
+        chosen: (K,) str, how each was chosen: random, near or named.
         moved: (K, B), distances.
 
     Returns:
@@ -49,18 +49,18 @@ def by_retraining(
             for name, scores in methods.items()
         }
 
-    everything = np.ones(len(units), bool)
+    everything, near, random = np.ones(len(units), bool), chosen == "near", chosen == "random"
     kinds = {
         "within_samples": take(truth.within_samples, everything),
         "within_units": take(truth.within_units, everything),
         "auc": take(truth.top_auc, everything),
         "within_near": take(truth.within_samples, near),
-        "within_random": take(truth.within_samples, ~near),
+        "within_random": take(truth.within_samples, random),
     }
     grades: list[Grade] = []
     draws: Draws = {}
     for kind, statistics in kinds.items():
-        rows = {"within_near": near, "within_random": ~near}.get(kind, everything).sum()
+        rows = {"within_near": near, "within_random": random}.get(kind, everything).sum()
         if rows > 2:
             found, draws[kind] = _graded(kind, statistics, (int(rows), moved.shape[1]))
             grades += found

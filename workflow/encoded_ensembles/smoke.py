@@ -27,7 +27,7 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
         "training": config["training"] | {"epochs": 2, "steps_per_epoch": 1},
         "sampling": config["sampling"] | {"samples": 2, "steps": 2},
         "landscape": config["landscape"] | {"blocks": 1, "sets": {}, "mode": "exact"},
-        "retrain": retrain | {"units": min(1, retrain["units"]), "fresh": 0},
+        "retrain": retrain | {"units": min(1, retrain["units"]), "named": [], "fresh": 0},
         "heldout": heldout | {"models": min(2, heldout["models"]), "repeats": 1},
         "grade": config["grade"] | {"scores": {}, "bootstrap": 10},
         "rivals": config["rivals"] | {"levels": 2, "projection": 8},

@@ -87,7 +87,7 @@ def truths():
                 ("--controls", "retrain/controls.parquet"),
                 ("--retrained", "retrain/samples.safetensors"),
             ]
-            if config["retrain"]["units"]
+            if controls()
             else []
         ),
         *(
@@ -110,7 +110,7 @@ def recorded():
 
 def figures():
     """Return the names of the figures that the run has."""
-    return [*FIGURES, *(["truth"] if config["retrain"]["units"] else [])]
+    return [*FIGURES, *(["truth"] if controls() else [])]
 
 
 def truth_files():
@@ -203,6 +203,11 @@ def arm_seed(wildcards):
     return {"same": config["training"], "fresh": config["retrain"]}[wildcards.arm][
         "seed"
     ]
+
+
+def controls():
+    """Return how many units are retrained without."""
+    return config["retrain"]["units"] + len(config["retrain"]["named"])
 
 
 def retrained(arm, controls):

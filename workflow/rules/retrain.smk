@@ -9,7 +9,7 @@ results/{run}/heldout/{{model}.{repeat}/*,measured.safetensors}.
 
 
 rule choose_controls:
-    """Choose the units to retrain without: half at random, half near to the samples."""
+    """Choose the units to retrain without: at random, near to the samples, and by name."""
     input:
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
@@ -29,12 +29,13 @@ rule choose_controls:
         runtime=30,
     params:
         units=config["retrain"]["units"],
+        named=repeated("--named", config["retrain"]["named"]),
         seed=config["retrain"]["seed"],
     shell:
         """
         encens choose-controls --code {input.matrix:q} --data {input.data:q} \
-            --samples {input.samples:q} --units {params.units} --seed {params.seed} \
-            --output {output.controls:q} >{log:q} 2>&1
+            --samples {input.samples:q} --units {params.units} {params.named:q} \
+            --seed {params.seed} --output {output.controls:q} >{log:q} 2>&1
         """
 
 
@@ -112,7 +113,7 @@ rule sample_controls:
     """Sample with retrained members in the places of those that saw each unit."""
     input:
         members=weights(members()),
-        same=retrained("same", config["retrain"]["units"]),
+        same=retrained("same", controls()),
         fresh=retrained("fresh", config["retrain"]["fresh"]),
         fresh_members=fresh_members(),
         controls="results/{run}/retrain/controls.parquet",

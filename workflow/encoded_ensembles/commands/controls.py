@@ -26,30 +26,51 @@ def choose_controls(
     samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
     units: Annotated[int, Option(help="number of units to retrain without")],
     output: Annotated[
-        Path, Option(help="output, .parquet with .csv: control, unit, unit_name, near")
+        Path, Option(help="output, .parquet with .csv: control, unit, unit_name, chosen")
     ],
+    named: Annotated[
+        list[str] | None, Option(help="name of another unit to retrain without; may be repeated")
+    ] = None,
     seed: Annotated[int, Option(help="seed of the random half")] = 1,
 ) -> None:
-    """Choose the units to retrain without: half at random, half near to the samples."""
-    import numpy as np
+    """Choose the units to retrain without: half at random, half near to the samples, and those named.
+
+    chosen: random, near or named.
+    """
     import pandas as pd
 
     from encoded_ensembles import retrain
     from encoded_ensembles.contrast import nearest_units
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_table
+    from encoded_ensembles.files import (
+        InputError,
+        close_matches,
+        read_arrays,
+        read_tensors,
+        write_table,
+    )
 
     arrays = read_arrays(code)
     names = arrays["unit_names"]
-    if units > len(names):
+    for name in named or []:
+        if name not in names:
+            raise InputError(
+                f"retrain.named has {name}, expected names of the {len(names)} units"
+                f"{close_matches(name, names.tolist())}"
+            )
+    others = len(names) - len(named or [])
+    if units > others:
         raise InputError(
-            f"retrain.units is {units}, expected at most the number of units ({len(names)})."
+            f"retrain.units is {units}, expected at most the number of units ({others}"
+            f"{' beside those in retrain.named' if named else ''})."
         )
     factual = read_tensors(samples, names=["factual"])["factual"]
     nearest = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
-    chosen, near = retrain.choose_controls(nearest, names, count=units, seed=seed)
-    table = {"control": np.arange(units), "unit": chosen, "unit_name": names[chosen], "near": near}
-    write_table(output, pd.DataFrame(table))
+    units_chosen, how = retrain.choose_controls(
+        nearest, names, count=units, seed=seed, named=named or []
+    )
+    table = pd.DataFrame({"unit": units_chosen, "unit_name": names[units_chosen], "chosen": how})
+    write_table(output, table.rename_axis("control").reset_index())
 
 
 def sample_controls(

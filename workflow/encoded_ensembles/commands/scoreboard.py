@@ -55,7 +55,7 @@ def score_methods(
     unit is planted), planted_recall (share of the planted units among the first ten, or as many as
     there are), planted_found and planted_wrong (share of these samples to which a planted unit is
     attributed, q <= 0.05), evaluations. truth: sample,
-    unit, unit_name, near, same, fresh, seed: how far each sample moves when the unit is left out, on
+    unit, unit_name, chosen (random, near or named), same, fresh, seed: how far each sample moves when the unit is left out, on
     the same random numbers, with a fresh seed, and by the fresh seed alone.
     """
     import numpy as np
@@ -85,13 +85,13 @@ def score_methods(
         )
     ]
     drawn = {"gain": read_tensors(draws)}
-    table = pd.DataFrame(columns=["sample", "unit", "unit_name", "near", "same", "fresh", "seed"])
+    table = pd.DataFrame(columns=["sample", "unit", "unit_name", "chosen", "same", "fresh", "seed"])
     if retrained and controls:
         chosen = pd.read_parquet(controls)
         moved = _moved(read_tensors(retrained), factual)
         table = _truth_table(chosen, moved)
-        units, near = chosen["unit"].to_numpy(), chosen["near"].to_numpy()
-        found, more = scoreboard.by_retraining(methods, units, near, moved["same"])
+        units, how = chosen["unit"].to_numpy(), chosen["chosen"].to_numpy(str)
+        found, more = scoreboard.by_retraining(methods, units, how, moved["same"])
         grades, drawn = grades + found, drawn | more
     if models:
         held = read_tensors(models)
@@ -145,7 +145,7 @@ def _truth_table(chosen: "pd.DataFrame", moved: "dict[str, np.ndarray]") -> "pd.
     controls, samples = moved["same"].shape
     row = np.tile(np.arange(controls), samples)
     table = {"sample": np.repeat(np.arange(samples), controls)}
-    table |= {name: chosen[name].to_numpy()[row] for name in ("unit", "unit_name", "near")}
+    table |= {name: chosen[name].to_numpy()[row] for name in ("unit", "unit_name", "chosen")}
     for arm in ("same", "fresh", "seed"):
         whole = np.full((controls, samples), np.nan)
         if arm in moved:
