@@ -24,8 +24,8 @@ rule ablate_block:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         members=member_folders,
         scheduler=config["sampling"]["scheduler"],
@@ -54,8 +54,8 @@ rule ablate_set:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
         units=set_options,

@@ -140,6 +140,15 @@ def page_files():
     return [os.path.relpath(path) for path in sorted((PACKAGE / "page").iterdir())]
 
 
+def growing(amount):
+    """Return memory or minutes of a job, as much again at each attempt after a failure."""
+
+    def needed(wildcards, attempt):
+        return attempt * amount
+
+    return needed
+
+
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
     return [f"{member:02d}" for member in range(config["code"]["members"])]

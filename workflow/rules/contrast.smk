@@ -24,8 +24,8 @@ rule follow_members:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
         levels=config["contrast"]["levels"],
@@ -58,8 +58,8 @@ rule measure_contrast:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         family=config["code"]["family"],
         distance=config["code"]["distance"],

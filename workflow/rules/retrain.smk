@@ -25,8 +25,8 @@ rule choose_controls:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         units=config["retrain"]["units"],
         seed=config["retrain"]["seed"],
@@ -58,8 +58,8 @@ rule retrain_member:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
@@ -93,8 +93,8 @@ rule train_fresh:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
@@ -129,8 +129,8 @@ rule sample_controls:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         members=member_folders,
         fresh=config["retrain"]["fresh"],
@@ -164,8 +164,8 @@ rule train_heldout:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
@@ -206,8 +206,8 @@ rule measure_heldout:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folders=expand(
             "results/{{run}}/heldout/{model}.{repeat}",

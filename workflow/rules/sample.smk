@@ -20,8 +20,8 @@ rule draw_noise:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         samples=sample_count,
         steps=config["sampling"]["steps"],
@@ -51,8 +51,8 @@ rule sample_ensemble:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
         scheduler=config["sampling"]["scheduler"],

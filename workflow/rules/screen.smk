@@ -30,8 +30,8 @@ rule screen_block:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         members=member_folders,
         top=config["landscape"]["top"],
@@ -72,8 +72,8 @@ rule measure_screened:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=4 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(4 * 60),
     shell:
         """
         encens measure-screened {input.blocks:q} --code {input.matrix:q} \

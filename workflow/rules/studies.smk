@@ -28,8 +28,8 @@ rule measure_levels:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
         gpu=1,
     params:
         members=member_folders,
@@ -66,8 +66,8 @@ rule measure_members:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         family=config["code"]["family"],
         distance=config["code"]["distance"],
@@ -97,8 +97,8 @@ rule measure_retraining:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens measure-retraining --truth {input.truth:q} --influence {input.influence:q} \
@@ -122,8 +122,8 @@ rule plot_levels:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-levels --levels {input.levels:q} --statistics {input.statistics:q} \
