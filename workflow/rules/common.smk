@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -147,6 +148,30 @@ def growing(amount):
         return attempt * amount
 
     return needed
+
+
+def stop_second_writers():
+    """Stop with one sentence if jobs that an earlier Snakemake gave to Slurm may still write here.
+
+    A killed Snakemake leaves them behind. To start them a second time would be to write twice.
+    """
+    columns = "--format=%i\t%k\t%Z"  # number, comment, folder; the plugin's comments name the rule
+    asked = ["squeue", "--me", "--noheader", columns]
+    try:
+        listed = subprocess.run(asked, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return  # no Slurm here
+    jobs = [line.split("\t") for line in listed.stdout.splitlines()]
+    here = [
+        number
+        for number, comment, folder in jobs
+        if comment.startswith("rule_") and Path(folder) == Path.cwd()
+    ]
+    if here:
+        sys.exit(
+            f"Error: Slurm still has jobs of an earlier snakemake in this folder: {' '.join(here)}; wait until "
+            f"squeue --me no longer lists them, or end them with: scancel {' '.join(here)}"
+        )
 
 
 def members():
