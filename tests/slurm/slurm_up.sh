@@ -4,8 +4,8 @@
 # Exit code 2: it is not here, and cannot be installed here.
 set -euo pipefail
 ROOT=${SLURM_ROOT:-/tmp/slurm-ci}
-CPUS=${SLURM_CPUS:-8}        # may exceed the real number (config_overrides), as memory does
-GPUS=(/dev/null /dev/zero)   # stand-ins: slurmd drops a gpu that names no device file
+CPUS=${SLURM_CPUS:-16}       # may exceed the real number (config_overrides), as memory does
+GPUS=(/dev/null /dev/zero /dev/full /dev/random /dev/urandom)  # stand-ins: a gpu has to be a device
 NODE=$(hostname -s)
 CONF_DIR=/etc/slurm          # the plugin's srun, inside a job, does not see SLURM_CONF
 unset SLURM_CONF

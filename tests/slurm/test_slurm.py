@@ -32,7 +32,7 @@ class Cluster(Workspace):
     @classmethod
     def make(cls, folder):
         folder.mkdir(parents=True)
-        made = cls(folder)
+        cls(folder)
         shutil.copytree(REPOSITORY / "slurm", folder / "slurm")
         shutil.copy(HERE / "small.yaml", folder)
         (folder / "bin").mkdir()
@@ -52,6 +52,7 @@ class Cluster(Workspace):
             return subprocess.Popen(
                 [*command, "--slurm-init-seconds-before-status-checks", "1"],
                 cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT,
+                preexec_fn=heed_interrupts,
             )  # fmt: skip
 
     def finish(self, *arguments):
@@ -79,6 +80,11 @@ class Cluster(Workspace):
             except OSError:  # ended meanwhile
                 continue
         return found
+
+
+def heed_interrupts():
+    """Undo what a shell does to what it starts in the background, these tests perhaps."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition, what):

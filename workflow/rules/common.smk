@@ -208,6 +208,12 @@ def sample_count(wildcards):
     return config[part]["samples"]
 
 
+def sampling_options():
+    """Return how samples are drawn, as options of a shell line."""
+    sampling = config["sampling"]
+    return ["--scheduler", sampling["scheduler"], "--batch", str(sampling["batch"])]
+
+
 def training_options():
     """Return how members are trained, but for the seed, as options of a shell line."""
     model, training = config["model"], config["training"]

@@ -36,14 +36,14 @@ rule measure_levels:
         family=config["code"]["family"],
         distance=config["code"]["distance"],
         null_words=config["contrast"]["null_words"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens measure-levels {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --data {input.data:q} --samples {input.samples:q} \
             --influence {input.influence:q} --family {params.family} \
             --distance {params.distance} --null-words {params.null_words} \
-            --scheduler {params.scheduler} --output {output.levels:q} \
+            {params.sampling} --output {output.levels:q} \
             --statistics {output.statistics:q} >{log:q} 2>&1
         """
 
