@@ -84,8 +84,8 @@ def take_turn(names: list[str], folder: Path) -> int:
     """Return which of some devices the fewest processes have taken, and take it for this process.
 
     A device has places, one file each; a process holds one under a lock that ends with the process,
-    however it ends. First places go first, then second ones: nobody waits, and nobody is alone where
-    there are more processes than devices.
+    however it ends. First places go first, then second ones: nobody waits, and where processes are
+    more than devices they share them evenly.
 
     Args:
         names: of the devices, the same for all processes.

@@ -153,24 +153,24 @@ def growing(amount):
 def stop_second_writers():
     """Stop with one sentence if jobs that an earlier Snakemake gave to Slurm may still write here.
 
-    A killed Snakemake leaves them behind. To start them a second time would be to write twice.
+    A killed Snakemake leaves them behind. To start them a second time would be to write twice. Jobs
+    of a Snakemake that runs are left to its lock, which keeps others off its files.
     """
-    columns = "--format=%i\t%k\t%Z"  # number, comment, folder; the plugin's comments name the rule
-    asked = ["squeue", "--me", "--noheader", columns]
+    asked = ["squeue", "--me", "--noheader", "--format=%i\t%Z\t%k"]
     try:
         listed = subprocess.run(asked, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return  # no Slurm here
-    jobs = [line.split("\t") for line in listed.stdout.splitlines()]
-    here = [
-        number
-        for number, comment, folder in jobs
-        if comment.startswith("rule_") and Path(folder) == Path.cwd()
-    ]
+    if len(list(Path(".snakemake/locks").glob("*.output.lock"))) > 1:
+        return  # one is this Snakemake's own
+    # Number, folder and comment, in which the plugin names the rule.
+    jobs = re.findall(r"^(\S+)\t(.+)\trule_", listed.stdout, re.MULTILINE)
+    here = [number for number, folder in jobs if Path(folder).resolve() == Path.cwd()]
     if here:
         sys.exit(
-            f"Error: Slurm still has jobs of an earlier snakemake in this folder: {' '.join(here)}; wait until "
-            f"squeue --me no longer lists them, or end them with: scancel {' '.join(here)}"
+            "Error: Slurm still has jobs of an earlier snakemake in this folder: "
+            f"{' '.join(here)}; wait until squeue --me no longer lists them, or end them with: "
+            f"scancel {' '.join(here)}"
         )
 
 
