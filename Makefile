@@ -1,5 +1,6 @@
 # make demo    set up, run the default configuration, say where the figures are
 # make test    set up, run the test suite
+# make test-slurm  set up, start a Slurm of one node (root; Debian's packages), run the tests on it
 # make bench   set up, run the benchmarks, write benchmarks/out/figures.json
 # make families  set up, run every family of codes, draw docs/figures/families.png (half an hour)
 # make notebook  set up, run the default configuration, execute docs/example.ipynb on it
@@ -14,7 +15,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
 READY := $(VENV)/.ready-$(shell cat envs/requirements*.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test test-slow bench families notebook docs check format install
+.PHONY: demo test test-slow test-slurm bench families notebook docs check format install
 
 demo: install
 	snakemake --cores $(CORES)
@@ -27,6 +28,11 @@ test: install check
 
 test-slow: install
 	pytest -m slow
+
+test-slurm: install
+	tests/slurm/slurm_up.sh
+	pytest -m slurm --numprocesses 5 --dist load tests/slurm; \
+	  status=$$?; tests/slurm/slurm_up.sh down; exit $$status
 
 bench: install
 	for program in benchmarks/*.py; do python $$program || exit 1; done

@@ -22,6 +22,10 @@ include: "workflow/rules/common.smk"
 config = checked(config)
 
 
+onstart:
+    stop_second_writers()
+
+
 wildcard_constraints:
     run=re.escape(config["run"]),  # so that other modules may hold other runs
     member=r"\d+|full",

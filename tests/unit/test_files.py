@@ -17,6 +17,19 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["facts.json"]
 
 
+def test_writers_on_two_machines_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+    path = tmp_path / "facts.json"
+    with files.replacing(path) as ours:
+        ours.write_text("ours")
+        monkeypatch.setattr(
+            files.platform, "node", lambda: "another"
+        )  # with the same process number
+        with files.replacing(path) as theirs:
+            theirs.write_text("theirs")
+        assert path.read_text() == "theirs"
+    assert path.read_text() == "ours"
+
+
 @pytest.mark.parametrize("write", [files.write_arrays, files.write_tensors])
 def test_arrays_round_trip_in_equal_bytes(tmp_path, write):
     arrays = {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "y": np.array([True, False])}

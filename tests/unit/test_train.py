@@ -1,5 +1,6 @@
 """Laws of training: keyed randomness, resumption, nothing but the split matters."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -118,6 +119,38 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after, dropou
     )
     assert weights == whole[0]
     assert np.array_equal(losses, whole[1], equal_nan=True)
+
+
+@pytest.mark.parametrize("second_ends", [3, 6, 8, None])
+def test_two_trainings_that_share_a_checkpoint_end_with_the_same_bytes(tmp_path, second_ends):
+    """As after a killed Snakemake that was started again too early.
+
+    In the middle of one training another goes on from the same file, past it, and is killed or ends.
+    """
+    whole = run()
+    path = tmp_path / "state.safetensors"
+
+    def state():
+        return checkpoint.Checkpoint(path, key="k", seconds=0)
+
+    def second_at_step_three(steps, total):
+        for step in steps:
+            if step == 3:
+                with contextlib.suppress(KeyboardInterrupt):
+                    assert run(checkpoint=state(), track=killed)[0] == whole[0]
+            yield step
+
+    def killed(steps, total):
+        for step in steps:
+            if step == second_ends:
+                raise KeyboardInterrupt
+            yield step
+
+    first = run(checkpoint=state(), track=second_at_step_three)
+    assert first[0] == whole[0]
+    # The first saved last, over whatever the second had saved: a third could go on from it.
+    assert state().load()[0] == RECIPE.steps - 1
+    assert run(checkpoint=state())[0] == whole[0]
 
 
 def test_checkpoint_of_something_else_or_damaged_is_passed_over(tmp_path):

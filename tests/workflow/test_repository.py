@@ -147,8 +147,37 @@ def test_import_closure_is_what_python_really_imports():
 def test_training_hangs_on_few_modules():
     names = {path.stem for path in sources.closure("train")}
     assert names == {
-        "train", "checkpoint", "data", "device", "files", "progress", "randomness", "sources", "splits", "unet"
+        "train", "checkpoint", "data", "device", "files", "memory", "progress", "randomness", "sources", "splits", "unet"
     }  # fmt: skip
+
+
+def rules():
+    """Return the text of each rule by its name."""
+    text = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    return dict(re.findall(r"\n(?:rule|checkpoint) (\w+):\n(.+?)(?=\n\n\n|\Z)", text, re.DOTALL))
+
+
+def test_memory_and_time_of_every_rule_grow_with_each_attempt():
+    assert len(rules()) > 40
+    for name, text in rules().items():
+        for resource in ("mem_mb", "runtime"):
+            assert re.search(rf"^        {resource}=growing\(", text, re.MULTILINE), name
+
+
+def test_the_slurm_profile_groups_splits_and_all_figures():
+    assert (REPOSITORY / "slurm").resolve() == REPOSITORY / "workflow/profiles/slurm"
+    profile = yaml.safe_load((REPOSITORY / "slurm/config.yaml").read_text())
+    figures = {name for name in rules() if name.startswith("plot_")} - {"plot_levels"}
+    groups = dict.fromkeys(figures, "figures") | {"split_member": "splits"}
+    assert profile["groups"] == groups
+    assert profile["group-components"].keys() == set(groups.values())
+
+
+def test_the_page_on_clusters_without_gpus_names_every_rule_that_asks_for_one():
+    named = re.findall(
+        r"^  (\w+): \{gpu: 0\}$", (REPOSITORY / "docs/slurm.md").read_text(), re.MULTILINE
+    )
+    assert sorted(named) == sorted(name for name, text in rules().items() if " gpu=1," in text)
 
 
 def test_choices_are_those_marked_in_the_code():

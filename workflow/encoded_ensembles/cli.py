@@ -128,8 +128,13 @@ for command in (
 
 
 def main() -> None:
-    """Run a verb; a mistake of the user's, or of the disk, ends in one sentence and exit code 1."""
+    """Run a verb; a mistake of the user's, of the disk, or a full GPU ends in one sentence and code 1."""
     try:
         app()
     except (InputError, OSError) as error:
         sys.exit(f"encens: error: {error}")
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for this
+            raise
+        said = str(error).split(". ")[0]
+        sys.exit(f"encens: error: {said}; give the job a larger GPU, or one of its own.")

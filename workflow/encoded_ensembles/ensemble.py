@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoded_ensembles.memory import predict_in_memory
 from encoded_ensembles.unet import LEVELS, sample_classes
 
 if TYPE_CHECKING:
@@ -257,6 +258,8 @@ def predict(
             number = torch.cat([number, number.new_zeros(missing)])
         labels = sample_classes(member, number)
         told = {} if labels is None else {"class_labels": labels}
-        predicted = member(part, level.to(x.device), **told).sample
+        predicted = predict_in_memory(
+            member, part, level.to(x.device), told, smallest=SMALLEST_BATCH
+        )
         parts.append(predicted[:-missing] if missing > 0 else predicted)
     return torch.cat(parts)

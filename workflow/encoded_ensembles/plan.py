@@ -11,7 +11,6 @@ from typing import Any
 
 from encoded_ensembles.rates import Rates
 
-BATCH = 256  # rows given to a member at once when sampling
 SMALLEST = 16  # rows that short batches are filled up to
 FLOAT = 4  # bytes
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
@@ -108,7 +107,7 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
     def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
         rows = count * evaluations / among  # of a member at a step
-        calls, filled = math.ceil(rows / BATCH), max(SMALLEST, rows)
+        calls, filled = math.ceil(rows / config["sampling"]["batch"]), max(SMALLEST, rows)
         stored = masks * count * size.image_bytes / value
         return Work(steps * among * calls, steps * among * filled, (), stored)
 

@@ -19,6 +19,7 @@ import numpy as np
 from encoded_ensembles.checkpoint import Checkpoint
 from encoded_ensembles.data import to_signed
 from encoded_ensembles.files import InputError
+from encoded_ensembles.memory import step_in_memory
 from encoded_ensembles.progress import report
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.unet import LEVELS
@@ -247,12 +248,13 @@ def train(
             if model.config.dropout:
                 torch.manual_seed(dropout_seed(recipe, step))
             index = torch.from_numpy(rows).to(device)
-            loss = trainer.step(
+            batch = (
                 mirror(data[index], mirrored),
                 torch.from_numpy(levels).to(device),
                 torch.from_numpy(noise).to(device),
                 None if told is None else told[index],
             )
+            loss = step_in_memory(trainer, batch)
             if not np.isfinite(loss):
                 raise InputError(
                     f"the loss became {loss} at step {step + 1} of {recipe.steps}, expected a "

@@ -24,16 +24,16 @@ rule ablate_block:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         members=member_folders,
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens ablate-block {params.members:q} --block {wildcards.scatteritem} \
             --code {input.matrix:q} --noise {input.noise:q} \
-            --scheduler {params.scheduler} --output {output.block:q} >{log:q} 2>&1
+            {params.sampling} --output {output.block:q} >{log:q} 2>&1
         """
 
 
@@ -54,15 +54,15 @@ rule ablate_set:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
         units=set_options,
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens ablate-units {params.members:q} {params.units:q} \
             --code {input.matrix:q} --noise {input.noise:q} \
-            --scheduler {params.scheduler} --output {output.samples:q} >{log:q} 2>&1
+            {params.sampling} --output {output.samples:q} >{log:q} 2>&1
         """

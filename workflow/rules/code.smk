@@ -27,8 +27,8 @@ rule encode_units:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         units=verbatim(unit_options()),
         plants=plant_options(),
@@ -65,8 +65,8 @@ checkpoint split_member:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         classes="--classes" if config["model"]["classes"] else "--no-classes",
     shell:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -140,6 +141,39 @@ def page_files():
     return [os.path.relpath(path) for path in sorted((PACKAGE / "page").iterdir())]
 
 
+def growing(amount):
+    """Return memory or minutes of a job, as much again at each attempt after a failure."""
+
+    def needed(wildcards, attempt):
+        return attempt * amount
+
+    return needed
+
+
+def stop_second_writers():
+    """Stop with one sentence if jobs that an earlier Snakemake gave to Slurm may still write here.
+
+    A killed Snakemake leaves them behind. To start them a second time would be to write twice. Jobs
+    of a Snakemake that runs are left to its lock, which keeps others off its files.
+    """
+    asked = ["squeue", "--me", "--noheader", "--format=%i\t%Z\t%k"]
+    try:
+        listed = subprocess.run(asked, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return  # no Slurm here
+    if len(list(Path(".snakemake/locks").glob("*.output.lock"))) > 1:
+        return  # one is this Snakemake's own
+    # Number, folder and comment, in which the plugin names the rule.
+    jobs = re.findall(r"^(\S+)\t(.+)\trule_", listed.stdout, re.MULTILINE)
+    here = [number for number, folder in jobs if Path(folder).resolve() == Path.cwd()]
+    if here:
+        sys.exit(
+            "Error: Slurm still has jobs of an earlier snakemake in this folder: "
+            f"{' '.join(here)}; wait until squeue --me no longer lists them, or end them with: "
+            f"scancel {' '.join(here)}"
+        )
+
+
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
     return [f"{member:02d}" for member in range(config["code"]["members"])]
@@ -172,6 +206,12 @@ def sample_count(wildcards):
     """Return how many samples a noise file is for."""
     part = {"landscape": "sampling", "frechet": "frechet"}[wildcards.use]
     return config[part]["samples"]
+
+
+def sampling_options():
+    """Return how samples are drawn, as options of a shell line."""
+    sampling = config["sampling"]
+    return ["--scheduler", sampling["scheduler"], "--batch", str(sampling["batch"])]
 
 
 def training_options():

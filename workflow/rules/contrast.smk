@@ -24,17 +24,17 @@ rule follow_members:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
         levels=config["contrast"]["levels"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens follow-members {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --data {input.data:q} --levels {params.levels} \
-            --scheduler {params.scheduler} --output {output.pulls:q} >{log:q} 2>&1
+            {params.sampling} --output {output.pulls:q} >{log:q} 2>&1
         """
 
 
@@ -58,8 +58,8 @@ rule measure_contrast:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         family=config["code"]["family"],
         distance=config["code"]["distance"],

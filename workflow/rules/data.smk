@@ -22,8 +22,8 @@ rule fetch_dataset:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         name=config["dataset"]["name"],
         heldout=config["dataset"]["heldout"],

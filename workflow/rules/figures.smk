@@ -26,8 +26,8 @@ rule plot_code:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-code --code {input.matrix:q} \
@@ -58,8 +58,8 @@ rule plot_samples:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-samples --data {input.data:q} \
@@ -93,8 +93,8 @@ rule plot_influence:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         chosen=",".join(map(str, config["figures"]["samples"])),
         top=config["figures"]["top"],
@@ -129,8 +129,8 @@ rule plot_landscape:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         chosen=",".join(map(str, config["figures"]["samples"])),
     shell:
@@ -161,8 +161,8 @@ rule plot_aliasing:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-aliasing --aliasing {input.aliasing:q} \
@@ -196,8 +196,8 @@ rule plot_attribution:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         chosen=",".join(map(str, config["figures"]["samples"])),
         top=config["figures"]["top"],
@@ -231,8 +231,8 @@ rule plot_evidence:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-evidence --contrast {input.contrast:q} --sets {input.sets:q} \
@@ -260,8 +260,8 @@ rule plot_kept:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-kept --scores {input.scores:q} \
@@ -291,8 +291,8 @@ rule plot_loss:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-loss {input.losses:q} \
@@ -322,8 +322,8 @@ rule plot_gains:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-gains --gains {input.gains:q} --areas {input.areas:q} --calibration {input.calibration:q} \
@@ -351,8 +351,8 @@ rule plot_scoreboard:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-scoreboard --board {input.board:q} \
@@ -381,8 +381,8 @@ rule plot_truth:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-truth --truth {input.truth:q} --influence {input.influence:q} \

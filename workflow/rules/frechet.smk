@@ -23,20 +23,20 @@ rule sample_frechet:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
         kept=",".join(map(str, config["frechet"]["kept"])),
         repeats=config["frechet"]["repeats"],
         seed=config["code"]["seed"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens sample-frechet {params.members:q} \
             --full results/{wildcards.run}/members/full --noise {input.noise:q} \
             --kept {params.kept} --repeats {params.repeats} --seed {params.seed} \
-            --scheduler {params.scheduler} --block {wildcards.scatteritem} \
+            {params.sampling} --block {wildcards.scatteritem} \
             --output {output.samples:q} >{log:q} 2>&1
         """
 
@@ -59,8 +59,8 @@ rule train_classifier:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         samples=config["frechet"]["samples"],
     shell:
@@ -92,8 +92,8 @@ rule score_frechet:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=4 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(4 * 60),
     params:
         samples=config["frechet"]["samples"],
         weight=config["code"]["weight"],

@@ -35,8 +35,8 @@ rule make_gallery:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         family=config["code"]["family"],
         distance=config["code"]["distance"],

@@ -31,8 +31,8 @@ rule expect_influence:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=16000,
-        runtime=4 * 60,
+        mem_mb=growing(16000),
+        runtime=growing(4 * 60),
     params:
         seed=config["grade"]["seed"],
     shell:
@@ -66,8 +66,8 @@ rule grade_methods:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=16000,
-        runtime=4 * 60,
+        mem_mb=growing(16000),
+        runtime=growing(4 * 60),
     params:
         foreign=verbatim(foreign_options()),
         family=config["code"]["family"],
@@ -115,8 +115,8 @@ rule score_methods:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=4 * 60,
+        mem_mb=growing(16000),
+        runtime=growing(4 * 60),
     params:
         truth=truth_options,
         foreign=verbatim(foreign_options()),
@@ -153,8 +153,8 @@ rule check_null:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=16000,
-        runtime=4 * 60,
+        mem_mb=growing(16000),
+        runtime=growing(4 * 60),
     params:
         family=config["code"]["family"],
         distance=config["code"]["distance"],

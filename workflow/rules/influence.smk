@@ -36,8 +36,8 @@ rule measure_influence:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=4 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(4 * 60),
     params:
         distances=verbatim(distance_options()),
         inception="--inception" if inception_file() else "",
@@ -76,8 +76,8 @@ rule check_attribution:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=4 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(4 * 60),
     params:
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",

@@ -24,8 +24,8 @@ rule find_planted:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens find-planted --facts {input.facts:q} --data {input.data:q} \

@@ -47,8 +47,8 @@ rule record_run:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         config=verbatim(json.dumps(config, sort_keys=True)),
         repository=os.path.relpath(REPOSITORY),

@@ -25,8 +25,8 @@ rule choose_controls:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         units=config["retrain"]["units"],
         named=repeated("--named", config["retrain"]["named"]),
@@ -59,8 +59,8 @@ rule retrain_member:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
@@ -94,8 +94,8 @@ rule train_fresh:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
@@ -130,19 +130,19 @@ rule sample_controls:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         members=member_folders,
         fresh=config["retrain"]["fresh"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens sample-controls {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --controls {input.controls:q} \
             --retrained results/{wildcards.run}/retrain/same \
             --fresh results/{wildcards.run}/retrain/fresh --fresh-units {params.fresh} \
-            --scheduler {params.scheduler} --output {output.samples:q} >{log:q} 2>&1
+            {params.sampling} --output {output.samples:q} >{log:q} 2>&1
         """
 
 
@@ -165,8 +165,8 @@ rule train_heldout:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
@@ -207,8 +207,8 @@ rule measure_heldout:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folders=expand(
             "results/{{run}}/heldout/{model}.{repeat}",
@@ -218,11 +218,11 @@ rule measure_heldout:
         repeats=config["heldout"]["repeats"],
         share=config["heldout"]["share"],
         half=config["heldout"]["seed"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens measure-heldout {params.folders:q} --code {input.matrix:q} \
             --noise {input.noise:q} --samples {input.samples:q} --repeats {params.repeats} \
             --share {params.share} --half-seed {params.half} \
-            --scheduler {params.scheduler} --output {output.measured:q} >{log:q} 2>&1
+            {params.sampling} --output {output.measured:q} >{log:q} 2>&1
         """

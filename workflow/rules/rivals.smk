@@ -24,8 +24,8 @@ rule project_gradients:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         levels=config["rivals"]["levels"],
         projection=config["rivals"]["projection"],
@@ -63,8 +63,8 @@ rule score_rivals:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=2 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(2 * 60),
     params:
         damping=repeated("--damping", config["rivals"]["damping"]),
         degraded=repeated("--degraded", config["rivals"]["degraded"]),

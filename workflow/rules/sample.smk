@@ -20,8 +20,8 @@ rule draw_noise:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         samples=sample_count,
         steps=config["sampling"]["steps"],
@@ -51,15 +51,15 @@ rule sample_ensemble:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=12 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
     params:
         members=member_folders,
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens sample-ensemble {params.members:q} \
             --full results/{wildcards.run}/members/full --code {input.matrix:q} \
-            --noise {input.noise:q} --scheduler {params.scheduler} \
+            --noise {input.noise:q} {params.sampling} \
             --output {output.samples:q} >{log:q} 2>&1
         """

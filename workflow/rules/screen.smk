@@ -30,20 +30,20 @@ rule screen_block:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         members=member_folders,
         top=config["landscape"]["top"],
         missed=config["landscape"]["missed"],
         budget=config["landscape"]["budget"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens screen-block {params.members:q} --block {wildcards.scatteritem} \
             --code {input.matrix:q} --noise {input.noise:q} --samples {input.samples:q} \
             --contrast {input.contrast:q} --top {params.top} --missed {params.missed} \
-            --budget {params.budget} --scheduler {params.scheduler} \
+            --budget {params.budget} {params.sampling} \
             --output {output.block:q} >{log:q} 2>&1
         """
 
@@ -72,8 +72,8 @@ rule measure_screened:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=4 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(4 * 60),
     shell:
         """
         encens measure-screened {input.blocks:q} --code {input.matrix:q} \

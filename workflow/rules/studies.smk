@@ -28,22 +28,22 @@ rule measure_levels:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
         gpu=1,
     params:
         members=member_folders,
         family=config["code"]["family"],
         distance=config["code"]["distance"],
         null_words=config["contrast"]["null_words"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens measure-levels {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --data {input.data:q} --samples {input.samples:q} \
             --influence {input.influence:q} --family {params.family} \
             --distance {params.distance} --null-words {params.null_words} \
-            --scheduler {params.scheduler} --output {output.levels:q} \
+            {params.sampling} --output {output.levels:q} \
             --statistics {output.statistics:q} >{log:q} 2>&1
         """
 
@@ -66,8 +66,8 @@ rule measure_members:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         family=config["code"]["family"],
         distance=config["code"]["distance"],
@@ -97,8 +97,8 @@ rule measure_retraining:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens measure-retraining --truth {input.truth:q} --influence {input.influence:q} \
@@ -122,8 +122,8 @@ rule plot_levels:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     shell:
         """
         encens plot-levels --levels {input.levels:q} --statistics {input.statistics:q} \

@@ -25,8 +25,8 @@ rule train_member:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),

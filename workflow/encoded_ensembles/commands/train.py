@@ -157,10 +157,8 @@ def fit(
     import json
     from dataclasses import asdict
 
-    import torch
-
     from encoded_ensembles.checkpoint import Checkpoint
-    from encoded_ensembles.device import choose_device, describe
+    from encoded_ensembles.device import check_precision, choose_device, describe
     from encoded_ensembles.progress import track
     from encoded_ensembles.sources import code_digest
     from encoded_ensembles.splits import labels_digest
@@ -171,15 +169,14 @@ def fit(
     classes = len(images.label_names) if network["classes"] else None
     config = unet_config(shape=(channels, height, width), **network | {"classes": classes})
     where = choose_device(device)
+    check_precision(recipe.precision, where)
     facts = {
         "member": split["member"],
         "split": split["digest"],
         "images": len(images),
         "recipe": asdict(recipe),
         "code": code_digest("train"),
-        "device": describe(where),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        "device": describe(where, precision=recipe.precision),
     }
     if classes:
         facts["labels"] = labels_digest(images)
