@@ -117,7 +117,7 @@ def batches(
 
 
 class Trainer:
-    """A network in training: weights, their moving average and Adam's state."""
+    """A network in training: the weights that are trained, their moving average and Adam's state."""
 
     def __init__(self, model: "UNet2DModel", *, recipe: Recipe, device: "torch.device") -> None:
         """Start from the initial weights of `model`, which is moved to `device`."""
@@ -128,8 +128,11 @@ class Trainer:
         self.recipe, self.device = recipe, device
         self.model = model.to(device).train()
         # ASSUME: averaged weights.
-        self.average = EMAModel(self.model.parameters(), decay=recipe.ema, foreach=True)
-        self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
+        # Of an adapter's base nothing is trained, averaged or kept.
+        self.weights = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        trained = list(self.weights.values())
+        self.average = EMAModel(trained, decay=recipe.ema, foreach=True)
+        self.adam = torch.optim.Adam(trained, lr=recipe.learning_rate, fused=True)
         self.scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
 
     def step(
@@ -158,12 +161,12 @@ class Trainer:
         loss.backward()
         self.adam.step()
         self.adam.zero_grad()
-        self.average.step(self.model.parameters())
+        self.average.step(self.weights.values())
         return loss.item()
 
     def tensors(self) -> dict[str, "torch.Tensor"]:
         """Return the whole state as named tensors."""
-        state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        state = {f"model.{name}": weights.detach() for name, weights in self.weights.items()}
         for i, shadow in enumerate(self.average.shadow_params):
             state[f"average.{i}"] = shadow
         for i, moments in self.adam.state_dict()["state"].items():
@@ -177,7 +180,8 @@ class Trainer:
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
-        self.model.load_state_dict(parts["model"])
+        for name, weights in self.weights.items():
+            weights.detach().copy_(parts["model"][name])
         self.average.optimization_step = updates
         for i, shadow in enumerate(self.average.shadow_params):
             shadow.copy_(parts["average"][str(i)])
@@ -190,7 +194,7 @@ class Trainer:
 
     def averaged(self) -> "UNet2DModel":
         """Return the network with its averaged weights."""
-        self.average.copy_to(self.model.parameters())
+        self.average.copy_to(self.weights.values())
         return self.model.eval()
 
 

@@ -6,8 +6,10 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.train import (
+    Alpha,
     Attention,
     AttentionAt,
+    Base,
     CheckpointFile,
     Classes,
     Data,
@@ -20,10 +22,12 @@ from encoded_ensembles.commands.train import (
     Layers,
     NormGroups,
     Precision,
+    Rank,
     Rate,
     Seconds,
     Seed,
     Steps,
+    Target,
     Widths,
     fit,
     make_network,
@@ -57,6 +61,10 @@ def retrain_member(
     norm_groups: NormGroups = 8,
     classes: Classes = False,
     flip: Flip = False,
+    base: Base = None,
+    rank: Rank = 4,
+    alpha: Alpha = 4.0,
+    target: Target = None,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
     checkpoint_seconds: Seconds = 15.0,
@@ -84,8 +92,9 @@ def retrain_member(
         split=to_manifest(split, member=f"{member:02d}"),
         recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes
-        ),
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes,
+            base, rank, alpha, target,
+        ),  # fmt: skip
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         device=device,
@@ -114,6 +123,10 @@ def train_heldout(
     norm_groups: NormGroups = 8,
     classes: Classes = False,
     flip: Flip = False,
+    base: Base = None,
+    rank: Rank = 4,
+    alpha: Alpha = 4.0,
+    target: Target = None,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
     checkpoint_seconds: Seconds = 15.0,
@@ -135,8 +148,9 @@ def train_heldout(
             epochs, steps_per_epoch, learning_rate, ema, precision, seed + repeat, flip
         ),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes
-        ),
+            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes,
+            base, rank, alpha, target,
+        ),  # fmt: skip
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         device=device,
