@@ -27,9 +27,7 @@ def build(seed=0, **options):
 
 
 def adapter(base=None, *, targets=TARGETS, seed=0):
-    return finetune.add_adapter(
-        base or build(), rank=2, alpha=4.0, targets=targets, seed=seed
-    )
+    return finetune.add_adapter(base or build(), rank=2, alpha=4.0, targets=targets, seed=seed)
 
 
 def trained(images=IMAGES, *, recipe=RECIPE, **options):
@@ -114,21 +112,25 @@ def test_the_files_are_the_same_each_time(folder):
     save(trained(), folder / "again")
     for name in unet.member_files(adapter=True):
         assert (folder / "again" / name).read_bytes() == (folder / "members/00" / name).read_bytes()
-    assert sorted(file.suffix for file in (folder / "again").iterdir()) == [".json", ".md", ".safetensors"]
+    assert sorted(file.suffix for file in (folder / "again").iterdir()) == [
+        ".json",
+        ".md",
+        ".safetensors",
+    ]
 
 
 def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path):
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(steps, total):
         for step in steps:
             if step == 5:
-                raise Killed
+                raise KilledError
             yield step
 
     state = checkpoint.Checkpoint(tmp_path / "state", key="a", seconds=0)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         trained(checkpoint=state, track=kill)
     held = load_file(tmp_path / "state")
     assert not any("base_layer" in name or name.endswith("conv_in.weight") for name in held)
@@ -243,9 +245,7 @@ def test_a_pickled_adapter_is_not_read(folder):
 
 
 def test_a_change_by_hand():
-    change = lora.LowRank(
-        torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [-1.0]]), scale=0.5
-    )
+    change = lora.LowRank(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [-1.0]]), scale=0.5)
     weight = torch.tensor([[10.0, 20.0], [30.0, 40.0]])
     assert change(weight).tolist() == [[11.5, 23.0], [29.5, 39.0]]
 

@@ -63,10 +63,10 @@ def add_adapter(
     import torch
 
     check_targets(base, targets)
-    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets))  # type: ignore[arg-type]
+    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return peft.get_peft_model(base, config)  # type: ignore[arg-type]
+        return peft.get_peft_model(base, config)
 
 
 def check_targets(base: "UNet2DModel", targets: Sequence[str]) -> None:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 PREFIX = "base_model.model."  # of the names of layers in peft's files
 PARTS = (".lora_A.weight", ".lora_B.weight")
-ELSEWHERE = (  # what of peft's is not A and B of a layer
-    "use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias",
+VARIANTS = (  # of peft's that compute otherwise
+    "use_dora", "use_rslora", "use_qalora", "use_bdlora", "rank_pattern", "alpha_pattern", "lora_bias",
+    "fan_in_fan_out", "layer_replication", "alora_invocation_tokens",
 )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
 
     try:
         facts = read_json(folder / ADAPTER_CONFIG)
-        unknown = [key for key in ELSEWHERE if facts.get(key)]
+        unknown = [key for key in VARIANTS if facts.get(key)]
         if unknown:
             raise ValueError(f"{ADAPTER_CONFIG} sets {unknown[0]}")
         tensors = load_file(folder / ADAPTER_WEIGHTS)

@@ -12,7 +12,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -196,6 +196,36 @@ class Trainer:
         """Return the network with its averaged weights."""
         self.average.copy_to(self.weights.values())
         return self.model.eval()
+
+
+def make_initial(
+    network: dict[str, Any], *, shape: tuple[int, int, int], seed: int
+) -> "tuple[UNet2DModel, dict[str, Any]]":
+    """Return a network to start from, and what decides it beside the seed, as JSON can hold it.
+
+    Args:
+        network: what `unet_config` takes beside the shape, or base (a folder) and lora (rank, alpha,
+            targets), of which an adapter is made, and classes: how many labels it is told, or None.
+        shape: (C, H, W) of an image.
+        seed: of initial weights.
+
+    Raises:
+        InputError: the base is for other images, or has no such layers.
+    """
+    import torch
+
+    from encoded_ensembles.unet import build_unet, load_unet, unet_config
+
+    if "base" not in network:
+        config = unet_config(shape=shape, **network)
+        return build_unet(config, seed=seed), config
+    from encoded_ensembles.finetune import add_adapter, base_digests, check_base
+
+    base = load_unet(network["base"], device=torch.device("cpu"))
+    check_base(base, shape=shape, classes=network["classes"])
+    adapter = network["lora"]
+    decides = {"base": base_digests(network["base"]), "lora": adapter}
+    return add_adapter(base, **adapter, seed=seed), decides
 
 
 def train(

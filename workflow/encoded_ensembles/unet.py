@@ -90,7 +90,9 @@ def import_unet() -> "type[UNet2DModel]":
 
     They serve what is not used here, and take more than half of the start of a job.
     """
-    hidden = [] if "diffusers" in sys.modules else [name for name in UNUSED if name not in sys.modules]
+    hidden = (
+        [] if "diffusers" in sys.modules else [name for name in UNUSED if name not in sys.modules]
+    )
     for name in hidden:  # diffusers looks for them once
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not there
     try:
@@ -122,7 +124,9 @@ def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tens
 def trained_weights(network: "UNet2DModel") -> "dict[str, torch.Tensor]":
     """Return the weights that a member's training changed: its adapter's, or all if it is none."""
     weights = dict(network.named_parameters())
-    adapter = {name: each for name, each in weights.items() if ".parametrizations.weight.0." in name}
+    adapter = {
+        name: each for name, each in weights.items() if ".parametrizations.weight.0." in name
+    }
     return adapter or weights
 
 

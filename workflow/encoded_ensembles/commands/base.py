@@ -43,7 +43,9 @@ def fetch_base(
                 ) from error
         kind = read_json(folder / "config.json").get("_class_name")
         if kind != "UNet2DModel":
-            raise InputError(f"model.base is {base}, a {kind}, expected a UNet2DModel of diffusers.")
+            raise InputError(
+                f"model.base is {base}, a {kind}, expected a UNet2DModel of diffusers."
+            )
         load_unet(folder, device=torch.device("cpu"))  # that it is whole
         for name in member_files(adapter=False):
             with replacing(output / name) as temporary:

@@ -29,7 +29,9 @@ Classes = Annotated[bool, Option(help="tell the network the labels of images")]
 Flip = Annotated[bool, Option(help="mirror images left to right in every other use, at random")]
 Base = Annotated[
     Path | None,
-    Option(help="folder of a base network, frozen: an adapter of it is trained, whatever --widths say"),
+    Option(
+        help="folder of a base network, frozen: an adapter of it is trained, whatever --widths say"
+    ),
 ]
 Rank = Annotated[int, Option(help="of the adapter's change of a layer's weight")]
 Alpha = Annotated[float, Option(help="the change is multiplied by alpha / rank")]
@@ -92,9 +94,18 @@ def train_member(
         split=split,
         recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes,
-            base, rank, alpha, target,
-        ),  # fmt: skip
+            widths,
+            layers_per_block,
+            attention,
+            attention_at,
+            dropout,
+            norm_groups,
+            classes,
+            base,
+            rank,
+            alpha,
+            target,
+        ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         device=device,
@@ -196,7 +207,7 @@ def fit(
     from encoded_ensembles.progress import track
     from encoded_ensembles.sources import code_digest
     from encoded_ensembles.splits import labels_digest
-    from encoded_ensembles.train import train
+    from encoded_ensembles.train import make_initial, train
 
     height, width, channels = images.images.shape[1:]
     classes = len(images.label_names) if network["classes"] else None
@@ -241,35 +252,6 @@ def fit(
     return model.to(where)
 
 
-def make_initial(
-    network: dict[str, Any], *, shape: tuple[int, int, int], seed: int
-) -> tuple["UNet2DModel", dict[str, Any]]:
-    """Return a network to start from, and what decides it beside the seed, as JSON can hold it.
-
-    Args:
-        network: as of `fit`, classes being their number, or None.
-        shape: (C, H, W) of an image.
-        seed: of initial weights.
-
-    Raises:
-        InputError: the base is for other images, or has no such layers.
-    """
-    import torch
-
-    from encoded_ensembles.unet import build_unet, load_unet, unet_config
-
-    if "base" not in network:
-        config = unet_config(shape=shape, **network)
-        return build_unet(config, seed=seed), config
-    from encoded_ensembles.finetune import add_adapter, base_digests, check_base
-
-    base = load_unet(network["base"], device=torch.device("cpu"))
-    check_base(base, shape=shape, classes=network["classes"])
-    adapter = network["lora"]
-    decides = {"base": base_digests(network["base"]), "lora": adapter}
-    return add_adapter(base, **adapter, seed=seed), decides
-
-
 def _save(
     model: "UNet2DModel",
     losses: list[float],
@@ -292,7 +274,9 @@ def _save(
         if base:
             from encoded_ensembles.finetune import save_adapter
 
-            save_adapter(model, Path(folder), base=os.path.relpath(base.resolve(), output.resolve()))
+            save_adapter(
+                model, Path(folder), base=os.path.relpath(base.resolve(), output.resolve())
+            )
         else:
             model.save_pretrained(folder)
         for name in member_files(adapter=base is None):  # of an earlier member of the other kind
