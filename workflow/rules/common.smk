@@ -178,7 +178,11 @@ def base_sources():
     """
     base = config["model"]["base"]
     if Path(base).is_dir():
-        if Path(base).resolve().is_relative_to(Path("results", config["run"]).resolve()):
+        if (
+            Path(base)
+            .resolve()
+            .is_relative_to(Path("results", config["run"]).resolve())
+        ):
             sys.exit(
                 f"Error: config key model.base is {base}, expected a folder outside this run; give "
                 "the run another name by `run`."

@@ -1,39 +1,9 @@
 """Training: one job for each member, and one for the single-model baseline `full`.
 
-Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz.
-Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json}; of
-adapters, adapter_config.json and adapter_model.safetensors, and the base in results/{run}/base.
+Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz, results/{run}/base.
+Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json},
+of adapters adapter_config.json in place of config.json.
 """
-
-
-if config["model"]["base"]:
-
-    checkpoint fetch_base:
-        """Keep a copy of the base network that members are adapters of, and its digests."""
-        input:
-            base=verbatim(base_sources()),
-            code=sources("base"),
-        output:
-            config="results/{run}/base/config.json",
-            weights=f"results/{{run}}/base/{WEIGHTS}",
-            digest="results/{run}/base/base.json",
-        log:
-            "results/{run}/logs/fetch_base.log",
-        benchmark:
-            "results/{run}/benchmarks/fetch_base.tsv"
-        conda:
-            "../../envs/encens.yaml"
-        resources:
-            mem_mb=8000,
-            runtime=60,
-        params:
-            base=verbatim(config["model"]["base"]),
-            folder=subpath(output.config, parent=True),
-        shell:
-            """
-            encens fetch-base --base {params.base:q} --output {params.folder:q} \
-                --digest {output.digest:q} >{log:q} 2>&1
-            """
 
 
 rule train_member:
