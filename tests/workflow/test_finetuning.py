@@ -14,13 +14,15 @@ from encoded_ensembles.commands import base as base_command
 from encoded_ensembles.commands import certify as certify_command
 from encoded_ensembles.commands.encode import encode_units
 from encoded_ensembles.commands.noise import draw_noise
-from encoded_ensembles.commands.pipeline import export_pipeline
 from encoded_ensembles.commands.retrain import retrain_member
 from encoded_ensembles.commands.sample import ablate_block
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.data import ImageSet, write_images
+from encoded_ensembles.ensemble import make_scheduler
 from encoded_ensembles.files import InputError, read_arrays, read_tensors
+from encoded_ensembles.members import Members
+from encoded_ensembles.pipeline import EncodedEnsemblePipeline
 from encoded_ensembles.runs import Run
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
@@ -210,9 +212,29 @@ def test_a_run_of_whole_networks_does_not_take_an_adapter(copy):
         certificates.statement(Run(copy), sample=0, units=["digits/0"], subjects=[])
 
 
-def test_a_pipeline_of_adapters_is_refused(copy):
-    with pytest.raises(InputError, match="members are adapters of a base"):
-        export_pipeline(copy)
+def test_a_pipeline_holds_the_base_once_and_the_adapters(made, tmp_path):
+    from diffusers import DiffusionPipeline
+
+    folders = [made / f"members/{member:02d}" for member in range(MEMBERS)]
+    code = read_arrays(made / "code/code.npz")
+    members = Members(
+        unet.load_members(folders, device=torch.device("cpu")),
+        code=code["code"], unit_names=code["unit_names"],
+    )  # fmt: skip
+    scheduler = make_scheduler(steps=3)
+    EncodedEnsemblePipeline(members, scheduler).save_pretrained(tmp_path)
+    assert "LoRA adapters of one base network" in (tmp_path / "README.md").read_text()
+    assert len(list(tmp_path.rglob(WHOLE[1]))) == 1
+    assert adapters(tmp_path) == adapters(made)
+    assert digests(tmp_path / "members/base", WHOLE[1:]) == digests(made / "base", WHOLE[1:])
+    noise = read_tensors(made / "noise/landscape.safetensors")["noise"]
+    block = read_tensors(made / "landscape.safetensors")["counterfactuals"]
+    for pipe in (
+        EncodedEnsemblePipeline.from_pretrained(tmp_path),
+        DiffusionPipeline.from_pretrained(tmp_path, trust_remote_code=True),
+    ):
+        found = pipe(noise=noise, without=["digits/3"], output_type="latent").images
+        assert np.array_equal(np.asarray(found), block[3])
 
 
 @pytest.mark.parametrize("spoiled", ["nowhere", "no network", "other", "pickled", "damaged"])

@@ -13,12 +13,12 @@ bytes, as those of a whole network do.
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.utils.parametrize import register_parametrization
 
-from encoded_ensembles.files import InputError, read_json
+from encoded_ensembles.files import InputError, read_json, replacing, write_json
 from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
@@ -76,8 +76,10 @@ def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
         network = copy.deepcopy(base, {id(each): each for each in own})
         for layer in sorted({layer_name(name) for name in tensors}):
             down, up = (tensors[f"{PREFIX}{layer}{part}"] for part in PARTS)
-            change = LowRank(down, up, scale=facts["lora_alpha"] / facts["r"]).to(base.device)
+            change = LowRank(down, up, scale=facts["lora_alpha"] / facts["r"])
+            change.to(base.device, base.dtype)
             register_parametrization(network.get_submodule(layer), "weight", change)
+        network.adapter = facts
     except Exception as error:  # safetensors, torch and JSON each raise their own
         raise InputError(
             f"{folder} does not hold an adapter of its base ({' '.join(str(error).split())[:200]}); "
@@ -96,3 +98,42 @@ def layer_name(name: str) -> str:
         if name.startswith(PREFIX) and name.endswith(part):
             return name.removeprefix(PREFIX).removesuffix(part)
     raise ValueError(f"it holds {name}, expected {PREFIX}LAYER{PARTS[0]} or {PARTS[1]}")
+
+
+def changes(network: "UNet2DModel") -> dict[str, LowRank]:
+    """Return what the adapter of a network of `adapt` changes, by layer; none of a whole network."""
+    end = ".parametrizations.weight.0"
+    found = dict(network.named_modules())
+    return {name.removesuffix(end): each for name, each in found.items() if name.endswith(end)}
+
+
+def plain_base(network: "UNet2DModel") -> "UNet2DModel":
+    """Return the base of a network of `adapt`, as it was before, on its own weights."""
+    weights: dict[str, Any] = network.state_dict()
+    for layer in changes(network):
+        place = f"{layer}.parametrizations.weight"
+        for name in ("0.down", "0.up"):
+            del weights[f"{place}.{name}"]
+        weights[f"{layer}.weight"] = weights.pop(f"{place}.original")
+    base = type(network).from_config(network.config)
+    base.load_state_dict(weights)
+    return base
+
+
+def write_adapter(network: "UNet2DModel", folder: Path, *, base: str) -> None:
+    """Write the adapter of a network of `adapt` as it was read, but for where its base is.
+
+    Args:
+        network: of `adapt`.
+        folder: to write to.
+        base: what the adapter says of where its base is, relative to `folder`.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for layer, change in changes(network).items():
+        for part, each in zip(PARTS, (change.down, change.up), strict=True):
+            tensors[f"{PREFIX}{layer}{part}"] = each.detach().cpu().contiguous()
+    with replacing(folder / ADAPTER_WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+    write_json(folder / ADAPTER_CONFIG, network.adapter | {"base_model_name_or_path": base})

@@ -21,22 +21,15 @@ def export_pipeline(
     import torch
 
     from encoded_ensembles.ensemble import make_scheduler
-    from encoded_ensembles.files import InputError
     from encoded_ensembles.members import Members
     from encoded_ensembles.pipeline import EncodedEnsemblePipeline
     from encoded_ensembles.runs import open_run
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.unet import load_members
 
     run = open_run(run_folder)
-    if run.config["model"].get("base"):
-        raise InputError(
-            f"{run.folder}: its members are adapters of a base, which pipelines do not hold yet, "
-            "expected a run of whole networks; peft loads each adapter (docs/finetuning.md)."
-        )
     sampling = run.config["sampling"]
-    device = torch.device("cpu")
     members = Members(
-        [load_unet(folder, device=device) for folder in run.member_folders],
+        load_members(run.member_folders, device=torch.device("cpu")),
         code=run.code["code"],
         unit_names=run.code["unit_names"],
     )
