@@ -93,9 +93,11 @@ def sampled(folder: Path, kinds: dict[str, list[Any]], case: dict[str, Any]) -> 
     from peft import PeftModel
 
     base = load_unet(folder / "base", device=torch.device("cpu"))
-    theirs = PeftModel.from_pretrained(base, folder / "0", adapter_name="0").eval()
+    theirs = PeftModel.from_pretrained(
+        base, folder / "0", adapter_name="0", use_safetensors=True
+    ).eval()
     for member in range(1, MEMBERS):
-        theirs.load_adapter(folder / f"{member}", adapter_name=f"{member}")
+        theirs.load_adapter(folder / f"{member}", adapter_name=f"{member}", use_safetensors=True)
     x = torch.randn(case["batch"], *case["network"]["shape"])
     level = torch.tensor(40)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 from conftest import REPOSITORY, Workspace
-from encoded_ensembles import certificates, choice, datasets, unet, verification
+from encoded_ensembles import certificates, choice, datasets, rates, unet, verification
 from encoded_ensembles.commands import base as base_command
 from encoded_ensembles.commands import certify as certify_command
 from encoded_ensembles.commands.encode import encode_units
@@ -269,6 +269,17 @@ def test_the_base_of_the_presets_has_seen_none_of_their_units(schema, tmp_path):
         chosen[name] = choice.choose(datasets.load_digits(None, tmp_path, None), **options)
     seen = set(chosen["lora-base"].training)
     assert not seen & {*chosen["lora"].training, *chosen["lora"].heldout}
+
+
+def test_a_plan_measures_adapters_and_counts_the_base_once(network):
+    model = {"base": str(network), "lora": {"rank": 2, "alpha": 2.0, "targets": ["to_q"]}}
+    member, trained, frozen = rates.for_sampling(model, rates.initial(model, (1, 8, 8))())
+    whole = unet.load_unet(network, device=torch.device("cpu"))
+    attentions = sum(name.endswith("to_q") for name, _ in whole.named_modules())
+    assert (trained, frozen) == (attentions * 2 * (8 + 8), whole.num_parameters())
+    assert len(unet.trained_weights(member)) == 2 * attentions
+    with pytest.raises(InputError, match="which is no folder here"):
+        rates.initial(model | {"base": "no-one/nothing"}, (1, 8, 8))
 
 
 LORA = {

@@ -111,7 +111,9 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
                 use_safetensors=True,
                 local_files_only=True,
                 low_cpu_mem_usage=False,
-            ).eval()
+            )
+            .eval()
+            .requires_grad_(False)  # as the workflow has them: it decides the last bits of adapters
             for name in ([BASE] if adapted else names)
         ]
         networks = [adapt(whole[0], folder / name) for name in names] if adapted else whole

@@ -85,7 +85,7 @@ def measure(
 
     where = choose_device(device)
     start = initial(model, shape)
-    network, trained, frozen = _for_sampling(model, start())
+    network, trained, frozen = for_sampling(model, start())
     network.to(where)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, *shape, device=where), 0)
@@ -111,7 +111,7 @@ def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[
     Raises:
         InputError: the base is in no folder here.
     """
-    from encoded_ensembles.files import InputError
+    from encoded_ensembles.files import InputError, read_json
     from encoded_ensembles.train import make_initial
 
     network = {key: value for key, value in model.items() if key not in ("base", "lora")}
@@ -121,11 +121,12 @@ def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[
                 f"config key model.base is {model['base']}, which is no folder here, and a plan is "
                 "measured on it; name a folder."
             )
-        network = {"base": Path(model["base"]), "lora": model["lora"], "classes": None}
+        classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
+        network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}
     return lambda: make_initial(network, shape=shape, seed=0)[0]
 
 
-def _for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", int, int]:
+def for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", int, int]:
     """Return a network as members are sampled with, and how many weights are trained, and frozen."""
     from encoded_ensembles.finetune import save_adapter
     from encoded_ensembles.unet import load_unet
