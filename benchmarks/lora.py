@@ -1,6 +1,6 @@
 """Members that are adapters beside whole ones: bytes on disk and in memory, training steps, sampling.
 
-Two networks: the base of presets/lora.yaml with its adapters, and one for 32x32 pixels in colour with
+Two networks: the base of presets/lora.yaml with its adapters, and one for 16x16 pixels in colour with
 adapters of its attention only, as is common. Sampling lets 12 members predict for a full batch in
 turns. The columns are whole networks; adapters as here, whose weights are worked out in each call; and
 peft's own layers, switched by set_adapter, which compute W x and B A x apart.
@@ -21,10 +21,10 @@ CASES = {
         "adapter": {
             "rank": 4, "alpha": 4, "targets": ["conv1", "conv2", "to_q", "to_k", "to_v", "to_out.0"]
         },
-        "batch": 256, "trained": 64, "turns": 5,
+        "batch": 256, "trained": 64, "turns": 3,
     },
-    "32x32": {
-        "network": {"shape": (3, 32, 32), "widths": [64, 128], "layers_per_block": 2, "attention": True},
+    "16x16": {
+        "network": {"shape": (3, 16, 16), "widths": [32, 64], "layers_per_block": 1, "attention": True},
         "adapter": {"rank": 4, "alpha": 4, "targets": ["to_q", "to_k", "to_v", "to_out.0"]},
         "batch": 16, "trained": 16, "turns": 3,
     },
