@@ -43,6 +43,13 @@ scattergather:
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/code.smk"
+
+
+if config["model"]["base"]:
+
+    include: "workflow/rules/base.smk"
+
+
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/ablate.smk"

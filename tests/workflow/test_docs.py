@@ -169,6 +169,8 @@ def test_every_output_of_a_rule_is_described():
         for part in re.findall(r"\n    output:\n(.*?)\n    \w+:", file.read_text(), re.DOTALL):
             text = part.replace("{{", "{").replace("}}", "}")
             text = text.replace("{WEIGHTS}", "diffusion_pytorch_model.safetensors")
+            for number, name in enumerate(["config.json", "diffusion_pytorch_model.safetensors"]):
+                text = text.replace(f"{{own_files()[{number}]}}", name)
             outputs |= set(re.findall(r'"results/{run}/(.+?)"', text))
     assert len(outputs) > 60
     for output in outputs:

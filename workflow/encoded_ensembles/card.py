@@ -23,8 +23,9 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
 
     Args:
         about: what is known of the run, each key may be missing: run; dataset, the facts of
-            data/dataset.json; units, what a unit is; frechet, a list of {set, value, images} with the
-            sets of frechet/scores.csv; distance, what that distance is called.
+            data/dataset.json; units, what a unit is; adapters, whether members are; frechet, a list
+            of {set, value, images} with the sets of frechet/scores.csv; distance, what that distance is
+            called.
         code: C (U, n) bool.
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -51,7 +52,14 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
         model_name=name if results else None,
         eval_results=results or None,
     )
-    body = [_opening(name, code), _data(about, code), _quality(scores, distance), _use(), CITED]
+    body = [
+        _opening(name, code),
+        _base(about),
+        _data(about, code),
+        _quality(scores, distance),
+        _use(),
+        CITED,
+    ]
     return str(ModelCard(f"---\n{header.to_yaml()}\n---\n\n" + "\n".join(filter(None, body))))
 
 
@@ -66,6 +74,14 @@ An encoded ensemble of {members} diffusion models. Each of its {len(code)} train
 {each} of the members, by a code word of its own; samples average the members' noise predictions.
 Without any one unit it samples from the members that never saw it: what comes out cannot depend on
 that unit.
+"""
+
+
+def _base(about: dict[str, Any]) -> str:
+    if not about.get("adapters"):
+        return ""
+    return """The members are LoRA adapters of one base network, `members/base`. What the base was trained on takes part in
+every sample, with any unit left out or none; units are of the data that the adapters were trained on.
 """
 
 

@@ -1,7 +1,8 @@
 """Certificates of non-influence: that a counterfactual was sampled without certain units.
 
 A certificate is an in-toto Statement (v1) in JSON. It binds the picture to the digests of the files
-that decide it: noise, code, and of each kept member its weights and its split. It is checked from
+that decide it: noise, code, and of each kept member its weights and its split; where members are
+adapters, their base too, about whose own training it says nothing. It is checked from
 these files alone: what it says is worked out again from them and compared field by field, so that
 nothing in it can be changed unnoticed. What is proved, and what is not, is in docs/certificates.md.
 
@@ -20,7 +21,7 @@ from encoded_ensembles.files import InputError, read_json, replacing, sha256_fil
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.runs import Run
 from encoded_ensembles.splits import from_ranges
-from encoded_ensembles.unet import WEIGHTS
+from encoded_ensembles.unet import ADAPTER_CONFIG, member_files
 from encoded_ensembles.units import find_units, masked
 from encoded_ensembles.words import spell
 
@@ -29,6 +30,10 @@ PREDICATE = "urn:x-encoded-ensembles:non-influence:v1"
 CLAIM = (
     "The subject was sampled from the bound noise by the kept members alone, and the split of no "
     "kept member holds an image of the units."
+)
+BASE_CLAIM = (
+    "The kept members are adapters of the base network in these files; what the base itself was "
+    "trained on, which may hold images of the units, is no part of the claim."
 )
 
 
@@ -98,11 +103,17 @@ def statement(
     """
     numbers, keep = kept_without(run, units)
     known = digests or {}
+    base = base_files(run)
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
     names = run.code["unit_names"][numbers].tolist()
     own = run.images[run.images["unit_name"].isin(names)]
+    files = {
+        name: known.get(name) or sha256_file(run.folder / name)
+        for name in [*base, *bound_files(kept, adapters=bool(base))]
+    }
     for member in kept:
         check_member(run, member, forbidden=set(own["sha256"]))
+        check_adapter(run, member, base={name: files[name] for name in base})
     twins = masked(run.images)
     twins = twins[
         twins["pixels_sha256"].isin(own["pixels_sha256"]) & ~twins["name"].isin(own["name"])
@@ -131,16 +142,22 @@ def statement(
             "members": len(keep),
             "kept": kept,
             "same_pixels_in_other_units": twins[["name", "unit_name"]].to_dict("records"),
-            "files": {
-                name: known.get(name) or sha256_file(run.folder / name)
-                for name in bound_files(kept)
-            },
+            **({"base": {"claim": BASE_CLAIM, "files": base}} if base else {}),
+            "files": files,
         },
     }
 
 
-def bound_files(kept: list[str]) -> list[str]:
-    """Return the files of a run that decide a counterfactual, relative to its folder."""
+def base_files(run: Run) -> list[str]:
+    """Return the files of the base that members are adapters of, relative to the run's folder."""
+    if not run.config["model"].get("base"):
+        return []
+    return [f"base/{name}" for name in member_files(adapter=False)]
+
+
+def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
+    """Return the files of a run that decide a counterfactual, relative to its folder, but the base."""
+    own = [*member_files(adapter=adapters), "training.json"]
     return [
         "noise/landscape.safetensors",
         "code/code.npz",
@@ -148,12 +165,7 @@ def bound_files(kept: list[str]) -> list[str]:
         *(
             name
             for member in kept
-            for name in (
-                f"splits/{member}.json",
-                f"members/{member}/config.json",
-                f"members/{member}/{WEIGHTS}",
-                f"members/{member}/training.json",
-            )
+            for name in (f"splits/{member}.json", *(f"members/{member}/{file}" for file in own))
         ),
     ]
 
@@ -190,6 +202,39 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
         raise InputError(
             f"the split of member {member} holds the image with sha256 {min(seen)}, expected none "
             "of the units' images in it."
+        )
+
+
+def check_adapter(run: Run, member: str, *, base: Mapping[str, str]) -> None:
+    """Check that a member is an adapter of the run's base, and was trained on it, if there is one.
+
+    Args:
+        run: a finished run.
+        member: its name.
+        base: digests of the files of `base_files`; none where members are whole networks.
+
+    Raises:
+        InputError: otherwise.
+    """
+    folder = run.folder / "members" / member
+    trained = read_json(folder / "training.json").get("base", {})
+    expected = {name.removeprefix("base/"): digest for name, digest in base.items()}
+    if trained != expected:
+        raise InputError(
+            f"member {member} was trained on the base {trained or 'none'}, expected "
+            f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
+        )
+    if base:
+        named = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
+        if named != "../../base":
+            raise InputError(
+                f"member {member} is an adapter of the base in {named}, expected ../../base, that of "
+                "the run: sampling would take another; run snakemake again."
+            )
+    elif (folder / ADAPTER_CONFIG).exists():
+        raise InputError(
+            f"member {member} has an {ADAPTER_CONFIG}, which sampling would take in place of its "
+            "weights, expected none in this run; delete it and run snakemake again."
         )
 
 

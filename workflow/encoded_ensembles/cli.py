@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
+from encoded_ensembles.commands.base import fetch_base
 from encoded_ensembles.commands.certify import certify, verify
 from encoded_ensembles.commands.contrast import measure_contrast
 from encoded_ensembles.commands.controls import choose_controls, sample_controls
@@ -67,6 +68,7 @@ app = typer.Typer(
 for command in (
     plan,
     fetch_dataset,
+    fetch_base,
     encode_units,
     split_member,
     train_member,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.randomness import Purpose, generator, name_key
-from encoded_ensembles.unet import LEVELS
+from encoded_ensembles.unet import LEVELS, trained_weights
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +66,7 @@ def image_gradients(
     One forward pass serves both: they differ in what is sent back through the network.
 
     Args:
-        model: with P weights, for inference.
+        model: with P weights that training changed, for inference.
         noisy: (b, C, H, W), images with noise of the level.
         noise: (b, C, H, W), what was added.
         level: 0..999.
@@ -74,13 +74,13 @@ def image_gradients(
 
     Returns:
         gradient of the denoising loss mean((output - noise)^2), and that of mean(output^2), each
-        (b, P), weights in the order of `model.named_parameters()`.
+        (b, P), weights in the order of `trained_weights(model)`.
     """
     import torch
     from torch.func import functional_call, vjp, vmap
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    weights = {name: each.detach() for name, each in model.named_parameters()}
+    weights = {name: each.detach() for name, each in trained_weights(model).items()}
     when = torch.tensor(level, device=noisy.device)
 
     def flat(gradient: Any) -> "torch.Tensor":
@@ -221,7 +221,8 @@ def network_gradients(
         flat = project(total.flatten(0, 1), dimensions=dimensions, seed=seed)
         return (flat / count).view(2, -1, dimensions).cpu().numpy()
 
-    size, count = sum(weights.numel() for weights in model.parameters()), len(levels)
+    size = sum(weights.numel() for weights in trained_weights(model).values())
+    count = len(levels)
     queries = torch.zeros(count, len(samples), size, device=device)
     total = torch.zeros(2, len(samples), size, device=device)
     named = [f"sample {b}" for b in range(len(samples))]

@@ -1,7 +1,7 @@
 """The members of an ensemble and their code as one component of a diffusers pipeline.
 
 A folder of it holds each member in a folder of its own, 00, 01, ..., as diffusers writes it, and
-code.npz.
+code.npz. Of adapters it holds their base, as diffusers writes it, and the adapters as peft does.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,9 @@ from encoded_ensembles.files import (
     write_arrays,
     write_json,
 )
+from encoded_ensembles.lora import adapt, changes, plain_base, write_adapter
 
-CODE = "code.npz"
+CODE, BASE = "code.npz", "base"
 
 
 class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
@@ -76,12 +77,16 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
         """Write the folder; `options` go to the members' own save_pretrained."""
         folder = Path(save_directory)
-        for number, network in enumerate(self.networks):
-            own = folder / f"{number:02d}"
-            network.save_pretrained(own, **options)
-            facts = read_json(own / network.config_name)
+        whole = {f"{number:02d}": network for number, network in enumerate(self.networks)}
+        if changes(self.networks[0]):
+            for name, network in whole.items():
+                write_adapter(network, folder / name, base=f"../{BASE}")
+            whole = {BASE: plain_base(self.networks[0])}
+        for name, network in whole.items():
+            network.save_pretrained(folder / name, **options)
+            facts = read_json(folder / name / network.config_name)
             facts.pop("_name_or_path", None)  # a folder of this machine
-            write_json(own / network.config_name, facts)
+            write_json(folder / name / network.config_name, facts)
         write_arrays(folder / CODE, {"code": self.code, "unit_names": self.unit_names})
 
     @classmethod
@@ -97,14 +102,19 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
         if not (folder / CODE).is_file():
             raise InputError(f"{folder} holds no {CODE}, expected a folder of save_pretrained.")
         arrays = read_arrays(folder / CODE)
-        networks = [
+        names = [f"{number:02d}" for number in range(arrays["code"].shape[1])]
+        adapted = (folder / BASE).is_dir()
+        whole = [
             UNet2DModel.from_pretrained(
-                folder / f"{number:02d}",
+                folder / name,
                 torch_dtype=torch_dtype,
                 use_safetensors=True,
                 local_files_only=True,
                 low_cpu_mem_usage=False,
-            ).eval()
-            for number in range(arrays["code"].shape[1])
+            )
+            .eval()
+            .requires_grad_(False)  # as the workflow has them: it decides the last bits of adapters
+            for name in ([BASE] if adapted else names)
         ]
+        networks = [adapt(whole[0], folder / name) for name in names] if adapted else whole
         return cls(networks, code=arrays["code"], unit_names=arrays["unit_names"])

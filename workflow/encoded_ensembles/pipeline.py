@@ -21,12 +21,13 @@ from encoded_ensembles.card import model_card
 from encoded_ensembles.ensemble import make_scheduler, sample
 from encoded_ensembles.files import InputError, read_json, write_json, write_text
 from encoded_ensembles.keep import set_keep
+from encoded_ensembles.lora import changes
 from encoded_ensembles.members import Members
 from encoded_ensembles.unet import LEVELS
 from encoded_ensembles.words import spell
 
-CARRIED = ["card", "ensemble", "files", "keep", "members", "unet", "words"]
-COMPONENT = ["members", "files"]  # looked for in the folder of the component
+CARRIED = ["card", "ensemble", "files", "keep", "lora", "members", "unet", "words"]
+COMPONENT = ["members", "files", "lora"]  # looked for in the folder of the component
 PREFIX = (
     "encens_"  # of these modules' names in a folder: diffusers puts all local code in one place
 )
@@ -194,7 +195,9 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         index["_class_name"] = ["pipeline", type(self).__name__]
         index["members"] = [f"{PREFIX}members", "Members"]
         write_json(folder / self.config_name, index)
-        write_text(folder / "README.md", model_card(self.config.about or {}, self.members.code))
+        adapters = {"adapters": bool(changes(self.members.networks[0]))}
+        about = (self.config.about or {}) | adapters
+        write_text(folder / "README.md", model_card(about, self.members.code))
 
     @classmethod
     def from_pretrained(

@@ -17,7 +17,7 @@ ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (mea
 
 # Rules whose jobs start PyTorch.
 TORCH = {
-    "train_member", "sample_ensemble", "ablate_block", "ablate_set", "screen_block",
+    "fetch_base", "train_member", "sample_ensemble", "ablate_block", "ablate_set", "screen_block",
     "measure_influence", "follow_members", "project_gradients", "sample_frechet", "train_classifier",
     "score_frechet", "score_rivals", "retrain_member", "train_fresh", "sample_controls", "train_heldout",
     "measure_heldout",
@@ -68,13 +68,15 @@ class Size:
         images: N.
         units: U.
         shape: (C, H, W) of an image.
-        weights: numbers in one network.
+        weights: numbers in one network that are trained.
+        frozen: numbers in the base that members are adapters of.
     """
 
     images: int
     units: int
     shape: tuple[int, int, int]
     weights: int
+    frozen: int = 0
 
     @property
     def image_bytes(self) -> int:
@@ -147,6 +149,7 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
     controls = retrain["units"] + len(retrain["named"])
     gradients = rivals["levels"] * (size.images + config["sampling"]["samples"])
     return {
+        "fetch_base": Work(bytes=FLOAT * size.frozen),
         "train_member": train(n, seen) + train(1, 1),
         "retrain_member": train(code["weight"] * (controls + retrain["fresh"]), seen),
         "train_fresh": train(n if retrain["fresh"] else 0, seen),

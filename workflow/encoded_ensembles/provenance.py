@@ -13,6 +13,7 @@ PACKAGES = [
     "numpy",
     "scipy",
     "pandas",
+    "peft",
     "pyarrow",
     "matplotlib",
     "scikit-learn",

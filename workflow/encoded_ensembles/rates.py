@@ -6,9 +6,11 @@ On a CPU processor time is measured, which other work on the machine does not ch
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +62,7 @@ def measure(
     training: Mapping[str, Any],
     shape: tuple[int, int, int],
     device: str,
-) -> tuple[Rates, int]:
+) -> tuple[Rates, int, int]:
     """Measure the rates of this machine for some networks.
 
     Args:
@@ -70,23 +72,26 @@ def measure(
         device: auto, cpu, cuda or cuda:N.
 
     Returns:
-        the rates, and how many weights a network has.
+        the rates, how many weights of a network are trained, and how many are those of a base.
+
+    Raises:
+        InputError: the base is in no folder here, or is for other images.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.train import Recipe
-    from encoded_ensembles.unet import build_unet, unet_config
 
     where = choose_device(device)
-    config = unet_config(shape=shape, **model)
-    network = build_unet(config, seed=0).to(where).eval().requires_grad_(False)
+    start = initial(model, shape)
+    network, trained, frozen = for_sampling(model, start())
+    network.to(where)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, *shape, device=where), 0)
     recipe = Recipe(**(dict(training) | {"steps_per_epoch": 1}))
     call, row = line(lambda rows: _sampling_step(network, rows, shape, where), 16, 256)
-    step, image = line(lambda images: _training_step(config, recipe, images, shape, where), 16, 64)
+    step, image = line(lambda images: _training_step(start, recipe, images, shape, where), 16, 64)
     rates = Rates(
         call=call,
         row=row,
@@ -97,7 +102,42 @@ def measure(
         start_light=_start(START_LIGHT),
         flops=float(counter.get_total_flops()),
     )
-    return rates, sum(each.numel() for each in network.parameters())
+    return rates, trained, frozen
+
+
+def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[], Any]:
+    """Return a function that makes networks to train, as `model` in the configuration says.
+
+    Raises:
+        InputError: the base is in no folder here.
+    """
+    from encoded_ensembles.files import InputError, read_json
+    from encoded_ensembles.train import make_initial
+
+    network = {key: value for key, value in model.items() if key not in ("base", "lora")}
+    if model.get("base"):
+        if not Path(model["base"]).is_dir():
+            raise InputError(
+                f"config key model.base is {model['base']}, which is no folder here, and a plan is "
+                "measured on it; name a folder."
+            )
+        classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
+        network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}
+    return lambda: make_initial(network, shape=shape, seed=0)[0]
+
+
+def for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", int, int]:
+    """Return a network as members are sampled with, and how many weights are trained, and frozen."""
+    from encoded_ensembles.finetune import save_adapter
+    from encoded_ensembles.unet import load_unet
+
+    trained = sum(each.numel() for each in start.parameters() if each.requires_grad)
+    frozen = sum(each.numel() for each in start.parameters()) - trained
+    if not model.get("base"):
+        return start.eval().requires_grad_(False), trained, frozen
+    with tempfile.TemporaryDirectory() as folder:
+        save_adapter(start, Path(folder), base=str(Path(model["base"]).resolve()))
+        return load_unet(Path(folder), device=start.device), trained, frozen
 
 
 def line(seconds: Callable[[int], float], small: int, large: int) -> tuple[float, float]:
@@ -138,7 +178,7 @@ def _sampling_step(
 
 
 def _training_step(
-    config: dict[str, Any],
+    start: Callable[[], Any],
     recipe: Any,
     images: int,
     shape: tuple[int, int, int],
@@ -146,7 +186,6 @@ def _training_step(
 ) -> float:
     """Return the seconds of a training step, without what comes once: a long less a short training."""
     from encoded_ensembles.train import Recipe, train
-    from encoded_ensembles.unet import build_unet
 
     data = np.zeros((images, *shape[1:], shape[0]), np.uint8)
     names = [str(number) for number in range(images)]
@@ -154,7 +193,7 @@ def _training_step(
     def run(steps: int) -> float:
         few = Recipe(**(asdict(recipe) | {"epochs": steps}))
         before = _clock(device)
-        train(build_unet(config, seed=0), data, names, recipe=few, device=device)
+        train(start(), data, names, recipe=few, device=device)
         return _clock(device) - before
 
     short, long = 2, 8

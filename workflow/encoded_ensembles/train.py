@@ -12,7 +12,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,7 +118,7 @@ def batches(
 
 
 class Trainer:
-    """A network in training: weights, their moving average and Adam's state."""
+    """A network in training: the weights that are trained, their moving average and Adam's state."""
 
     def __init__(self, model: "UNet2DModel", *, recipe: Recipe, device: "torch.device") -> None:
         """Start from the initial weights of `model`, which is moved to `device`."""
@@ -129,8 +129,11 @@ class Trainer:
         self.recipe, self.device = recipe, device
         self.model = model.to(device).train()
         # ASSUME: averaged weights.
-        self.average = EMAModel(self.model.parameters(), decay=recipe.ema, foreach=True)
-        self.adam = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
+        # Of an adapter's base nothing is trained, averaged or kept.
+        self.weights = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        trained = list(self.weights.values())
+        self.average = EMAModel(trained, decay=recipe.ema, foreach=True)
+        self.adam = torch.optim.Adam(trained, lr=recipe.learning_rate, fused=True)
         self.scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
 
     def step(
@@ -159,12 +162,12 @@ class Trainer:
         loss.backward()
         self.adam.step()
         self.adam.zero_grad()
-        self.average.step(self.model.parameters())
+        self.average.step(self.weights.values())
         return loss.item()
 
     def tensors(self) -> dict[str, "torch.Tensor"]:
         """Return the whole state as named tensors."""
-        state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        state = {f"model.{name}": weights.detach() for name, weights in self.weights.items()}
         for i, shadow in enumerate(self.average.shadow_params):
             state[f"average.{i}"] = shadow
         for i, moments in self.adam.state_dict()["state"].items():
@@ -178,7 +181,8 @@ class Trainer:
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
-        self.model.load_state_dict(parts["model"])
+        for name, weights in self.weights.items():
+            weights.detach().copy_(parts["model"][name])
         self.average.optimization_step = updates
         for i, shadow in enumerate(self.average.shadow_params):
             shadow.copy_(parts["average"][str(i)])
@@ -191,8 +195,38 @@ class Trainer:
 
     def averaged(self) -> "UNet2DModel":
         """Return the network with its averaged weights."""
-        self.average.copy_to(self.model.parameters())
+        self.average.copy_to(self.weights.values())
         return self.model.eval()
+
+
+def make_initial(
+    network: dict[str, Any], *, shape: tuple[int, int, int], seed: int
+) -> "tuple[UNet2DModel, dict[str, Any]]":
+    """Return a network to start from, and what decides it beside the seed, as JSON can hold it.
+
+    Args:
+        network: what `unet_config` takes beside the shape, or base (a folder) and lora (rank, alpha,
+            targets), of which an adapter is made, and classes: how many labels it is told, or None.
+        shape: (C, H, W) of an image.
+        seed: of initial weights.
+
+    Raises:
+        InputError: the base is for other images, or has no such layers.
+    """
+    import torch
+
+    from encoded_ensembles.unet import build_unet, load_unet, unet_config
+
+    if "base" not in network:
+        config = unet_config(shape=shape, **network)
+        return build_unet(config, seed=seed), config
+    from encoded_ensembles.finetune import add_adapter, base_digests, check_base
+
+    base = load_unet(network["base"], device=torch.device("cpu"))
+    check_base(base, shape=shape, classes=network["classes"])
+    adapter = network["lora"]
+    decides = {"base": base_digests(network["base"]), "lora": adapter}
+    return add_adapter(base, **adapter, seed=seed), decides
 
 
 def train(

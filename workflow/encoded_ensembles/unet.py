@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 # ASSUME: network and schedule.
 LEVELS = 1000  # noise levels of the diffusion, as in Ho et al., arXiv 2006.11239
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # diffusers' own name
+ADAPTER_CONFIG = "adapter_config.json"  # peft's own names
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+UNUSED = ("scipy", "transformers", "accelerate", "peft")  # by diffusers, for what is done here
+
+
+def member_files(*, adapter: bool) -> list[str]:
+    """Return the files that sampling reads of a member: configuration and weights."""
+    return [ADAPTER_CONFIG, ADAPTER_WEIGHTS] if adapter else ["config.json", WEIGHTS]
 
 
 def unet_config(
@@ -78,18 +86,20 @@ def unet_config(
 
 
 def import_unet() -> "type[UNet2DModel]":
-    """Import diffusers' network without SciPy, which diffusers takes where it finds it.
+    """Import diffusers' network without the packages that diffusers takes where it finds them.
 
-    It serves options of schedulers that are not used here, and takes a sixth of the start of a job.
+    They serve what is not used here, and take more than half of the start of a job.
     """
-    hidden = not {"scipy", "diffusers"} & set(sys.modules)  # diffusers looks for it once
-    if hidden:
-        sys.modules["scipy"] = None  # type: ignore[assignment]  # Python's way to say: not there
+    hidden = (
+        [] if "diffusers" in sys.modules else [name for name in UNUSED if name not in sys.modules]
+    )
+    for name in hidden:  # diffusers looks for them once
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not there
     try:
         from diffusers import UNet2DModel
     finally:
-        if hidden:
-            del sys.modules["scipy"]
+        for name in hidden:
+            del sys.modules[name]
     return UNet2DModel
 
 
@@ -111,11 +121,50 @@ def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tens
     return which % classes if classes else None
 
 
+def trained_weights(network: "UNet2DModel") -> "dict[str, torch.Tensor]":
+    """Return the weights that a member's training changed: its adapter's, or all if it is none."""
+    weights = dict(network.named_parameters())
+    adapter = {
+        name: each for name, each in weights.items() if ".parametrizations.weight.0." in name
+    }
+    return adapter or weights
+
+
+def load_members(folders: Sequence[Path], *, device: "torch.device") -> "list[UNet2DModel]":
+    """Load the networks of members for inference; adapters of one base share its weights.
+
+    Raises:
+        InputError: a folder does not hold a whole network or adapter.
+    """
+    bases: dict[Path, UNet2DModel] = {}
+    found = []
+    for folder in folders:
+        if not (folder / ADAPTER_CONFIG).is_file():
+            found.append(_load_whole(folder, device))
+            continue
+        from encoded_ensembles.lora import adapt, base_folder
+
+        home = base_folder(folder)
+        if home not in bases:
+            bases[home] = _load_whole(home, device)
+        found.append(adapt(bases[home], folder))
+    return found
+
+
 def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
     """Load a member's network for inference.
 
     Raises:
-        InputError: the folder does not hold a whole network.
+        InputError: the folder does not hold a whole network or adapter.
+    """
+    return load_members([folder], device=device)[0]
+
+
+def _load_whole(folder: Path, device: "torch.device") -> "UNet2DModel":
+    """Load a network that is no adapter.
+
+    Raises:
+        InputError: the folder does not hold a whole one.
     """
     try:
         model = import_unet().from_pretrained(

@@ -19,7 +19,7 @@ from encoded_ensembles.files import InputError
 from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
-from encoded_ensembles.unet import WEIGHTS
+from encoded_ensembles.unet import WEIGHTS, member_files
 
 if workflow.modifier.modify_path("results/run") != "results/run":
     sys.exit(
@@ -106,7 +106,12 @@ def truths():
 
 def recorded():
     """Return the files of the run that its record lists, in the folder of the run."""
-    return [*RECORDED, *(file for _, file in truths())]
+    base = member_files(adapter=False) if config["model"]["base"] else []
+    return [
+        *RECORDED,
+        *(file for _, file in truths()),
+        *(f"base/{name}" for name in base),
+    ]
 
 
 def figures():
@@ -179,13 +184,58 @@ def members():
     return [f"{member:02d}" for member in range(config["code"]["members"])]
 
 
+def own_files():
+    """Return what the two files of a member are called that sampling reads."""
+    return member_files(adapter=config["model"]["base"] is not None)
+
+
+def base_files():
+    """Return the files of the base that members are adapters of, if they are.
+
+    Old ones do: a base whose content changed has changed all members, too.
+    """
+    names = member_files(adapter=False) if config["model"]["base"] else []
+    return [ancient(f"results/{{run}}/base/{name}") for name in names]
+
+
+def base_digest(wildcards):
+    """Return the digests of the base once they are known, as `split_digest` does, if there is one."""
+    if not config["model"]["base"]:
+        return []
+    return checkpoints.fetch_base.get(run=wildcards.run).output.digest
+
+
+def base_sources():
+    """Return the files that the base is copied from: none, if it comes from the hub.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    base = config["model"]["base"]
+    if Path(base).is_dir():
+        if (
+            Path(base)
+            .resolve()
+            .is_relative_to(Path("results", config["run"]).resolve())
+        ):
+            sys.exit(
+                f"Error: config key model.base is {base}, expected a folder outside this run; give "
+                "the run another name by `run`."
+            )
+        return [
+            given("model.base", f"{base}/{name}")
+            for name in member_files(adapter=False)
+        ]
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", base) or base.split("/")[0] in (".", ".."):
+        given("model.base", f"{base}/config.json")
+    return []
+
+
 def weights(names):
     """Return the files of members that sampling reads."""
-    return expand(
-        "results/{{run}}/members/{member}/{file}",
-        member=names,
-        file=["config.json", WEIGHTS],
+    own = expand(
+        "results/{{run}}/members/{member}/{file}", member=names, file=own_files()
     )
+    return [*own, *base_files()]
 
 
 def member_folders(wildcards):
@@ -229,12 +279,25 @@ def training_options():
         *("--dropout", str(model["dropout"])),
         *("--norm-groups", str(model["norm_groups"])),
         "--classes" if model["classes"] else "--no-classes",
+        *adapter_options(),
         "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
         *("--learning-rate", str(training["learning_rate"])),
         *("--ema", str(training["ema"])),
         *("--precision", training["precision"]),
+    ]
+
+
+def adapter_options():
+    """Return what members are adapters of, and how, as options of a shell line, if they are."""
+    base, lora = config["model"]["base"], config["model"]["lora"]
+    if not base:
+        return []
+    return [
+        *("--base", "results/{run}/base", "--rank", str(lora["rank"])),
+        *("--alpha", str(lora["alpha"])),
+        *repeated("--target", lora["targets"]),
     ]
 
 
@@ -257,7 +320,7 @@ def retrained(arm, controls):
         arm=arm,
         control=range(controls),
         seen=range(config["code"]["weight"]),
-        file=["config.json", WEIGHTS],
+        file=own_files(),
     )
 
 
@@ -266,7 +329,7 @@ def fresh_members():
     return expand(
         "results/{{run}}/retrain/fresh/member/{member}/{file}",
         member=members() if config["retrain"]["fresh"] else [],
-        file=["config.json", WEIGHTS],
+        file=own_files(),
     )
 
 

@@ -13,7 +13,7 @@ rule record_run:
         members=expand(
             "results/{{run}}/members/{member}/{file}",
             member=[*members(), "full"],
-            file=["config.json", WEIGHTS, "loss.csv", "training.json"],
+            file=[*own_files(), "loss.csv", "training.json"],
         ),
         splits=expand(
             "results/{{run}}/splits/{member}.json", member=[*members(), "full"]

@@ -45,10 +45,12 @@ rule retrain_member:
         controls="results/{run}/retrain/controls.parquet",
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
+        base_digest=base_digest,
+        base=base_files(),
         code=sources("retrain"),
     output:
-        config="results/{run}/retrain/{arm}/{control}/{seen}/config.json",
-        weights=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{WEIGHTS}",
+        config=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{own_files()[0]}",
+        weights=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{own_files()[1]}",
         loss="results/{run}/retrain/{arm}/{control}/{seen}/loss.csv",
         facts="results/{run}/retrain/{arm}/{control}/{seen}/training.json",
     log:
@@ -80,10 +82,12 @@ rule train_fresh:
     input:
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
+        base_digest=base_digest,
+        base=base_files(),
         code=sources("retrain"),
     output:
-        config="results/{run}/retrain/fresh/member/{member}/config.json",
-        weights=f"results/{{run}}/retrain/fresh/member/{{member}}/{WEIGHTS}",
+        config=f"results/{{run}}/retrain/fresh/member/{{member}}/{own_files()[0]}",
+        weights=f"results/{{run}}/retrain/fresh/member/{{member}}/{own_files()[1]}",
         loss="results/{run}/retrain/fresh/member/{member}/loss.csv",
         facts="results/{run}/retrain/fresh/member/{member}/training.json",
     log:
@@ -151,10 +155,12 @@ rule train_heldout:
     input:
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
+        base_digest=base_digest,
+        base=base_files(),
         code=sources("retrain"),
     output:
-        config="results/{run}/heldout/{model}.{repeat}/config.json",
-        weights=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{WEIGHTS}",
+        config=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{own_files()[0]}",
+        weights=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{own_files()[1]}",
         loss="results/{run}/heldout/{model}.{repeat}/loss.csv",
         facts="results/{run}/heldout/{model}.{repeat}/training.json",
     log:
@@ -191,7 +197,7 @@ rule measure_heldout:
             "results/{{run}}/heldout/{model}.{repeat}/{file}",
             model=range(config["heldout"]["models"]),
             repeat=range(config["heldout"]["repeats"]),
-            file=["config.json", WEIGHTS],
+            file=own_files(),
         ),
         samples="results/{run}/samples/ensemble.safetensors",
         matrix="results/{run}/code/code.npz",

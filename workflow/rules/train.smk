@@ -1,7 +1,8 @@
 """Training: one job for each member, and one for the single-model baseline `full`.
 
-Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz.
-Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json}.
+Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz, results/{run}/base.
+Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json},
+of adapters adapter_config.json in place of config.json.
 """
 
 
@@ -11,10 +12,12 @@ rule train_member:
         digest=split_digest,
         manifest=ancient("results/{run}/splits/{member}.json"),
         data=ancient("results/{run}/data/training.npz"),
+        base_digest=base_digest,
+        base=base_files(),
         code=sources("train"),
     output:
-        config="results/{run}/members/{member}/config.json",
-        weights=f"results/{{run}}/members/{{member}}/{WEIGHTS}",
+        config=f"results/{{run}}/members/{{member}}/{own_files()[0]}",
+        weights=f"results/{{run}}/members/{{member}}/{own_files()[1]}",
         loss="results/{run}/members/{member}/loss.csv",
         facts="results/{run}/members/{member}/training.json",
     log:

@@ -108,18 +108,14 @@ def _counterfactual(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.ensemble import sample as draw
     from encoded_ensembles.files import read_tensors
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.unet import load_members
 
     _, keep = kept_without(run, units)
     where = choose_device(device)
     noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
-    members = [
-        load_unet(folder, device=where)
-        for folder, stays in zip(run.member_folders, keep, strict=True)
-        if stays
-    ]
+    kept = [folder for folder, stays in zip(run.member_folders, keep, strict=True) if stays]
     drawn = draw(
-        members,
+        load_members(kept, device=where),
         keep=keep[keep][None],
         noise=noise[:, sample : sample + 1],
         sampler=run.config["sampling"]["scheduler"],

@@ -40,7 +40,7 @@ def follow_members(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.unet import load_members
 
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
@@ -48,7 +48,7 @@ def follow_members(
     where = choose_device(device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
-        [load_unet(folder, device=where) for folder in members],
+        load_members(members, device=where),
         noise=z, sampler=scheduler, device=where, batch=batch,
     )  # fmt: skip
     total, used = None, []

@@ -24,13 +24,12 @@ def export_pipeline(
     from encoded_ensembles.members import Members
     from encoded_ensembles.pipeline import EncodedEnsemblePipeline
     from encoded_ensembles.runs import open_run
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.unet import load_members
 
     run = open_run(run_folder)
     sampling = run.config["sampling"]
-    device = torch.device("cpu")
     members = Members(
-        [load_unet(folder, device=device) for folder in run.member_folders],
+        load_members(run.member_folders, device=torch.device("cpu")),
         code=run.code["code"],
         unit_names=run.code["unit_names"],
     )

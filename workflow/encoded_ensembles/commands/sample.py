@@ -187,7 +187,7 @@ def prepare(
     from encoded_ensembles.ensemble import SAMPLERS, SMALLEST_BATCH
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.unet import load_members
 
     if scheduler not in SAMPLERS:
         raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
@@ -195,7 +195,7 @@ def prepare(
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
     where = choose_device(device)
     return {
-        "members": [load_unet(folder, device=where) for folder in folders],
+        "members": load_members(folders, device=where),
         "noise": read_tensors(noise, names=["noise"])["noise"],
         "sampler": scheduler,
         "device": where,

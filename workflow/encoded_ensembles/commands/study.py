@@ -66,7 +66,7 @@ def measure_levels(
     from encoded_ensembles.families import Family as Kind
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import LEVELS, load_unet
+    from encoded_ensembles.unet import LEVELS, load_members
 
     arrays = read_arrays(code)
     matrix = for_members(arrays["code"], members)
@@ -78,7 +78,7 @@ def measure_levels(
     where = choose_device(device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
-        [load_unet(folder, device=where) for folder in members],
+        load_members(members, device=where),
         noise=z, sampler=scheduler, device=where, batch=batch,
     )  # fmt: skip
     rows: list[dict[str, object]] = []

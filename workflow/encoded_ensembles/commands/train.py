@@ -27,6 +27,18 @@ Dropout = Annotated[float, Option(help="share of activations dropped in training
 NormGroups = Annotated[int, Option(help="groups that channels are normalised in")]
 Classes = Annotated[bool, Option(help="tell the network the labels of images")]
 Flip = Annotated[bool, Option(help="mirror images left to right in every other use, at random")]
+Base = Annotated[
+    Path | None,
+    Option(
+        help="folder of a base network, frozen: an adapter of it is trained, whatever --widths say"
+    ),
+]
+Rank = Annotated[int, Option(help="of the adapter's change of a layer's weight")]
+Alpha = Annotated[float, Option(help="the change is multiplied by alpha / rank")]
+Target = Annotated[
+    list[str] | None,
+    Option(help="layer that the adapter changes, or how the names of some end; repeatable"),
+]
 Seed = Annotated[int, Option(help="seed of everything random")]
 CheckpointFile = Annotated[
     Path | None, Option(help="file to go on from when killed; removed at the end")
@@ -34,7 +46,10 @@ CheckpointFile = Annotated[
 Seconds = Annotated[float, Option(help="time between checkpoints")]
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
 Folder = Annotated[
-    Path, Option(help="output folder: config.json, weights (safetensors), loss.csv, training.json")
+    Path,
+    Option(
+        help="output folder: config.json and weights (safetensors), or an adapter's as peft writes them; loss.csv, training.json"
+    ),
 ]
 
 
@@ -55,6 +70,10 @@ def train_member(
     norm_groups: NormGroups = 8,
     classes: Classes = False,
     flip: Flip = False,
+    base: Base = None,
+    rank: Rank = 4,
+    alpha: Alpha = 4.0,
+    target: Target = None,
     seed: Seed = 0,
     checkpoint: CheckpointFile = None,
     checkpoint_seconds: Seconds = 15.0,
@@ -62,7 +81,8 @@ def train_member(
 ) -> None:
     """Train one member on its split, seeded and deterministic.
 
-    The weights load with diffusers' UNet2DModel.from_pretrained.
+    The weights load with diffusers' UNet2DModel.from_pretrained, an adapter with peft's
+    PeftModel.from_pretrained.
     """
     from encoded_ensembles.data import read_images
     from encoded_ensembles.files import read_json
@@ -74,7 +94,17 @@ def train_member(
         split=split,
         recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
         network=make_network(
-            widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes
+            widths,
+            layers_per_block,
+            attention,
+            attention_at,
+            dropout,
+            norm_groups,
+            classes,
+            base,
+            rank,
+            alpha,
+            target,
         ),
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
@@ -111,10 +141,19 @@ def make_network(
     dropout: float,
     norm_groups: int,
     classes: bool,
+    base: Path | None,
+    rank: int,
+    alpha: float,
+    target: list[str] | None,
 ) -> dict[str, Any]:
     """Return what network to train, from the options of the command line."""
     from encoded_ensembles.files import InputError
 
+    if base:
+        if not target:
+            raise InputError("--target is not given, expected layers that the adapter changes.")
+        adapter = {"rank": rank, "alpha": alpha, "targets": sorted(set(target))}
+        return {"base": base, "lora": adapter, "classes": classes}
     if not widths.replace(",", "").isdigit():
         raise InputError(f"--widths is {widths}, expected whole numbers such as 16,32.")
     return {
@@ -144,14 +183,18 @@ def fit(
         images: of the split.
         split: its manifest; member and digest are recorded.
         recipe: how to train.
-        network: what `unet_config` takes beside the shape; classes says whether it is told labels.
+        network: what `unet_config` takes beside the shape, or base and lora, of which an adapter
+            is made; classes says whether it is told labels.
         checkpoint: file to go on from, removed at the end.
         checkpoint_seconds: time between checkpoints.
         device: auto, cpu, cuda or cuda:N.
-        output: folder to write config.json, weights, loss.csv and training.json to; None: nothing.
+        output: folder to write configuration, weights, loss.csv and training.json to; None: nothing.
 
     Returns:
         the network, on the device.
+
+    Raises:
+        InputError: the base is for other images, or has no such layers.
     """
     import hashlib
     import json
@@ -162,12 +205,14 @@ def fit(
     from encoded_ensembles.progress import track
     from encoded_ensembles.sources import code_digest
     from encoded_ensembles.splits import labels_digest
-    from encoded_ensembles.train import train
-    from encoded_ensembles.unet import build_unet, unet_config
+    from encoded_ensembles.train import make_initial, train
 
     height, width, channels = images.images.shape[1:]
     classes = len(images.label_names) if network["classes"] else None
-    config = unet_config(shape=(channels, height, width), **network | {"classes": classes})
+    initial, config = make_initial(
+        network | {"classes": classes}, shape=(channels, height, width), seed=recipe.seed
+    )
+    base = network.get("base")
     where = choose_device(device)
     check_precision(recipe.precision, where)
     facts = {
@@ -180,13 +225,15 @@ def fit(
     }
     if classes:
         facts["labels"] = labels_digest(images)
+    if base:
+        facts |= config
     saved = None
     if checkpoint:
         key = hashlib.sha256(json.dumps([facts, config], sort_keys=True).encode()).hexdigest()
         saved = Checkpoint(checkpoint, key=key, seconds=checkpoint_seconds)
     label = f"member {split['member']} on {where}"
     model, losses = train(
-        build_unet(config, seed=recipe.seed),
+        initial,
         images.images,
         list(images.names),
         recipe=recipe,
@@ -196,24 +243,42 @@ def fit(
         track=lambda steps, total: track(steps, label=label, total=total),
     )
     if output:
-        _save(model, losses, facts, output)
+        _save(model, losses, facts, output, base=base)
     if saved:
         saved.remove()
     return model.to(where)
 
 
-def _save(model: "UNet2DModel", losses: list[float], facts: dict[str, Any], output: Path) -> None:
-    """Write a trained network and its record to a folder."""
+def _save(
+    model: "UNet2DModel",
+    losses: list[float],
+    facts: dict[str, Any],
+    output: Path,
+    *,
+    base: Path | None,
+) -> None:
+    """Write a trained network, or adapter of a base, and its record to a folder."""
+    import os
     import tempfile
 
     from encoded_ensembles.files import replacing, write_json, write_text
     from encoded_ensembles.train import loss_table
-    from encoded_ensembles.unet import WEIGHTS
+    from encoded_ensembles.unet import member_files
 
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
-        model.to("cpu").save_pretrained(folder)
-        for name in ("config.json", WEIGHTS):
+        model.to("cpu")
+        if base:
+            from encoded_ensembles.finetune import save_adapter
+
+            save_adapter(
+                model, Path(folder), base=os.path.relpath(base.resolve(), output.resolve())
+            )
+        else:
+            model.save_pretrained(folder)
+        for name in member_files(adapter=base is None):  # of an earlier member of the other kind
+            (output / name).unlink(missing_ok=True)
+        for name in member_files(adapter=base is not None):
             with replacing(output / name) as temporary:
                 (Path(folder) / name).replace(temporary)
     write_text(output / "loss.csv", loss_table(losses))
