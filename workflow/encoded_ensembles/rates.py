@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +84,8 @@ def measure(
     network = build_unet(config, seed=0).to(where).eval().requires_grad_(False)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, *shape, device=where), 0)
-    recipe = Recipe(**(dict(training) | {"steps_per_epoch": 1}))
+    known = {field.name: training[field.name] for field in fields(Recipe)}
+    recipe = Recipe(**(known | {"steps_per_epoch": 1}))
     call, row = line(lambda rows: _sampling_step(network, rows, shape, where), 16, 256)
     step, image = line(lambda images: _training_step(config, recipe, images, shape, where), 16, 64)
     rates = Rates(
