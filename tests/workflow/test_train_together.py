@@ -19,6 +19,7 @@ def contents(folder):
 @pytest.fixture
 def trained(monkeypatch):
     """The members that were really trained, in order; stops before the one named in `kill`."""
+
     class Names(list):
         kill = None
 

@@ -28,12 +28,12 @@ rule ablate_block:
         runtime=24 * 60,
     params:
         members=member_folders,
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens ablate-block {params.members:q} --block {wildcards.scatteritem} \
             --code {input.matrix:q} --noise {input.noise:q} \
-            --scheduler {params.scheduler} --output {output.block:q} >{log:q} 2>&1
+            {params.sampling} --output {output.block:q} >{log:q} 2>&1
         """
 
 
@@ -59,10 +59,10 @@ rule ablate_set:
     params:
         members=member_folders,
         units=set_options,
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens ablate-units {params.members:q} {params.units:q} \
             --code {input.matrix:q} --noise {input.noise:q} \
-            --scheduler {params.scheduler} --output {output.samples:q} >{log:q} 2>&1
+            {params.sampling} --output {output.samples:q} >{log:q} 2>&1
         """

@@ -189,6 +189,16 @@ def sample_count(wildcards):
     return config[part]["samples"]
 
 
+def sampling_options():
+    """Return how is sampled, as options of a shell line."""
+    sampling = config["sampling"]
+    return [
+        *("--scheduler", sampling["scheduler"]),
+        *("--precision", sampling["precision"]),
+        "--compiled" if sampling["compile"] else "--no-compiled",
+    ]
+
+
 def training_options():
     """Return how members are trained, but for the seed, as options of a shell line."""
     model, training = config["model"], config["training"]

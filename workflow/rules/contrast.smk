@@ -29,12 +29,12 @@ rule follow_members:
     params:
         members=member_folders,
         levels=config["contrast"]["levels"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens follow-members {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --data {input.data:q} --levels {params.levels} \
-            --scheduler {params.scheduler} --output {output.pulls:q} >{log:q} 2>&1
+            {params.sampling} --output {output.pulls:q} >{log:q} 2>&1
         """
 
 

@@ -30,13 +30,13 @@ rule sample_frechet:
         kept=",".join(map(str, config["frechet"]["kept"])),
         repeats=config["frechet"]["repeats"],
         seed=config["code"]["seed"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens sample-frechet {params.members:q} \
             --full results/{wildcards.run}/members/full --noise {input.noise:q} \
             --kept {params.kept} --repeats {params.repeats} --seed {params.seed} \
-            --scheduler {params.scheduler} --block {wildcards.scatteritem} \
+            {params.sampling} --block {wildcards.scatteritem} \
             --output {output.samples:q} >{log:q} 2>&1
         """
 

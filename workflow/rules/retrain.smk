@@ -134,14 +134,14 @@ rule sample_controls:
     params:
         members=member_folders,
         fresh=config["retrain"]["fresh"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens sample-controls {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --controls {input.controls:q} \
             --retrained results/{wildcards.run}/retrain/same \
             --fresh results/{wildcards.run}/retrain/fresh --fresh-units {params.fresh} \
-            --scheduler {params.scheduler} --output {output.samples:q} >{log:q} 2>&1
+            {params.sampling} --output {output.samples:q} >{log:q} 2>&1
         """
 
 
@@ -217,11 +217,11 @@ rule measure_heldout:
         repeats=config["heldout"]["repeats"],
         share=config["heldout"]["share"],
         half=config["heldout"]["seed"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens measure-heldout {params.folders:q} --code {input.matrix:q} \
             --noise {input.noise:q} --samples {input.samples:q} --repeats {params.repeats} \
             --share {params.share} --half-seed {params.half} \
-            --scheduler {params.scheduler} --output {output.measured:q} >{log:q} 2>&1
+            {params.sampling} --output {output.measured:q} >{log:q} 2>&1
         """

@@ -55,11 +55,11 @@ rule sample_ensemble:
         runtime=12 * 60,
     params:
         members=member_folders,
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens sample-ensemble {params.members:q} \
             --full results/{wildcards.run}/members/full --code {input.matrix:q} \
-            --noise {input.noise:q} --scheduler {params.scheduler} \
+            --noise {input.noise:q} {params.sampling} \
             --output {output.samples:q} >{log:q} 2>&1
         """

@@ -37,13 +37,13 @@ rule screen_block:
         top=config["landscape"]["top"],
         missed=config["landscape"]["missed"],
         budget=config["landscape"]["budget"],
-        scheduler=config["sampling"]["scheduler"],
+        sampling=sampling_options(),
     shell:
         """
         encens screen-block {params.members:q} --block {wildcards.scatteritem} \
             --code {input.matrix:q} --noise {input.noise:q} --samples {input.samples:q} \
             --contrast {input.contrast:q} --top {params.top} --missed {params.missed} \
-            --budget {params.budget} --scheduler {params.scheduler} \
+            --budget {params.budget} {params.sampling} \
             --output {output.block:q} >{log:q} 2>&1
         """
 

@@ -46,7 +46,7 @@ def measure_levels(
     distance: Distance = 2,
     null_words: Words = 10_000,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Measure at which noise level, and in which statistic, the units nearest to a sample show.

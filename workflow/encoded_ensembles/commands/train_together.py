@@ -36,9 +36,7 @@ FACTS = "trained.json"
 
 
 def train_members(
-    manifests: Annotated[
-        list[Path], Argument(help="splits of the members, .json of split-member")
-    ],
+    manifests: Annotated[list[Path], Argument(help="splits of the members, .json of split-member")],
     data: Data,
     output: Annotated[
         Path, Option(help="output folder, with a folder for each member as of train-member")
