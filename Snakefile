@@ -50,7 +50,15 @@ if config["model"]["base"]:
     include: "workflow/rules/base.smk"
 
 
-include: "workflow/rules/train.smk"
+if config["training"]["members_per_job"] > 1:
+
+    include: "workflow/rules/train_together.smk"
+
+else:
+
+    include: "workflow/rules/train.smk"
+
+
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/ablate.smk"
 include: "workflow/rules/influence.smk"

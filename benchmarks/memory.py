@@ -19,19 +19,25 @@ UNITS, MEMBERS, SAMPLES, SHAPE = 60_000, 20, 16, (1, 16, 16)
 
 def ablate(folder: Path, units: int) -> None:
     """Run one block of `units` units, and print the process's peak memory as JSON."""
-    from encoded_ensembles import unet
-    from encoded_ensembles.commands.sample import ablate_block
+    import torch
+    from encoded_ensembles.commands import sample
     from encoded_ensembles.files import write_arrays, write_tensors
     from encoded_ensembles.keep import sized_keep
     from encoded_ensembles.noise import draw_noise
 
-    unet.load_unet = lambda folder, device: lambda x, level: SimpleNamespace(sample=0.9 * x)
+    class Tiny(torch.nn.Module):
+        config = SimpleNamespace(num_class_embeds=None)
+
+        def forward(self, x: torch.Tensor, level: torch.Tensor) -> SimpleNamespace:
+            return SimpleNamespace(sample=0.9 * x)
+
+    sample.load_held = lambda folders, *_: [Tiny()] * len(folders)
     code = sized_keep(members=MEMBERS, sizes=[MEMBERS // 2], repeats=units, seed=0)
     write_arrays(folder / "code.npz", {"code": code})
     z = draw_noise(steps=1, samples=SAMPLES, shape=SHAPE, seed=0)
     write_tensors(folder / "noise.safetensors", {"noise": z})
     block = folder / "block.safetensors"
-    ablate_block(
+    sample.ablate_block(
         [folder] * MEMBERS, folder / "code.npz", folder / "noise.safetensors", "1-of-1", block
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -3,16 +3,22 @@
 The limit is a loop of nothing but forward, loss and backward on one batch of 64 digits; ours is all
 that a step of `train-member` does: keyed noise, Adam, the moving average, the record of the loss. What
 comes once in a training is left out, by taking a short training off a long one. A job's overhead is the
-processor time of a whole `train-member` of one step: start-up, reading, writing.
+processor time of a whole `train-member` of one step: start-up, reading, writing; with `train-members` that
+of four, over four.
 """
 
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
 
 from machine import NETWORK, SHAPE, encens, in_turns, keep
 
-IMAGES, STEPS, SHORT, TURNS = 64, 44, 4, 5
+IMAGES, STEPS, SHORT, TURNS, TOGETHER = 64, 44, 4, 5, 4
+OPTIONS = [
+    "--widths", "16,32", "--layers-per-block", 1, "--epochs", 1, "--steps-per-epoch", 1,
+    "--learning-rate", 2e-3, "--ema", 0.995,
+]  # fmt: skip
 
 
 def main() -> None:
@@ -48,12 +54,15 @@ def main() -> None:
         milliseconds = 1000 * statistics.median(each) / (STEPS - SHORT)
         print(f"{name:8} {milliseconds:6.1f} ms a batch of {IMAGES}")
     with tempfile.TemporaryDirectory() as name:
-        overhead = [job(Path(name)) for _ in range(3)]
-    print("a job of one step:", *(f"{each:.2f}" for each in overhead), "processor seconds")
+        turns = [(job(Path(name)), together(Path(name)) / TOGETHER) for _ in range(3)]
+    for one, four in turns:
+        print(f"a member of one step: {one:.2f} processor seconds alone, {four:.2f} of {TOGETHER}")
+    overhead, shared = (statistics.median(each) for each in zip(*turns, strict=True))
     keep(
         {
             "train_fraction_of_limit": round(statistics.median(a / b for a, b in pairs), 3),
-            "job_overhead_seconds": round(statistics.median(overhead), 2),
+            "job_overhead_seconds": round(overhead, 2),
+            f"job_overhead_seconds_of_{TOGETHER}_members_per_job": round(shared, 2),
         }
     )
 
@@ -75,9 +84,22 @@ def job(folder: Path) -> float:
     split = make_split(read_images(data), unit_of=np.arange(IMAGES), code=one, member="0")
     write_json(folder / "00.json", to_manifest(split, member="00"))
     return encens(
-        "train-member", "--data", data, "--manifest", folder / "00.json", "--widths", "16,32",
-        "--layers-per-block", 1, "--epochs", 1, "--steps-per-epoch", 1, "--learning-rate", 2e-3,
-        "--ema", 0.995, "--output", folder / "member",
+        "train-member", "--data", data, "--manifest", folder / "00.json", *OPTIONS,
+        "--output", folder / "member",
+    )  # fmt: skip
+
+
+def together(folder: Path) -> float:
+    """Return the processor seconds of a job that trains several members so, after `job`."""
+    from encoded_ensembles.files import read_json, write_json
+
+    manifests = [folder / f"{m:02d}.json" for m in range(TOGETHER)]
+    for m, file in enumerate(manifests):
+        write_json(file, read_json(manifests[0]) | {"member": f"{m:02d}"})
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return encens(
+        "train-members", *manifests, "--data", folder / "training.npz", *OPTIONS,
+        "--checkpoints", folder / "checkpoints", "--output", folder / "members",
     )  # fmt: skip
 
 

@@ -7,9 +7,13 @@ from encoded_ensembles import first_order, noise, unet
 from encoded_ensembles.ensemble import make_scheduler, take_step
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
-def test_derivatives_are_limits_of_differences(sampler):
-    config = unet.unet_config(shape=(1, 8, 8), widths=[8, 16], layers_per_block=1, attention=False)
+@pytest.mark.parametrize(("sampler", "classes"), [("ddpm", None), ("ddim", None), ("ddpm", 2)])
+def test_derivatives_are_limits_of_differences(sampler, classes):
+    """Also of members that are told labels, those of samples in turn."""
+    config = unet.unet_config(
+        shape=(1, 8, 8), widths=[8, 16], layers_per_block=1, attention=False, classes=classes
+    )
+    labels = torch.tensor([0, 1]) if classes else None
     members = [
         unet.build_unet(config, seed=m).eval().double().requires_grad_(False) for m in range(3)
     ]
@@ -18,7 +22,10 @@ def test_derivatives_are_limits_of_differences(sampler):
     def sample(weights):
         scheduler, x = make_scheduler(steps=4, sampler=sampler), torch.from_numpy(z[0])
         for k, level in enumerate(scheduler.timesteps, start=1):
-            each = [w * member(x, level).sample for w, member in zip(weights, members, strict=True)]
+            each = [
+                w * member(x, level, class_labels=labels).sample
+                for w, member in zip(weights, members, strict=True)
+            ]
             mean = sum(each) / sum(weights)
             x = take_step(scheduler, mean, level, x, torch.from_numpy(z[k]), sampler=sampler)
         return x.numpy()

@@ -108,7 +108,7 @@ def test_every_rule_has_docstring_log_benchmark_and_environment():
     for file in (REPOSITORY / "workflow/rules").glob("*.smk"):
         text = file.read_text()
         assert text.startswith('"""'), file
-        for rule in re.split(r"\n(?:rule|checkpoint) ", text)[1:]:
+        for rule in re.split(r"\n\s*(?:rule|checkpoint)\b", text)[1:]:
             for part in ('"""', "log:", "benchmark:", "conda:", "code=sources("):
                 assert part in rule, (file.name, rule.split(":")[0], part)
             assert not re.search(r"^\s+(run|message):", rule, re.MULTILINE)
@@ -122,7 +122,7 @@ def test_rules_take_the_module_of_their_verb_as_input():
         for command in app.registered_commands
     }
     for file in (REPOSITORY / "workflow/rules").glob("*.smk"):
-        for rule in re.split(r"\n(?:rule|checkpoint) ", file.read_text())[1:]:
+        for rule in re.split(r"\n\s*(?:rule|checkpoint)\b", file.read_text())[1:]:
             verb = re.search(r"encens ([a-z-]+)", rule).group(1)
             assert f'code=sources("{module_of[verb]}")' in rule, verb
 

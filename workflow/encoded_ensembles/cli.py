@@ -55,6 +55,7 @@ from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.study import measure_levels, measure_members, measure_retraining
 from encoded_ensembles.commands.study_runs import keep_study, measure_sizes
 from encoded_ensembles.commands.train import train_member
+from encoded_ensembles.commands.train_together import train_members
 from encoded_ensembles.commands.universe import export_universe, import_universe
 from encoded_ensembles.files import InputError
 
@@ -72,6 +73,7 @@ for command in (
     encode_units,
     split_member,
     train_member,
+    train_members,
     draw_noise,
     sample_ensemble,
     ablate_block,

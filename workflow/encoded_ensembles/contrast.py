@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.ensemble import make_scheduler, predict, take_step
+from encoded_ensembles.ensemble import batch_of, make_scheduler, predict, take_step
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ def estimates(
     noise: np.ndarray,
     sampler: str,
     device: "torch.device",
-    batch: int = 256,
+    batch: int | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Follow the factual trajectory and yield what every member takes its image to be.
 
@@ -37,7 +37,7 @@ def estimates(
         noise: z (T+1, B, C, H, W) float32.
         sampler: of `ensemble.SAMPLERS`.
         device: where the members are.
-        batch: rows given to a member at once, at least 16.
+        batch: rows given to a member at once, at least 16; None: `batch_of` the images.
 
     Yields:
         noise level 0..999, descending, and the estimates (n, B, C, H, W) float32 in [-1, 1].
@@ -47,10 +47,15 @@ def estimates(
     scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler)
     z = torch.from_numpy(noise).to(device)
     x = z[0].clone()
+    batch = batch or batch_of(noise.shape[2:], kind=device.type)
+    # Moved before the loop, so that on a GPU a step waits for the host once, to hand its estimates over.
+    levels, alphas = scheduler.timesteps.to(device), scheduler.alphas_cumprod.to(device)
     for number, level in enumerate(scheduler.timesteps, start=1):
         with torch.inference_mode():
-            predicted = torch.stack([predict(each, x, level, batch=batch) for each in members])
-            signal = scheduler.alphas_cumprod[level].to(device)
+            predicted = torch.stack(
+                [predict(each, x, levels[number - 1], batch=batch) for each in members]
+            )
+            signal = alphas[int(level)]
             images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
             mean = predicted.sum(dim=0) / len(members)
             x = take_step(scheduler, mean, level, x, z[number], sampler=sampler)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # ASSUME: same bytes.
 SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
+PIXELS = {"cpu": 2**15, "cuda": 2**18}  # of a batch: 512 images of 8x8, 32 of 32x32 on a processor
 HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
 SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
 ETA = {"ddim": 0.0, "ddpm": 1.0}
@@ -147,7 +148,7 @@ def sample_pairs(
     noise: np.ndarray,
     sampler: str,
     device: "torch.device",
-    batch: int = 256,
+    batch: int | None = None,
     trajectories: int = 8192,
     scheduler: "DDIMScheduler | DPMSolverMultistepScheduler | None" = None,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
@@ -161,7 +162,7 @@ def sample_pairs(
         noise: z (T+1, B, C, H, W) float32.
         sampler: of SAMPLERS.
         device: where the members are.
-        batch: rows given to a member at once, at least 16.
+        batch: rows given to a member at once, at least 16; None: `batch_of` the images.
         trajectories: how many are held at once; bounds the memory, changes no byte.
         scheduler: in place of `make_scheduler`'s; its number of steps is set here.
         track: wraps the iteration over steps of all groups, given their total number.
@@ -176,6 +177,7 @@ def sample_pairs(
         raise ValueError(f"keep has shape {keep.shape}, expected (A, {len(members)})")
     if not keep.any(axis=1).all():
         raise ValueError(f"row {int(np.argmin(keep.any(axis=1)))} of keep keeps no member")
+    batch = batch or batch_of(noise.shape[2:], kind=device.type)
     if batch < SMALLEST_BATCH:
         raise ValueError(f"batch is {batch}, expected at least {SMALLEST_BATCH}")
     import torch
@@ -194,6 +196,14 @@ def sample_pairs(
     for found in track(steps(), (len(noise) - 1) * len(starts)):
         if found is not None:
             yield found
+
+
+def batch_of(shape: tuple[int, ...], *, kind: str) -> int:
+    """Return how many images (C, H, W) to give a member at once on a kind of device.
+
+    More are no faster on a processor (measured), and take memory; a GPU wants more.
+    """
+    return max(SMALLEST_BATCH, PIXELS.get(kind, PIXELS["cuda"]) // (shape[1] * shape[2]))
 
 
 def at_once(shape: tuple[int, ...], *, limit: int) -> int:
@@ -224,9 +234,11 @@ def _sample_group(
     for number, level in enumerate(scheduler.timesteps, start=1):
         with torch.inference_mode():
             total = torch.zeros_like(x)
-            for member, rows in zip(members, seen_by, strict=True):
-                if len(rows):
-                    seen = predict(member, x[rows], levels[number - 1], batch=batch, which=of[rows])
+            for m, rows in enumerate(seen_by):
+                if len(rows):  # and only then ask for the member: it may have to be fetched
+                    seen = predict(
+                        members[m], x[rows], levels[number - 1], batch=batch, which=of[rows]
+                    )
                     total.index_add_(0, rows, seen)
             x = take_step(scheduler, total / kept, level, x, z[number][of], sampler=sampler)
             found = x.cpu().numpy() if number == len(levels) else None
@@ -260,6 +272,6 @@ def predict(
         told = {} if labels is None else {"class_labels": labels}
         predicted = predict_in_memory(
             member, part, level.to(x.device), told, smallest=SMALLEST_BATCH
-        )
+        ).to(x.dtype)
         parts.append(predicted[:-missing] if missing > 0 else predicted)
     return torch.cat(parts)

@@ -9,11 +9,13 @@ Source: Dai & Gifford, arXiv 2406.07908, whose differential ablation this is.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from encoded_ensembles.ensemble import make_scheduler, take_step
+from encoded_ensembles.unet import sample_classes
 
 if TYPE_CHECKING:
     import torch
@@ -69,11 +71,17 @@ def _predict(
     """
     import torch
 
-    each = torch.stack([member(x, level).sample for member in members])
+    which = torch.arange(len(x), device=x.device)
+
+    def said(member: "UNet2DModel", image: torch.Tensor) -> torch.Tensor:
+        labels = sample_classes(member, which)
+        return member(image, level, class_labels=labels).sample
+
+    each = torch.stack([said(member, x) for member in members])
     mean = each.mean(dim=0)
     turning = each - mean
     for member in members:
-        turning += _push(lambda image, member=member: member(image, level).sample, (x,), (moving,))
+        turning += _push(partial(said, member), (x,), (moving,))
     return mean, turning / len(members)
 
 

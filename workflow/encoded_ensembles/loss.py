@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.ensemble import predict
+from encoded_ensembles.ensemble import batch_of, predict
 from encoded_ensembles.randomness import Purpose, generator
 from encoded_ensembles.unet import LEVELS
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def denoising_losses(
-    network: "UNet2DModel", images: np.ndarray, *, draws: int, seed: int, batch: int = 256
+    network: "UNet2DModel", images: np.ndarray, *, draws: int, seed: int, batch: int | None = None
 ) -> np.ndarray:
     """Return the mean squared error of the noise prediction, over levels spread evenly over all.
 
@@ -24,7 +24,7 @@ def denoising_losses(
         images: (B, C, H, W) float32 in [-1, 1].
         draws: D, noisy copies of each image, one level each.
         seed: of the noise.
-        batch: rows given to the network at once, at least 16.
+        batch: rows given to the network at once, at least 16; None: `batch_of` the images.
 
     Returns:
         (B,) float64.
@@ -34,6 +34,7 @@ def denoising_losses(
 
     scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
     clean = torch.from_numpy(images).to(network.device)
+    batch = batch or batch_of(images.shape[1:], kind=network.device.type)
     total = np.zeros(len(images))
     for draw in range(draws):
         level = torch.tensor([int((draw + 0.5) * LEVELS / draws)], device=network.device)

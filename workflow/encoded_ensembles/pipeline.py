@@ -84,7 +84,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         noise: np.ndarray | torch.Tensor | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
-        batch: int = 256,
+        batch: int | None = None,
     ) -> ImagePipelineOutput | tuple[Any]:
         """Sample images.
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,8 @@ def measure(
     network.to(where)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, *shape, device=where), 0)
-    recipe = Recipe(**(dict(training) | {"steps_per_epoch": 1}))
+    known = {field.name: training[field.name] for field in fields(Recipe)}
+    recipe = Recipe(**(known | {"steps_per_epoch": 1}))
     call, row = line(lambda rows: _sampling_step(network, rows, shape, where), 16, 256)
     step, image = line(lambda images: _training_step(start, recipe, images, shape, where), 16, 64)
     rates = Rates(

@@ -252,6 +252,21 @@ def split_digest(wildcards):
     return checkpoints.split_member.get(**wildcards).output.digest
 
 
+def split_digests(names):
+    """Return what gives the digests of the splits of several members."""
+
+    def taken(wildcards):
+        return [split_digest({"run": wildcards.run, "member": name}) for name in names]
+
+    return taken
+
+
+def jobs_of_members():
+    """Return the names of the members, and of the full model, that are trained in one job each."""
+    names, size = [*members(), "full"], config["training"]["members_per_job"]
+    return [names[first : first + size] for first in range(0, len(names), size)]
+
+
 def sample_count(wildcards):
     """Return how many samples a noise file is for."""
     part = {"landscape": "sampling", "frechet": "frechet"}[wildcards.use]
@@ -261,7 +276,12 @@ def sample_count(wildcards):
 def sampling_options():
     """Return how samples are drawn, as options of a shell line."""
     sampling = config["sampling"]
-    return ["--scheduler", sampling["scheduler"], "--batch", str(sampling["batch"])]
+    return [
+        *("--scheduler", sampling["scheduler"]),
+        *("--precision", sampling["precision"]),
+        "--compiled" if sampling["compile"] else "--no-compiled",
+        *optional("--batch", sampling["batch"]),
+    ]
 
 
 def training_options():

@@ -107,9 +107,15 @@ def _counterfactual(
     from encoded_ensembles.certificates import kept_without
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.ensemble import sample as draw
-    from encoded_ensembles.files import read_tensors
+    from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.unet import load_members
 
+    how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
+    if how["compile"] or how["precision"] != "float32":
+        raise InputError(
+            f"sampling.precision is {how['precision']} and sampling.compile {how['compile']}, expected "
+            "float32 and false: else a picture is not the same to the byte when sampled alone."
+        )
     _, keep = kept_without(run, units)
     where = choose_device(device)
     noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]

@@ -8,9 +8,11 @@ from typer import Option
 from encoded_ensembles.commands.sample import (
     Batch,
     Code,
+    Compiled,
     Device,
     Members,
     Noise,
+    Precision,
     Scheduler,
     for_members,
     sample_rows,
@@ -93,7 +95,9 @@ def sample_controls(
     ] = None,
     fresh_units: Annotated[int, Option(help="how many controls were retrained so")] = 0,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Sample with the members retrained without each unit in the places of those that saw it.
@@ -112,8 +116,9 @@ def sample_controls(
 
     def without(unit: int, folders: list[Path], label: str) -> "np.ndarray":
         keep, _ = retrain.replaced(matrix[unit])
+        every = [*members, *folders]
         return sample_rows(
-            [*members, *folders], keep[None], noise, scheduler, batch, device, label
+            every, keep[None], noise, scheduler, batch, device, label, precision, compiled
         )[0]
 
     weight = int(matrix[0].sum())

@@ -8,11 +8,14 @@ from typer import Option
 from encoded_ensembles.commands.sample import (
     Batch,
     Code,
+    Compiled,
     Device,
     Members,
     Noise,
+    Precision,
     Scheduler,
     for_members,
+    load_held,
 )
 
 
@@ -26,7 +29,9 @@ def follow_members(
     ],
     levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Measure how far each member pulls the factual trajectory of each sample towards each unit.
@@ -40,7 +45,6 @@ def follow_members(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import load_members
 
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
@@ -48,7 +52,7 @@ def follow_members(
     where = choose_device(device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
-        load_members(members, device=where),
+        load_held(members, where, precision, compiled),
         noise=z, sampler=scheduler, device=where, batch=batch,
     )  # fmt: skip
     total, used = None, []

@@ -1,7 +1,7 @@
 """encens forget: a run without some units, at once and after retraining."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -20,7 +20,7 @@ def forget(
     run_folder: RunFolder,
     units: Units,
     output: Annotated[Path | None, Option(help="output folder; RUN/forget/NAME if absent")] = None,
-    batch: Batch = 256,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Answer a deletion request: the ensemble that never saw some units, and how to retrain.
@@ -75,7 +75,7 @@ def forget(
     print(f"samples without them: {folder / 'samples.png'}\n{again}")
 
 
-def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int, device: str) -> None:
+def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, device: str) -> None:
     """Sample without the units, from the run's noise, and draw it beside the factual samples."""
     from encoded_ensembles.commands.plot import save
     from encoded_ensembles.commands.sample import sample_rows
@@ -85,7 +85,7 @@ def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int, device: 
     noise = run.folder / "noise" / "landscape.safetensors"
     factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
     samples = sample_rows(
-        run.member_folders, wanted.keep[None], noise, _scheduler(run), batch, device, "samples"
+        run.member_folders, wanted.keep[None], noise, *_how(run, batch, device, "samples")
     )[0]
     write_tensors(folder / "samples.safetensors", {"keep": wanted.keep, "samples": samples})
     rows = [
@@ -96,7 +96,7 @@ def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int, device: 
 
 
 def _score(
-    run: "Run", wanted: "Forgetting", folder: Path, batch: int, device: str
+    run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, device: str
 ) -> "pd.DataFrame":
     """Return the Frechet distance without the units beside that of all members."""
     import pandas as pd
@@ -123,7 +123,7 @@ def _score(
     )
     noise = run.folder / "noise" / "frechet.safetensors"
     samples: np.ndarray = sample_rows(
-        run.member_folders, wanted.keep[None], noise, _scheduler(run), batch, device, "frechet"
+        run.member_folders, wanted.keep[None], noise, *_how(run, batch, device, "frechet")
     )[0]
     found = frechet.score(extractor.features(to_bytes(samples)), extractor.features(reference))
     kept = int(wanted.keep.sum())
@@ -133,5 +133,7 @@ def _score(
     return table
 
 
-def _scheduler(run: "Run") -> str:
-    return run.config["sampling"]["scheduler"]
+def _how(run: "Run", batch: int | None, device: str, label: str) -> tuple[Any, ...]:
+    """Return how the run samples, as `sample_rows` takes it."""
+    how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
+    return how["scheduler"], batch, device, label, how["precision"], how["compile"]

@@ -5,7 +5,16 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from encoded_ensembles.commands.sample import Batch, Code, Device, Noise, Scheduler, sample_rows
+from encoded_ensembles.commands.sample import (
+    Batch,
+    Code,
+    Compiled,
+    Device,
+    Noise,
+    Precision,
+    Scheduler,
+    sample_rows,
+)
 
 
 def measure_heldout(
@@ -26,7 +35,9 @@ def measure_heldout(
     half_seed: Annotated[int, Option(help="seed of the halves")],
     draws: Annotated[int, Option(help="noisy copies of each sample whose loss is averaged")] = 100,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Measure the denoising loss of held-out models on the samples, and what they draw instead.
@@ -52,7 +63,9 @@ def measure_heldout(
         for folder in models
     ]
     keep = np.eye(len(models), dtype=bool)
-    drawn = sample_rows(models, keep, noise, scheduler, batch, device, "held-out models")
+    drawn = sample_rows(
+        models, keep, noise, scheduler, batch, device, "held-out models", precision, compiled
+    )
     write_tensors(
         output,
         {

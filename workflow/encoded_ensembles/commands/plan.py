@@ -113,6 +113,7 @@ def _count_jobs(files: list[Path]) -> dict[str, int]:
     Raises:
         InputError: Snakemake does not run here.
     """
+    import re
     import subprocess
     import sys
 
@@ -125,12 +126,14 @@ def _count_jobs(files: list[Path]) -> dict[str, int]:
         last = (done.stderr.strip() or "it printed nothing").splitlines()[-1]
         raise InputError(f"snakemake --dry-run does not work here ({last}); plan where you run it.")
     table = done.stdout.split("Job stats:")[1].splitlines()[3:]
-    counted = {}
+    counted: dict[str, int] = {}
     for line in table:
         name, _, count = line.rpartition(" ")
         if name.strip() == "total" or not count.isdigit():
             break
-        counted[name.strip()] = int(count)
+        # train_members_0, ... are jobs of train_member for several members each.
+        rule = re.sub(r"^train_members_\d+$", "train_member", name.strip())
+        counted[rule] = counted.get(rule, 0) + int(count)
     return counted
 
 

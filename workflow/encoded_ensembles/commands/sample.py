@@ -1,5 +1,6 @@
 """encens sample-ensemble, ablate-block and sample-frechet: sampling under keep masks."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,8 @@ from typer import Argument, Option
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+    from diffusers import UNet2DModel
 
 Members = Annotated[
     list[Path], Argument(help="folders of the members in order, each with config.json and weights")
@@ -14,8 +17,13 @@ Members = Annotated[
 Code = Annotated[Path, Option(help="code, .npz of encode-units")]
 Noise = Annotated[Path, Option(help="exogenous noise, .safetensors of draw-noise")]
 Scheduler = Annotated[str, Option(help="ddpm, ddim or dpmsolver++")]
-Batch = Annotated[int, Option(help="rows given to a member at once, at least 16")]
+Batch = Annotated[
+    int | None,
+    Option(help="rows given to a member at once, at least 16; by the size of images if left out"),
+]
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
+Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
+Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
 Block = Annotated[str, Option(help="which share of the work, such as 1-of-4")]
 
 
@@ -31,7 +39,9 @@ def sample_ensemble(
         ),
     ],
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Sample with all members, with each alone, with the full model and under null code words."""
@@ -47,7 +57,9 @@ def sample_ensemble(
     keep[1 : 1 + n, :n] = np.eye(n, dtype=bool)
     keep[1 + n : -1, :n] = null
     keep[-1, n] = True
-    samples = sample_rows([*members, full], keep, noise, scheduler, batch, device, "ensemble")
+    samples = sample_rows(
+        [*members, full], keep, noise, scheduler, batch, device, "ensemble", precision, compiled
+    )
     write_tensors(
         output,
         {
@@ -71,7 +83,9 @@ def ablate_block(
         ),
     ],
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Sample the counterfactuals of one block of units."""
@@ -85,7 +99,8 @@ def ablate_block(
     number, blocks = share_of(block)
     units = np.array_split(np.arange(len(matrix)), blocks)[number]
     keep = ablation_keep(matrix[units])
-    engine = prepare(members, noise, scheduler, batch, device, f"block {block}")
+    label = f"block {block}"
+    engine = prepare(members, noise, scheduler, batch, device, label, precision, compiled)
     write_growing(
         output,
         {"units": units},
@@ -110,7 +125,9 @@ def sample_frechet(
     ],
     seed: Annotated[int, Option(help="seed of the keep masks")] = 0,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Sample many images with the full model and with random keep masks of several sizes."""
@@ -130,8 +147,9 @@ def sample_frechet(
     shape: tuple[int, ...] = ()
     images = []
     if len(keep):
+        label = f"block {block}"
         samples = sample_rows(
-            [*members, full], keep, noise, scheduler, batch, device, f"block {block}"
+            [*members, full], keep, noise, scheduler, batch, device, label, precision, compiled
         )
         images = [to_bytes(each) for each in samples]
         shape = images[0].shape
@@ -165,18 +183,28 @@ def sample_rows(
     keep: "np.ndarray",
     noise: Path,
     scheduler: str,
-    batch: int,
+    batch: int | None,
     device: str,
     label: str,
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> "np.ndarray":
     """Load the members in `folders`, and sample (A, B, C, H, W) under keep masks (A, n)."""
     from encoded_ensembles.ensemble import sample
 
-    return sample(keep=keep, **prepare(folders, noise, scheduler, batch, device, label))
+    engine = prepare(folders, noise, scheduler, batch, device, label, precision, compiled)
+    return sample(keep=keep, **engine)
 
 
 def prepare(
-    folders: list[Path], noise: Path, scheduler: str, batch: int, device: str, label: str
+    folders: list[Path],
+    noise: Path,
+    scheduler: str,
+    batch: int | None,
+    device: str,
+    label: str,
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> dict[str, Any]:
     """Return what sampling needs besides keep masks: members, noise and how to sample.
 
@@ -187,18 +215,37 @@ def prepare(
     from encoded_ensembles.ensemble import SAMPLERS, SMALLEST_BATCH
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import load_members
 
     if scheduler not in SAMPLERS:
         raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
-    if batch < SMALLEST_BATCH:
+    if batch is not None and batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
     where = choose_device(device)
     return {
-        "members": load_members(folders, device=where),
+        "members": load_held(folders, where, precision, compiled),
         "noise": read_tensors(noise, names=["noise"])["noise"],
         "sampler": scheduler,
         "device": where,
         "batch": batch,
         "track": lambda steps, total: track(steps, label=label, total=total),
     }
+
+
+def load_held(
+    folders: list[Path], device: "torch.device", precision: str, compiled: bool
+) -> "Sequence[UNet2DModel]":
+    """Load the members in `folders`, ready to sample with.
+
+    Raises:
+        InputError: the precision is not known.
+    """
+    import torch
+
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.holding import hold
+    from encoded_ensembles.unet import load_members
+
+    if precision not in ("float32", "bfloat16"):
+        raise InputError(f"--precision is {precision}, expected float32 or bfloat16.")
+    members = load_members(folders, device=torch.device("cpu"))
+    return hold(members, device=device, precision=precision, compiled=compiled)

@@ -9,9 +9,11 @@ from encoded_ensembles.commands.sample import (
     Batch,
     Block,
     Code,
+    Compiled,
     Device,
     Members,
     Noise,
+    Precision,
     Scheduler,
     for_members,
     prepare,
@@ -45,7 +47,9 @@ def screen_block(
         float, Option(help="most evaluations, as a share of those of the exact landscape")
     ] = 0.15,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Ablate the units that move each sample of a block most, and predict the others' distances.
@@ -72,7 +76,8 @@ def screen_block(
     if not len(mine):  # more blocks than samples
         write_tensors(output, _gathered(pairs, factual) | _summary([], mine, matrix))
         return
-    engine = prepare(members, noise, scheduler, batch, device, f"block {block}")
+    label = f"block {block}"
+    engine = prepare(members, noise, scheduler, batch, device, label, precision, compiled)
     engine["noise"] = engine["noise"][:, mine]
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
     known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual

@@ -8,9 +8,11 @@ from typer import Option
 from encoded_ensembles.commands.sample import (
     Batch,
     Code,
+    Compiled,
     Device,
     Members,
     Noise,
+    Precision,
     Scheduler,
     for_members,
     sample_rows,
@@ -29,7 +31,9 @@ def ablate_units(
         ),
     ],
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Sample without several units at once: with the members that saw none of them."""
@@ -46,5 +50,7 @@ def ablate_units(
             f"left to sample with; all {len(members)} would have to be trained again without them: "
             "encens forget --run RUN --units A,B writes the configuration for that."
         )
-    samples = sample_rows(members, keep[None], noise, scheduler, batch, device, "set of units")
+    samples = sample_rows(
+        members, keep[None], noise, scheduler, batch, device, "set of units", precision, compiled
+    )
     write_tensors(output, {"units": numbers, "keep": keep, "counterfactual": samples[0]})

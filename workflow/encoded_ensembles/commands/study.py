@@ -8,11 +8,14 @@ from typer import Option
 from encoded_ensembles.commands.sample import (
     Batch,
     Code,
+    Compiled,
     Device,
     Members,
     Noise,
+    Precision,
     Scheduler,
     for_members,
+    load_held,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ def measure_levels(
     distance: Distance = 2,
     null_words: Words = 10_000,
     scheduler: Scheduler = "ddpm",
-    batch: Batch = 256,
+    precision: Precision = "float32",
+    compiled: Compiled = False,
+    batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Measure at which noise level, and in which statistic, the units nearest to a sample show.
@@ -66,7 +71,7 @@ def measure_levels(
     from encoded_ensembles.families import Family as Kind
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.progress import track
-    from encoded_ensembles.unet import LEVELS, load_members
+    from encoded_ensembles.unet import LEVELS
 
     arrays = read_arrays(code)
     matrix = for_members(arrays["code"], members)
@@ -78,7 +83,7 @@ def measure_levels(
     where = choose_device(device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
-        load_members(members, device=where),
+        load_held(members, where, precision, compiled),
         noise=z, sampler=scheduler, device=where, batch=batch,
     )  # fmt: skip
     rows: list[dict[str, object]] = []

@@ -1,0 +1,70 @@
+"""Options of sampling against the default: what bfloat16 and torch.compile do to speed and samples.
+
+Reads the default run (makes it where it is not there): 4 of its samples, all members, and the first 15
+units' counterfactuals. Speed is the median over turns of the default's time over the option's, compilation
+left out; samples are compared by their largest difference, and by the Spearman correlation of distances.
+
+    python benchmarks/arithmetic.py [folder of the run]
+"""
+
+import statistics
+from pathlib import Path
+
+import numpy as np
+from machine import in_turns, keep
+from steps import finished_run
+
+UNITS, SAMPLES, TURNS = 15, 4, 3
+OPTIONS = {
+    "float32": {},
+    "bfloat16": {"precision": "bfloat16"},
+    "compile": {"compiled": True},
+}
+
+
+def main() -> None:
+    """Sample with each option in turns."""
+    from encoded_ensembles.commands.sample import prepare
+    from encoded_ensembles.ensemble import sample
+    from encoded_ensembles.files import read_arrays
+    from encoded_ensembles.keep import ablation_keep
+    from scipy.stats import spearmanr
+
+    run: Path = finished_run()
+    code = read_arrays(run / "code/code.npz")["code"]
+    n = code.shape[1]
+    masks = np.concatenate([np.ones((1, n), bool), ablation_keep(code[:UNITS])])
+    folders = [run / f"members/{m:02d}" for m in range(n)]
+    noise = run / "noise/landscape.safetensors"
+    found: dict[str, np.ndarray] = {}
+    work = {}
+    for name, options in OPTIONS.items():
+        engine = prepare(folders, noise, "ddpm", None, "cpu", name, **options)
+        engine["noise"] = engine["noise"][:, :SAMPLES]
+
+        def draw(name: str = name, engine: dict = engine) -> None:
+            found[name] = sample(keep=masks, **engine)
+
+        work[name] = draw
+    seconds = in_turns(work, turns=TURNS)
+    exact = found["float32"]
+    figures: dict[str, float] = {}
+    for name in list(OPTIONS)[1:]:
+        ratios = [a / b for a, b in zip(seconds["float32"], seconds[name], strict=True)]
+        theirs, ours = (
+            np.linalg.norm((each[1:] - each[0]).reshape(UNITS, SAMPLES, -1), axis=2)
+            for each in (exact, found[name])
+        )
+        agree = [spearmanr(a, b).statistic for a, b in zip(theirs.T, ours.T, strict=True)]
+        figures |= {
+            f"sampling_{name}_speedup": round(statistics.median(ratios), 2),
+            f"sampling_{name}_largest_difference": float(
+                f"{np.abs(found[name] - exact).max():.2g}"
+            ),
+            f"sampling_{name}_spearman_worst": round(min(agree), 4),
+        }
+    keep(figures)
+
+
+if __name__ == "__main__":
+    main()

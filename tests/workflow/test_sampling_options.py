@@ -1,0 +1,46 @@
+"""Keys of sampling reach every command that samples for a run."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from encoded_ensembles.commands import certify, sample
+from encoded_ensembles.files import InputError
+from safetensors.numpy import load_file
+
+
+def test_precision_and_compilation_reach_every_rule_that_samples(workspace):
+    text = "sampling: {precision: bfloat16, compile: true}\nretrain: {units: 1, fresh: 1}\n"
+    (workspace.folder / "lower.yaml").write_text(text + "heldout: {models: 2}\n")
+    configs = ["--configfile", "toy.yaml", "lower.yaml"]
+    done = workspace.snakemake("--dry-run", "--printshellcmds", *configs, config=None)
+    assert done.returncode == 0, done.stderr
+    sampling = [each for each in done.stdout.split("encens ") if "--scheduler ddpm" in each]
+    verbs = {each.split()[0] for each in sampling}
+    assert verbs == {
+        "sample-ensemble", "ablate-block", "follow-members", "sample-frechet", "sample-controls",
+        "measure-heldout",
+    }  # fmt: skip
+    assert all("--precision bfloat16 --compiled" in each for each in sampling)
+
+
+def test_bfloat16_on_a_finished_run(finished, tmp_path):
+    results = finished.results()
+    folders = [results / f"members/{m:02d}" for m in range(6)]
+    options = {"code": results / "code/code.npz", "noise": results / "noise/landscape.safetensors"}
+    output = tmp_path / "block.safetensors"
+    sample.ablate_block(
+        folders, block="1-of-2", output=output, precision="bfloat16", device="cpu", **options
+    )
+    lower = load_file(output)["counterfactuals"]
+    exact = load_file(results / "landscape/1-of-2.safetensors")["counterfactuals"]
+    assert 0 < np.abs(lower - exact).max() < 0.2
+    with pytest.raises(InputError, match="--precision is float16, expected float32 or bfloat16"):
+        sample.load_held(folders, "cpu", "float16", False)
+
+
+def test_certificates_refuse_what_is_not_the_same_to_the_byte():
+    for keys in ({"precision": "bfloat16"}, {"compile": True}):
+        run = SimpleNamespace(config={"sampling": {"scheduler": "ddpm"} | keys})
+        with pytest.raises(InputError, match="expected float32 and false"):
+            certify._counterfactual(run, 0, [], "cpu")
