@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import time
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -295,3 +296,22 @@ def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
     for file in ("diffusion_pytorch_model.safetensors", "loss.csv", "training.json", "config.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     assert not checkpoint.exists()
+
+
+def test_a_unit_over_all_samples_is_tested_against_all_free_words(finished):
+    """As a loop over words would: z and p of the mean contrast, and the samples counted."""
+    run = finished.results()
+    code = np.load(run / "code/code.npz")["code"]
+    pull = load_file(run / "contrast/pulls.safetensors")["pulls"].mean(axis=0)
+    table = pd.read_csv(run / "contrast/units.csv")
+    pairs = pd.read_csv(run / "contrast/contrast.csv")
+    by_unit = pairs.groupby("unit")
+    assert table["contrast"].to_numpy() == pytest.approx(by_unit["contrast"].mean().to_numpy())
+    assert table["samples"].tolist() == by_unit["attributed"].sum().tolist()
+    taken = {tuple(word) for word in code.tolist()}
+    words = [word for word in product([False, True], repeat=6) if sum(word) == 3]
+    free = np.array([word for word in words if word not in taken])
+    for unit, row in table.iterrows():
+        null = [pull[unit][word].mean() - pull[unit][~word].mean() for word in free]
+        above = np.sum(np.array(null) >= row["contrast"] - 1e-9)
+        assert row["p_value"] == pytest.approx((1 + above) / (1 + len(free)))

@@ -57,6 +57,7 @@ RECORDED = [
     "contrast/pulls.safetensors",
     "contrast/contrast.parquet",
     "contrast/sets.parquet",
+    "contrast/units.parquet",
     "rivals/scores.safetensors",
     "expected/expected.parquet",
     "expected/calibration.parquet",

@@ -51,6 +51,8 @@ rule measure_contrast:
         contrast_csv="results/{run}/contrast/contrast.csv",
         sets="results/{run}/contrast/sets.parquet",
         sets_csv="results/{run}/contrast/sets.csv",
+        units="results/{run}/contrast/units.parquet",
+        units_csv="results/{run}/contrast/units.csv",
     log:
         "results/{run}/logs/measure_contrast.log",
     benchmark:
@@ -71,5 +73,6 @@ rule measure_contrast:
             --data {input.data:q} --samples {input.samples:q} \
             --family {params.family} --distance {params.distance} \
             --null-words {params.null_words} --attributed {params.attributed} \
-            --contrast {output.contrast:q} --sets {output.sets:q} >{log:q} 2>&1
+            --contrast {output.contrast:q} --sets {output.sets:q} \
+            --units {output.units:q} >{log:q} 2>&1
         """

@@ -25,6 +25,9 @@ def measure_contrast(
     sets: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (sample, size of the set)")
     ],
+    units: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per unit, on all samples together")
+    ],
     family: Annotated[str, Option(help="family of the code: which words might have been drawn")],
     distance: Annotated[int, Option(help="for min-distance: its least Hamming distance")] = 2,
     null_words: Annotated[
@@ -39,14 +42,15 @@ def measure_contrast(
     rank (1 has the largest z), attributed (q_value at most --attributed). sets: sample,
     units (the k nearest to the sample, by pixels), contrast (their mean), p_value (together), and
     p_null (the same test of the same units under null code words: what it says where nothing is).
+    units: unit, unit_name, contrast (mean over samples), z, p_value, q_value (over units), samples (how
+    many it is attributed to).
     """
     import numpy as np
     import pandas as pd
     from scipy.stats import false_discovery_control
 
     from encoded_ensembles.assignment import free_words
-    from encoded_ensembles.calibration import p_and_z
-    from encoded_ensembles.contrast import nearest_units, null_contrasts, own_contrasts
+    from encoded_ensembles.contrast import nearest_units
     from encoded_ensembles.data import read_images, to_signed
     from encoded_ensembles.families import Family
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
@@ -57,18 +61,13 @@ def measure_contrast(
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
     kind = Family(family, matrix.shape[1], int(matrix[0].sum()), distance)
     words = free_words(matrix, family=kind, limit=null_words)
-    value = own_contrasts(pull, matrix)
-    p, z = np.empty(value.shape), np.empty(value.shape)
-    step = max(1, HELD // (value.shape[1] * max(1, len(words))))
-    for start in range(0, len(value), step):
-        part = slice(start, start + step)
-        p[part], z[part] = p_and_z(value[part], null_contrasts(pull[:, part], words))
+    value, p, z = _test(pull, matrix, words)
     q = false_discovery_control(p, axis=0)
-    units, count = value.shape
-    unit = np.tile(np.arange(units), count)
+    total, count = value.shape
+    unit = np.tile(np.arange(total), count)
     table = pd.DataFrame(
         {
-            "sample": np.repeat(np.arange(count), units),
+            "sample": np.repeat(np.arange(count), total),
             "unit": unit,
             "unit_name": names[unit],
             "contrast": value.T.ravel(),
@@ -80,9 +79,52 @@ def measure_contrast(
         }
     )
     write_table(contrast, table)
+    # Of all samples together; their own p-values could not be combined, as they share the unit's word.
+    mean, p_mean, z_mean = (
+        each[:, 0] for each in _test(pull.mean(axis=0, keepdims=True), matrix, words)
+    )
+    overall = pd.DataFrame(
+        {
+            "unit": np.arange(total),
+            "unit_name": names,
+            "contrast": mean,
+            "z": z_mean,
+            "p_value": p_mean,
+            "q_value": false_discovery_control(p_mean),
+            "samples": (q <= attributed).sum(axis=1),
+        }
+    )
+    write_table(units, overall)
     factual = read_tensors(samples, names=["factual"])["factual"]
     order = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
     write_table(sets, _test_sets(pull, value, words, order))
+
+
+def _test(
+    pull: "np.ndarray", matrix: "np.ndarray", words: "np.ndarray"
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+    """Test each unit's contrast against those of null code words, a few units at a time.
+
+    Args:
+        pull: (B, U, n).
+        matrix: (U, n) bool.
+        words: (R, n) bool, null code words.
+
+    Returns:
+        contrast, p and z, (U, B) each.
+    """
+    import numpy as np
+
+    from encoded_ensembles.calibration import p_and_z
+    from encoded_ensembles.contrast import null_contrasts, own_contrasts
+
+    value = own_contrasts(pull, matrix)
+    p, z = np.empty(value.shape), np.empty(value.shape)
+    step = max(1, HELD // (value.shape[1] * max(1, len(words))))
+    for start in range(0, len(value), step):
+        part = slice(start, start + step)
+        p[part], z[part] = p_and_z(value[part], null_contrasts(pull[:, part], words))
+    return value, p, z
 
 
 def _test_sets(
