@@ -4,12 +4,16 @@ Each process loads the n-w members that stay and runs them one after the other a
 samples of the digits run together: a generous reading, since one process for each picture would start
 16 times as often (the figure with `_by_picture`). Ours is one block of the run as Snakemake starts it.
 Both count the processor time of whole processes, start-up included.
+
+    python benchmarks/reference.py [same_steps, by_picture, fewer_steps; else all]
 """
 
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from machine import SHAPE, encens, keep, run, save_members
 
@@ -42,66 +46,76 @@ def ablate(noise: Path, steps: int, samples: int, folders: list[str]) -> None:
     torch.save(x, noise.with_suffix(".out"))
 
 
-def main() -> None:
-    """Run both in turns."""
+class Runs(NamedTuple):
+    """Processor seconds of a unit, both ways, by the number of steps."""
+
+    reference: Callable[..., float]
+    ours: Callable[[int], float]
+
+
+def prepare(folder: Path) -> Runs:
+    """Write what both read to a folder, and return how to run them."""
     from encoded_ensembles.files import write_arrays, write_tensors
     from encoded_ensembles.keep import sized_keep
     from encoded_ensembles.noise import draw_noise
 
+    members = save_members(folder, 12)
+    code = sized_keep(members=12, sizes=[6], repeats=UNITS, seed=0)
+    write_arrays(folder / "code.npz", {"code": code})
+    noises = {steps: folder / f"noise{steps}.safetensors" for steps in (STEPS, *FEWER)}
+    for steps, file in noises.items():
+        z = draw_noise(steps=steps, samples=SAMPLES, shape=SHAPE, seed=0)
+        write_tensors(file, {"noise": z})
+
+    def reference(steps: int, samples: int = SAMPLES) -> float:
+        return run(sys.executable, __file__, "ablate", noises[STEPS], steps, samples, *members[:6])
+
+    def ours(steps: int) -> float:
+        seconds = encens(
+            "ablate-block", *members, "--code", folder / "code.npz", "--noise", noises[steps],
+            "--block", f"1-of-{BLOCKS}", "--output", folder / "block.safetensors",
+        )  # fmt: skip
+        return seconds / (UNITS // BLOCKS)
+
+    return Runs(reference, ours)
+
+
+def same_steps(runs: Runs) -> dict[str, float]:
+    """Compare at the number of steps of the digits run, in turns."""
+    found = []
+    for _ in range(TURNS):
+        found.append((runs.reference(STEPS), runs.ours(STEPS)))
+        print(f"processor seconds of a unit: reference {found[-1][0]:.2f}, ours {found[-1][1]:.3f}")
+    ratio = statistics.median(theirs / ours for theirs, ours in found)
+    return {"landscape_speedup_vs_reference": round(ratio, 1)}
+
+
+def by_picture(runs: Runs) -> dict[str, float]:
+    """Compare with a process for each unit and picture."""
+    theirs, ours = SAMPLES * runs.reference(STEPS, 1), runs.ours(STEPS)
+    return {"landscape_speedup_vs_reference_by_picture": round(theirs / ours, 1)}
+
+
+def fewer_steps(runs: Runs) -> dict[str, float]:
+    """Compare with the reference at its 1000 steps."""
+    long, short = runs.reference(1000), {steps: runs.ours(steps) for steps in FEWER}
+    print("processor seconds of a unit: reference at 1000 steps, ours at", *short)
+    print(*(f"{each:8.2f}" for each in (long, *short.values())))
+    name = "landscape_speedup_vs_reference_1000_steps"
+    return {f"{name}_{steps}_of_ours": round(long / own, 1) for steps, own in short.items()}
+
+
+def main(parts: list[str]) -> None:
+    """Run the parts that are named, or all."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        members = save_members(folder, 12)
-        code = sized_keep(members=12, sizes=[6], repeats=UNITS, seed=0)
-        write_arrays(folder / "code.npz", {"code": code})
-        noises = {steps: folder / f"noise{steps}.safetensors" for steps in (STEPS, *FEWER)}
-        for steps, file in noises.items():
-            z = draw_noise(steps=steps, samples=SAMPLES, shape=SHAPE, seed=0)
-            write_tensors(file, {"noise": z})
-
-        def reference(steps: int, samples: int = SAMPLES) -> float:
-            return run(sys.executable, __file__, noises[STEPS], steps, samples, *members[:6])
-
-        def ours(steps: int) -> float:
-            seconds = encens(
-                "ablate-block", *members, "--code", folder / "code.npz", "--noise", noises[steps],
-                "--block", f"1-of-{BLOCKS}", "--output", folder / "block.safetensors",
-            )  # fmt: skip
-            return seconds / (UNITS // BLOCKS)
-
-        found = [
-            (reference(STEPS), SAMPLES * reference(STEPS, 1), ours(STEPS)) for _ in range(TURNS)
-        ]
-        long = (reference(1000), SAMPLES * reference(1000, 1))
-        short = {steps: ours(steps) for steps in FEWER}
-    print("processor seconds of a unit: reference, reference by picture, ours")
-    for turn in found:
-        print(*(f"{each:8.2f}" for each in turn))
-    print("reference at 1000 steps, and by picture; ours at", FEWER)
-    print(*(f"{each:8.2f}" for each in (*long, *short.values())))
-    keep(
-        {
-            "landscape_speedup_vs_reference": round(
-                statistics.median(a / c for a, _, c in found), 1
-            ),
-            "landscape_speedup_vs_reference_by_picture": round(
-                statistics.median(b / c for _, b, c in found), 1
-            ),
-            **{
-                f"landscape_speedup_vs_reference_1000_steps_{steps}_of_ours{name}": round(
-                    each / own, 1
-                )
-                for steps, own in {
-                    STEPS: statistics.median(c for *_, c in found),
-                    **short,
-                }.items()
-                for name, each in zip(("", "_by_picture"), long, strict=True)
-            },
-        }
-    )
+        runs = prepare(Path(name))
+        for part in (same_steps, by_picture, fewer_steps):
+            if not parts or part.__name__ in parts:
+                keep(part(runs))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        ablate(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+    if sys.argv[1:2] == ["ablate"]:
+        ablate(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
     else:
-        main()
+        main(sys.argv[1:])
