@@ -154,7 +154,8 @@ def test_training_hangs_on_few_modules():
 
 def rules():
     """Return the text of each rule by its name."""
-    text = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    files = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
+    text = "".join(f"{file.read_text()}\n\n\n" for file in files)
     return dict(re.findall(r"\n(?:rule|checkpoint) (\w+):\n(.+?)(?=\n\n\n|\Z)", text, re.DOTALL))
 
 

@@ -21,8 +21,8 @@ checkpoint fetch_base:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         base=verbatim(config["model"]["base"]),
         folder=subpath(output.config, parent=True),
