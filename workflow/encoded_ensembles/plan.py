@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from encoded_ensembles.ensemble import batch_of
 from encoded_ensembles.rates import Rates
 
-BATCH = 256  # rows given to a member at once when sampling
 SMALLEST = 16  # rows that short batches are filled up to
 FLOAT = 4  # bytes
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
@@ -105,10 +105,11 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
     code, frechet, steps = config["code"], config["frechet"], config["sampling"]["steps"]
     n, kept, null = code["members"], code["members"] - code["weight"], code["null_words"]
     samples, screened = config["sampling"]["samples"], config["landscape"]["mode"] == "screened"
+    batch = batch_of(size.shape, kind="cpu")
 
     def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
         rows = count * evaluations / among  # of a member at a step
-        calls, filled = math.ceil(rows / BATCH), max(SMALLEST, rows)
+        calls, filled = math.ceil(rows / batch), max(SMALLEST, rows)
         stored = masks * count * size.image_bytes / value
         return Work(steps * among * calls, steps * among * filled, (), stored)
 
