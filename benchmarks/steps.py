@@ -247,8 +247,12 @@ def plot(rows: list[dict[str, Any]], figures: dict[str, float]) -> None:
         right.plot([r["steps"] for r in own], [r["spearman"] for r in own], "o-", ms=3, label=sampler)  # fmt: skip
         if f"{key(sampler)}_chance_spearman" in figures:
             right.axhline(figures[f"{key(sampler)}_chance_spearman"], color=f"C{number}", lw=0.8, ls=":")  # fmt: skip
-    left.set(xscale="log", xlabel="steps", ylabel="Frechet distance", ylim=(0, None))
-    right.set(xscale="log", xlabel="steps", ylabel="Spearman with the reference", ylim=(-0.1, 1.02))
+    left.set(ylabel="Frechet distance", ylim=(0, None))
+    right.set(ylabel="Spearman with the reference", ylim=(-0.1, 1.02))
+    for ax in (left, right):
+        ax.set(xscale="log", xlabel="steps")
+        ax.set_xticks(STEPS, map(str, STEPS), minor=False)
+        ax.set_xticks([], minor=True)
     left.legend(frameon=False, fontsize=8)
     fig.savefig(FIGURE, dpi=150)
 

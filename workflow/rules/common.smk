@@ -213,11 +213,8 @@ def base_sources():
     """
     base = config["model"]["base"]
     if Path(base).is_dir():
-        if (
-            Path(base)
-            .resolve()
-            .is_relative_to(Path("results", config["run"]).resolve())
-        ):
+        own = Path("results", config["run"]).resolve()
+        if Path(base).resolve().is_relative_to(own):
             sys.exit(
                 f"Error: config key model.base is {base}, expected a folder outside this run; give "
                 "the run another name by `run`."
@@ -226,7 +223,7 @@ def base_sources():
             given("model.base", f"{base}/{name}")
             for name in member_files(adapter=False)
         ]
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", base) or base.split("/")[0] in (".", ".."):
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", base):  # no name on the hub
         given("model.base", f"{base}/config.json")
     return []
 
