@@ -147,7 +147,8 @@ def test_import_closure_is_what_python_really_imports():
 def test_training_hangs_on_few_modules():
     names = {path.stem for path in sources.closure("train")}
     assert names == {
-        "train", "checkpoint", "data", "device", "files", "progress", "randomness", "sources", "splits", "unet"
+        "train", "checkpoint", "data", "device", "disk", "files", "progress", "randomness", "seals",
+        "sources", "splits", "tensors", "unet",
     }  # fmt: skip
 
 

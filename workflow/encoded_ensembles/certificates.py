@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from encoded_ensembles.data import set_digest, to_bytes
-from encoded_ensembles.files import InputError, read_json, replacing, sha256_file, write_tensors
+from encoded_ensembles.files import InputError, read_facts, replacing, sha256_file, write_tensors
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.runs import Run
 from encoded_ensembles.splits import from_ranges
@@ -169,8 +169,8 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
     Raises:
         InputError: otherwise.
     """
-    manifest = read_json(run.folder / "splits" / f"{member}.json")
-    trained = read_json(run.folder / "members" / member / "training.json")["split"]
+    manifest = read_facts(run.folder / "splits" / f"{member}.json")
+    trained = read_facts(run.folder / "members" / member / "training.json")["split"]
     digests = run.images["sha256"].to_numpy()
     rows = from_ranges(manifest["images"])
     if len(rows) and rows[-1] >= len(digests):

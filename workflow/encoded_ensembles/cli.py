@@ -1,7 +1,9 @@
 """The command line `encens`: one verb for each step of the pipeline."""
 
+import errno
 import os
 import sys
+from pathlib import Path
 
 # Read when NumPy and torch start, so before them: one thread a job. Two gain 1.6x at best, and lose
 # up to 20x when another process runs.
@@ -10,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import typer
 
 from encoded_ensembles.commands.certify import certify, verify
+from encoded_ensembles.commands.check_run import check_run
 from encoded_ensembles.commands.contrast import measure_contrast
 from encoded_ensembles.commands.controls import choose_controls, sample_controls
 from encoded_ensembles.commands.encode import encode_units
@@ -55,6 +58,7 @@ from encoded_ensembles.commands.study import measure_levels, measure_members, me
 from encoded_ensembles.commands.study_runs import keep_study, measure_sizes
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.commands.universe import export_universe, import_universe
+from encoded_ensembles.disk import explain
 from encoded_ensembles.files import InputError
 
 app = typer.Typer(
@@ -117,6 +121,7 @@ for command in (
     plot_sizes,
     make_gallery,
     record_run,
+    check_run,
     forget,
     certify,
     verify,
@@ -131,5 +136,9 @@ def main() -> None:
     """Run a verb; a mistake of the user's, or of the disk, ends in one sentence and exit code 1."""
     try:
         app()
-    except (InputError, OSError) as error:
+    except InputError as error:
         sys.exit(f"encens: error: {error}")
+    except OSError as error:
+        full = error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+        sentence = explain(error, Path(error.filename)) if full else None
+        sys.exit(f"encens: error: {sentence or error}")

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encoded_ensembles.files import InputError
+from encoded_ensembles.files import (
+    InputError,
+    check_kept,
+    sha256_file,
+    write_tensors,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -111,12 +117,29 @@ def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tens
     return which % classes if classes else None
 
 
+def save_unet(model: "UNet2DModel", folder: Path) -> None:
+    """Write a network as diffusers does, config.json and weights, and sealed."""
+    config = folder / "config.json"
+    write_text(config, model.to_json_string())
+    tensors = {name: each.cpu().numpy() for name, each in model.state_dict().items()}
+    write_tensors(
+        folder / WEIGHTS,
+        tensors,
+        metadata={"format": "pt"},  # which loaders look for
+        kept={config.name: sha256_file(config)},
+    )
+
+
 def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
     """Load a member's network for inference.
 
     Raises:
-        InputError: the folder does not hold a whole network.
+        InputError: the folder does not hold a whole network, as it was written.
     """
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{folder} does not hold a member's weights, {WEIGHTS}; run again.")
+    check_kept(folder / "config.json", keeper=weights)
     try:
         model = import_unet().from_pretrained(
             folder, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
@@ -124,6 +147,6 @@ def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
     except Exception as error:  # diffusers, safetensors and torch each raise their own
         raise InputError(
             f"{folder} does not hold a member's weights ({' '.join(str(error).split())[:200]}); "
-            f"delete {folder / WEIGHTS} and run again."
+            f"delete {weights} and run again."
         ) from error
     return model.eval().requires_grad_(False).to(device)

@@ -65,10 +65,10 @@ def train_member(
     The weights load with diffusers' UNet2DModel.from_pretrained.
     """
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import read_json
+    from encoded_ensembles.files import read_facts
     from encoded_ensembles.splits import select
 
-    split = read_json(manifest)
+    split = read_facts(manifest)
     fit(
         select(read_images(data), split),
         split=split,
@@ -207,17 +207,11 @@ def fit(
 
 def _save(model: "UNet2DModel", losses: list[float], facts: dict[str, Any], output: Path) -> None:
     """Write a trained network and its record to a folder."""
-    import tempfile
-
-    from encoded_ensembles.files import replacing, write_json, write_text
+    from encoded_ensembles.files import sha256_file, write_facts, write_text
     from encoded_ensembles.train import loss_table
-    from encoded_ensembles.unet import WEIGHTS
+    from encoded_ensembles.unet import save_unet
 
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
-        model.to("cpu").save_pretrained(folder)
-        for name in ("config.json", WEIGHTS):
-            with replacing(output / name) as temporary:
-                (Path(folder) / name).replace(temporary)
-    write_text(output / "loss.csv", loss_table(losses))
-    write_json(output / "training.json", facts)
+    save_unet(model, output)
+    table = output / "loss.csv"
+    write_text(table, loss_table(losses))
+    write_facts(output / "training.json", facts, kept={table.name: sha256_file(table)})
