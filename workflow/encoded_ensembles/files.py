@@ -19,7 +19,7 @@ import numpy as np
 
 from encoded_ensembles.disk import explain, leftovers, temporary_file
 from encoded_ensembles.seals import blank_seal, read_seal, seal, seal_archive
-from encoded_ensembles.tensors import header, order
+from encoded_ensembles.tensors import Kind, header, order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -228,8 +228,8 @@ def write_growing(
     Raises:
         ValueError: there are more or fewer rows.
     """
-    shapes = {key: (np.dtype("i8"), np.shape(each)) for key, each in tensors.items()}
-    shapes[name] = (np.dtype("f4"), shape)
+    shapes: dict[str, Kind] = {name: (np.dtype("f4"), shape)}
+    shapes |= {key: (np.dtype("i8"), np.shape(each)) for key, each in tensors.items()}
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
             file.write(header(shapes, {"seal": blank_seal()}))

@@ -15,7 +15,8 @@ import numpy as np
 
 KINDS = {"b": "BOOL", "i": "I", "u": "U", "f": "F"}  # by NumPy's kind; numbers of bits follow
 
-Shapes = Mapping[str, tuple[np.dtype, tuple[int, ...]]]  # dtype and shape by name
+Kind = tuple[np.dtype[Any], tuple[int, ...]]  # dtype and shape of a tensor
+Shapes = Mapping[str, Kind]  # by name
 
 
 def order(shapes: Shapes) -> list[str]:

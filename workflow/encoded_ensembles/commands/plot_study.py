@@ -53,4 +53,4 @@ def plot_members(
     from encoded_ensembles.study_figures import members_figure
 
     parts = [each.rpartition("=") for each in tables]  # names may hold one
-    save(members_figure({name: read_table(file) for name, _, file in parts}), output)
+    save(members_figure({name: read_table(Path(file)) for name, _, file in parts}), output)
