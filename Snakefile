@@ -20,6 +20,7 @@ include: "workflow/rules/common.smk"
 
 
 config = checked(config)
+check_clock(config["run"])
 
 
 onstart:

@@ -46,11 +46,17 @@ def measure(folder: Path, case: dict[str, Any]) -> dict[str, float]:
     """Return the figures of one network."""
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.finetune import add_adapter, save_adapter
-    from encoded_ensembles.unet import build_unet, load_members, member_files, unet_config
+    from encoded_ensembles.unet import (
+        build_unet,
+        load_members,
+        member_files,
+        save_unet,
+        unet_config,
+    )
 
     cpu = choose_device("cpu")
     config = unet_config(**case["network"])
-    build_unet(config, seed=0).save_pretrained(folder / "base")
+    save_unet(build_unet(config, seed=0), folder / "base")
     for member in range(MEMBERS):
         adapter = add_adapter(build_unet(config, seed=0), **case["adapter"], seed=member)
         stir(adapter)

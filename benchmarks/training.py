@@ -71,7 +71,7 @@ def job(folder: Path) -> float:
     """Return the processor seconds of a training job of one step on 64 digits."""
     import numpy as np
     from encoded_ensembles.data import ImageSet, read_images, write_images
-    from encoded_ensembles.files import write_json
+    from encoded_ensembles.files import write_facts
     from encoded_ensembles.splits import make_split, to_manifest
     from sklearn.datasets import load_digits
 
@@ -82,7 +82,7 @@ def job(folder: Path) -> float:
     write_images(data, ImageSet(pictures, labels, np.array(["digit"]), names))
     one = np.ones((IMAGES, 1), bool)
     split = make_split(read_images(data), unit_of=np.arange(IMAGES), code=one, member="0")
-    write_json(folder / "00.json", to_manifest(split, member="00"))
+    write_facts(folder / "00.json", to_manifest(split, member="00"))
     return encens(
         "train-member", "--data", data, "--manifest", folder / "00.json", *OPTIONS,
         "--output", folder / "member",

@@ -6,7 +6,7 @@ from encoded_ensembles import codes
 from encoded_ensembles.commands.gallery import make_gallery
 from encoded_ensembles.data import ImageSet, write_images
 from encoded_ensembles.families import Family
-from encoded_ensembles.files import write_arrays, write_tensors
+from encoded_ensembles.files import write_arrays, write_table, write_tensors
 from encoded_ensembles.influence import p_values, ranks, z_values
 from scipy.stats import false_discovery_control
 
@@ -46,9 +46,10 @@ def write_run(
         folder / "code.npz",
         {"code": code, "null_words": null_words, "unit_of": np.arange(units), "unit_names": np.array(names)},
     )  # fmt: skip
-    pd.DataFrame(
-        {"unit": range(units), "sha256": [f"{unit:064x}" for unit in range(units)]}
-    ).to_parquet(folder / "units.parquet")
+    write_table(
+        folder / "units.parquet",
+        pd.DataFrame({"unit": range(units), "sha256": [f"{unit:064x}" for unit in range(units)]}),
+    )
     shape = (samples, channels, side, side)
     write_tensors(
         folder / "samples.safetensors", {"factual": rng.uniform(-1, 1, shape).astype(np.float32)}
@@ -86,21 +87,22 @@ def _write_tables(folder, rng, units, samples, found, words):
             table[f"{name}{suffix}"] = each.T.ravel()
     table["attributed"] = (table["sample"] == 0) & (table["contrast_rank"] <= found)
     table.loc[table["attributed"], "contrast_q"] = 0.01
-    table.to_parquet(folder / "influence.parquet")
+    write_table(folder / "influence.parquet", table)
     rows = {
         "sample": np.repeat(np.arange(samples), words),
         "word": np.tile(np.arange(words), samples),
     }
     common = {name: null[name] for name in ("distance", "ssim", "matched")}
-    pd.DataFrame(rows | common).to_parquet(folder / "null.parquet")
-    pd.DataFrame(
-        {"sample": range(samples), "radius": 2.0, "null_radius": 1.5 if words else np.nan}
-    ).to_parquet(folder / "radius.parquet")  # fmt: skip
-    pd.DataFrame(
-        {"sample": range(samples), "units": 1, "p_value": 0.001, "p_null": 0.5}
-    ).to_parquet(folder / "sets.parquet")
+    sample = {"sample": range(samples)}
     low = {"prior": 0.1, "expected": 0.2, "low": -0.1, "high": 0.5}
-    pd.DataFrame(pairs | low).to_parquet(folder / "expected.parquet")
+    tables = {
+        "null": rows | common,
+        "radius": sample | {"radius": 2.0, "null_radius": 1.5 if words else np.nan},
+        "sets": sample | {"units": 1, "p_value": 0.001, "p_null": 0.5},
+        "expected": pairs | low,
+    }
+    for name, columns in tables.items():
+        write_table(folder / f"{name}.parquet", pd.DataFrame(columns))
     return table
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from encoded_ensembles import files
+from encoded_ensembles import disk, files
 from encoded_ensembles.progress import track
 
 
@@ -21,9 +21,7 @@ def test_writers_on_two_machines_do_not_share_a_temporary_file(tmp_path, monkeyp
     path = tmp_path / "facts.json"
     with files.replacing(path) as ours:
         ours.write_text("ours")
-        monkeypatch.setattr(
-            files.platform, "node", lambda: "another"
-        )  # with the same process number
+        monkeypatch.setattr(disk, "_host", lambda: "another")  # with the same process number
         with files.replacing(path) as theirs:
             theirs.write_text("theirs")
         assert path.read_text() == "theirs"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPOSITORY
-from encoded_ensembles import checkpoint, data, files, frechet, pictures, unet, units
+from encoded_ensembles import checkpoint, data, files, frechet, pictures, seals, unet, units
 from encoded_ensembles.commands import grade
 from encoded_ensembles.files import InputError
 from miniatures import NAMES
@@ -136,20 +136,32 @@ def poison(request, marker):
     return POISONS[request.param](marker)
 
 
+def write_sealed(file, content, *, kept=None):
+    """Write bytes with a seal after them, as whoever makes a hostile file can."""
+    file.write_bytes(content + seals.blank_seal(kept).encode())
+    seals.seal(file)
+    assert seals.read_seal(file).problem is None
+
+
 def test_data_weights_and_noise(poison, tmp_path):
     file = tmp_path / "file"
-    file.write_bytes(poison)
-    for read in (data.read_images, files.read_arrays, files.read_tensors, files.read_json):
-        with pytest.raises(InputError):
-            read(file)
-    assert checkpoint.Checkpoint(file, key="k", seconds=0).load() is None
+    for write in (file.write_bytes, lambda content: write_sealed(file, content)):
+        write(poison)
+        for read in (
+            data.read_images, files.read_arrays, files.read_tensors, files.read_json,
+            files.read_facts, files.read_table,
+        ):  # fmt: skip
+            with pytest.raises(InputError):
+                read(file)
+        assert checkpoint.Checkpoint(file, key="k", seconds=0).load() is None
 
 
 @pytest.mark.parametrize("name", [unet.WEIGHTS, "diffusion_pytorch_model.bin", "pytorch_model.bin"])
 def test_members(poison, tmp_path, name):
     config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
     unet.build_unet(config, seed=0).save_config(tmp_path)
-    (tmp_path / name).write_bytes(poison)
+    kept = {"config.json": files.sha256_file(tmp_path / "config.json")}
+    write_sealed(tmp_path / name, poison, kept=kept)
     with pytest.raises(InputError, match="does not hold a member's weights"):
         unet.load_unet(tmp_path, device=torch.device("cpu"))
 
@@ -184,10 +196,11 @@ def test_arrays_that_claim_to_be_huge(tmp_path):
     blob = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
     with zipfile.ZipFile(tmp_path / "file.npz", "w") as archive:
         archive.writestr("images.npy", blob + bytes(8))
+    seals.seal_archive(tmp_path / "file.npz")
     with pytest.raises(InputError, match="is damaged"):
         files.read_arrays(tmp_path / "file.npz")
-    (tmp_path / "file.safetensors").write_bytes(struct.pack("<Q", 1 << 62) + b"{}")
-    with pytest.raises(InputError, match="not a whole safetensors file"):
+    write_sealed(tmp_path / "file.safetensors", struct.pack("<Q", 1 << 62) + b"{}")
+    with pytest.raises(InputError, match="is not the safetensors file that is read here"):
         files.read_tensors(tmp_path / "file.safetensors")
 
 

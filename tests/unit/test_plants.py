@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from encoded_ensembles import data, datasets, plants, units
 from encoded_ensembles.commands.planted import find_planted
-from encoded_ensembles.files import InputError, write_arrays, write_json, write_tensors
+from encoded_ensembles.files import InputError, write_arrays, write_facts, write_tensors
 from encoded_ensembles.plants import Plant
 from encoded_ensembles.units import Grouping
 from hypothesis import given
@@ -233,7 +233,7 @@ def test_the_table_of_planted_truth(planted, tmp_path):
         plant._asdict() | {"images": planted.names[plant.holds(planted.names)].tolist()}
         for plant in EVERY
     ]
-    write_json(tmp_path / "dataset.json", {"plants": listed})
+    write_facts(tmp_path / "dataset.json", {"plants": listed})
     write_tensors(tmp_path / "samples.safetensors", {"factual": data.to_signed(planted.images)})
     options = {
         "facts": tmp_path / "dataset.json", "data": tmp_path / "training.npz",
@@ -254,7 +254,7 @@ def test_the_table_of_planted_truth(planted, tmp_path):
         names = assigned.names[[int(unit) for unit in held_by.split(";")]].tolist()
         assert names == ([plant.folder] if plant.together else sorted(planted.names[held].tolist()))
     assert pd.read_csv(tmp_path / "planted.csv")["bears"].dtype == bool
-    write_json(tmp_path / "dataset.json", {"plants": []})
+    write_facts(tmp_path / "dataset.json", {"plants": []})
     find_planted(**options, output=tmp_path / "none.parquet")
     assert json.loads(pd.read_parquet(tmp_path / "none.parquet").to_json()) == {
         column: {} for column in table.columns

@@ -18,7 +18,7 @@ def run(tmp_path_factory):
     config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
     members = [unet.build_unet(config, seed=m).eval() for m in range(MEMBERS)]
     for m, member in enumerate(members):
-        member.save_pretrained(folder / f"{m:02d}")
+        unet.save_unet(member, folder / f"{m:02d}")
     words = np.repeat(keep.sized_keep(members=MEMBERS, sizes=[3], repeats=20, seed=0), 3, axis=0)
     code, null = words[:UNITS], words[-NULL:]
     names = np.array([f"unit/{u}" for u in range(UNITS)])
@@ -40,7 +40,7 @@ def run(tmp_path_factory):
     for column in ("contrast", "z", "p_value", "q_value"):
         table[column] = 0.5
     table["attributed"] = False
-    table.to_parquet(folder / "contrast.parquet")
+    files.write_table(folder / "contrast.parquet", table)
     return folder, factual, sample(~code)
 
 

@@ -134,7 +134,7 @@ def names_in(file):
     if file.suffix == ".npz":
         return np.load(file).files
     if file.suffix == ".json":
-        return list(json.loads(file.read_text()))
+        return [key for key in json.loads(file.read_text()) if key != "seal"]
     if file.suffix == ".safetensors":
         with safe_open(file, "np") as opened:
             return list(opened.keys())

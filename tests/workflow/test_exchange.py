@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from encoded_ensembles.commands.universe import import_universe
 from encoded_ensembles.data import read_images, to_bytes
-from encoded_ensembles.files import InputError, read_arrays, read_tensors
+from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_arrays
 from encoded_ensembles.runs import Run
 from PIL import Image
 
@@ -109,7 +109,7 @@ def test_mistakes_are_named(universe, tmp_path):
         import_universe(universe, tmp_path / "in", limit=1e-6)
     arrays = read_arrays(universe.with_suffix(".npz"))
     other = tmp_path / "other.npz"
-    np.savez(other, **arrays | {"factual": arrays["factual"] + 0.1})
+    write_arrays(other, arrays | {"factual": arrays["factual"] + 0.1})
     with pytest.raises(InputError, match="is not of this universe"):
         import_universe(universe, tmp_path / "in", floats=other)
     assert not (tmp_path / "in").exists()

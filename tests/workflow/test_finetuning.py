@@ -279,7 +279,7 @@ def test_a_plan_measures_adapters_and_counts_the_base_once(network):
     assert (trained, frozen) == (attentions * 2 * (8 + 8), whole.num_parameters())
     assert len(unet.trained_weights(member)) == 2 * attentions
     with pytest.raises(InputError, match="which is no folder here"):
-        rates.initial(model | {"base": "no-one/nothing"}, (1, 8, 8))
+        rates.with_copied_base(model | {"base": "no-one/nothing"}, network)
 
 
 LORA = {

@@ -147,8 +147,8 @@ def test_import_closure_is_what_python_really_imports():
 def test_training_hangs_on_few_modules():
     names = {path.stem for path in sources.closure("train")}
     assert names == {
-        "train", "checkpoint", "data", "device", "files", "memory", "progress", "randomness", "sources", "splits",
-        "unet", "finetune", "lora",
+        "train", "checkpoint", "data", "device", "disk", "files", "memory", "progress", "randomness", "seals",
+        "sources", "splits", "tensors", "unet", "finetune", "lora",
     }  # fmt: skip
 
 

@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from encoded_ensembles.data import set_digest, to_bytes
-from encoded_ensembles.files import InputError, read_json, replacing, sha256_file, write_tensors
+from encoded_ensembles.files import (
+    InputError,
+    read_facts,
+    read_json,
+    replacing,
+    sha256_file,
+    write_tensors,
+)
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.runs import Run
 from encoded_ensembles.splits import from_ranges
@@ -181,8 +188,8 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
     Raises:
         InputError: otherwise.
     """
-    manifest = read_json(run.folder / "splits" / f"{member}.json")
-    trained = read_json(run.folder / "members" / member / "training.json")["split"]
+    manifest = read_facts(run.folder / "splits" / f"{member}.json")
+    trained = read_facts(run.folder / "members" / member / "training.json")["split"]
     digests = run.images["sha256"].to_numpy()
     rows = from_ranges(manifest["images"])
     if len(rows) and rows[-1] >= len(digests):
@@ -217,7 +224,7 @@ def check_adapter(run: Run, member: str, *, base: Mapping[str, str]) -> None:
         InputError: otherwise.
     """
     folder = run.folder / "members" / member
-    trained = read_json(folder / "training.json").get("base", {})
+    trained = read_facts(folder / "training.json").get("base", {})
     expected = {name.removeprefix("base/"): digest for name, digest in base.items()}
     if trained != expected:
         raise InputError(

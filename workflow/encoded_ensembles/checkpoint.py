@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoded_ensembles.files import replacing
+from encoded_ensembles.disk import leftovers
+from encoded_ensembles.files import InputError, open_tensors, write_tensors
+from encoded_ensembles.progress import report
 
 if TYPE_CHECKING:
     import torch
@@ -25,15 +27,16 @@ class Checkpoint:
 
     def load(self) -> tuple[int, list[float], dict[str, "torch.Tensor"]] | None:
         """Return (steps done, losses, tensors), or None if there is nothing to go on from."""
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(self.path, framework="pt") as file:
+            with open_tensors(self.path, framework="pt") as file:
                 facts = json.loads(file.metadata()["facts"])
                 if facts["key"] != self.key:
                     return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
+        except FileNotFoundError:
+            return None
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            report(f"{self.path} is passed over, and training begins anew: {error}")
             return None
         return facts["step"], facts["losses"], tensors
 
@@ -43,17 +46,12 @@ class Checkpoint:
 
     def save(self, step: int, losses: list[float], tensors: dict[str, "torch.Tensor"]) -> None:
         """Save the state after `step` steps."""
-        from safetensors.torch import save_file
-
         facts = json.dumps({"key": self.key, "step": step, "losses": losses})
-        with replacing(self.path) as temporary:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in tensors.items()},
-                temporary,
-                metadata={"facts": facts},
-            )
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        write_tensors(self.path, arrays, metadata={"facts": facts})
         self.saved = time.monotonic()
 
     def remove(self) -> None:
         """Delete the file, the training being done."""
-        self.path.unlink(missing_ok=True)
+        for file in [self.path, *leftovers(self.path)]:
+            file.unlink(missing_ok=True)

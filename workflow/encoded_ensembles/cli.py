@@ -1,7 +1,9 @@
 """The command line `encens`: one verb for each step of the pipeline."""
 
+import errno
 import os
 import sys
+from pathlib import Path
 
 # Read when NumPy and torch start, so before them: one thread a job. Two gain 1.6x at best, and lose
 # up to 20x when another process runs.
@@ -11,6 +13,7 @@ import typer
 
 from encoded_ensembles.commands.base import fetch_base
 from encoded_ensembles.commands.certify import certify, verify
+from encoded_ensembles.commands.check_run import check_run
 from encoded_ensembles.commands.contrast import measure_contrast
 from encoded_ensembles.commands.controls import choose_controls, sample_controls
 from encoded_ensembles.commands.encode import encode_units
@@ -57,6 +60,7 @@ from encoded_ensembles.commands.study_runs import keep_study, measure_sizes
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.commands.train_together import train_members
 from encoded_ensembles.commands.universe import export_universe, import_universe
+from encoded_ensembles.disk import explain
 from encoded_ensembles.files import InputError
 
 app = typer.Typer(
@@ -121,6 +125,7 @@ for command in (
     plot_sizes,
     make_gallery,
     record_run,
+    check_run,
     forget,
     certify,
     verify,
@@ -135,8 +140,12 @@ def main() -> None:
     """Run a verb; a mistake of the user's, of the disk, or a full GPU ends in one sentence and code 1."""
     try:
         app()
-    except (InputError, OSError) as error:
+    except InputError as error:
         sys.exit(f"encens: error: {error}")
+    except OSError as error:
+        full = error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+        sentence = explain(error, Path(error.filename)) if full else None
+        sys.exit(f"encens: error: {sentence or error}")
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for this
             raise

@@ -4,11 +4,46 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encoded_ensembles.files import InputError, close_matches, read_json, sha256_file, write_json
-from encoded_ensembles.unet import ADAPTER_CONFIG, member_files
+from encoded_ensembles.files import (
+    InputError,
+    check_kept,
+    close_matches,
+    read_json,
+    replacing,
+    sha256_file,
+)
+from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, member_files
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
+
+
+def copy_base(base: Path, output: Path) -> None:
+    """Copy a base network's configuration and weights: byte for byte if sealed, else sealed now.
+
+    Args:
+        base: folder as diffusers' UNet2DModel.save_pretrained writes it.
+        output: folder to write to.
+
+    Raises:
+        InputError: the folder does not hold a whole UNet2DModel, or a damaged one.
+    """
+    import shutil
+
+    from encoded_ensembles.seals import is_sealed
+    from encoded_ensembles.unet import read_unet, save_unet
+
+    kind = read_json(base / "config.json").get("_class_name")
+    if kind != "UNet2DModel":
+        raise InputError(f"model.base is {base}, a {kind}, expected a UNet2DModel of diffusers.")
+    network = read_unet(base)  # that it is whole
+    if not is_sealed(base / WEIGHTS):
+        save_unet(network, output)
+        return
+    check_kept(base / "config.json", keeper=base / WEIGHTS)
+    for name in member_files(adapter=False):
+        with replacing(output / name) as temporary:
+            shutil.copyfile(base / name, temporary)
 
 
 def base_digests(folder: Path) -> dict[str, str]:
@@ -94,15 +129,22 @@ def check_targets(base: "UNet2DModel", targets: Sequence[str]) -> None:
 
 
 def save_adapter(model: Any, folder: Path, *, base: str) -> None:
-    """Write an adapter as peft does, in the same bytes each time.
+    """Write an adapter as peft does, in the same bytes each time, and sealed.
 
     Args:
         model: of `add_adapter`.
         folder: to write to.
         base: what the adapter says of where its base is.
     """
+    import tempfile
+
+    from safetensors.numpy import load_file
+
+    from encoded_ensembles.lora import write_files
+
     model.peft_config["default"].base_model_name_or_path = base
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
-    facts = read_json(folder / ADAPTER_CONFIG)
-    facts["target_modules"] = sorted(facts["target_modules"])  # a set, in peft
-    write_json(folder / ADAPTER_CONFIG, facts)
+    with tempfile.TemporaryDirectory() as theirs:
+        model.save_pretrained(theirs, safe_serialization=True, save_embedding_layers=False)
+        facts = read_json(Path(theirs) / ADAPTER_CONFIG)
+        facts["target_modules"] = sorted(facts["target_modules"])  # a set, in peft
+        write_files(folder, facts, load_file(Path(theirs) / ADAPTER_WEIGHTS))

@@ -12,13 +12,22 @@ bytes, as those of a whole network do.
 """
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.nn.utils.parametrize import register_parametrization
 
-from encoded_ensembles.files import InputError, read_json, replacing, write_json
+from encoded_ensembles.files import (
+    InputError,
+    check_kept,
+    read_json,
+    sha256_file,
+    write_json,
+    write_tensors,
+)
 from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
@@ -49,9 +58,26 @@ class LowRank(torch.nn.Module):
 
 
 def base_folder(adapter: Path) -> Path:
-    """Return the folder of the base that an adapter's folder names."""
+    """Return the folder of the base that an adapter's folder names.
+
+    Raises:
+        InputError: the folder does not hold an adapter, as it was written.
+    """
+    check_adapter(adapter)
     named = read_json(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
     return (adapter / str(named)).resolve()
+
+
+def check_adapter(folder: Path) -> None:
+    """Check that a folder holds an adapter, as it was written.
+
+    Raises:
+        InputError: otherwise.
+    """
+    weights = folder / ADAPTER_WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{folder} does not hold an adapter's weights, {weights.name}; run again.")
+    check_kept(folder / ADAPTER_CONFIG, keeper=weights)
 
 
 def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
@@ -62,10 +88,11 @@ def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
         folder: of the adapter.
 
     Raises:
-        InputError: the folder does not hold a whole adapter of this base.
+        InputError: the folder does not hold a whole adapter of this base, as it was written.
     """
     from safetensors.torch import load_file
 
+    check_adapter(folder)
     try:
         facts = read_json(folder / ADAPTER_CONFIG)
         unknown = [key for key in VARIANTS if facts.get(key)]
@@ -128,12 +155,20 @@ def write_adapter(network: "UNet2DModel", folder: Path, *, base: str) -> None:
         folder: to write to.
         base: what the adapter says of where its base is, relative to `folder`.
     """
-    from safetensors.torch import save_file
-
     tensors = {}
     for layer, change in changes(network).items():
         for part, each in zip(PARTS, (change.down, change.up), strict=True):
-            tensors[f"{PREFIX}{layer}{part}"] = each.detach().cpu().contiguous()
-    with replacing(folder / ADAPTER_WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
-    write_json(folder / ADAPTER_CONFIG, network.adapter | {"base_model_name_or_path": base})
+            tensors[f"{PREFIX}{layer}{part}"] = each.detach().cpu().numpy()
+    write_files(folder, network.adapter | {"base_model_name_or_path": base}, tensors)
+
+
+def write_files(folder: Path, facts: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
+    """Write the configuration and the weights of an adapter as peft does, and sealed."""
+    config = folder / ADAPTER_CONFIG
+    write_json(config, facts)
+    write_tensors(
+        folder / ADAPTER_WEIGHTS,
+        tensors,
+        metadata={"format": "pt"},  # which loaders look for
+        kept={config.name: sha256_file(config)},
+    )

@@ -77,13 +77,25 @@ def measure(
     Raises:
         InputError: the base is in no folder here, or is for other images.
     """
+    from encoded_ensembles.device import choose_device
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = with_copied_base(model, Path(folder))
+        return _measure(model, training, shape, choose_device(device))
+
+
+def _measure(
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    where: "torch.device",
+) -> tuple[Rates, int, int]:
+    """Measure as `measure`, with a base as runs keep it."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from encoded_ensembles.device import choose_device
     from encoded_ensembles.train import Recipe
 
-    where = choose_device(device)
     start = initial(model, shape)
     network, trained, frozen = for_sampling(model, start())
     network.to(where)
@@ -106,22 +118,33 @@ def measure(
     return rates, trained, frozen
 
 
-def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[], Any]:
-    """Return a function that makes networks to train, as `model` in the configuration says.
+def with_copied_base(model: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return keys of `model` with the copy of the base that a run would keep, put in a folder.
 
     Raises:
         InputError: the base is in no folder here.
     """
-    from encoded_ensembles.files import InputError, read_json
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.finetune import copy_base
+
+    if not model.get("base"):
+        return model
+    if not Path(model["base"]).is_dir():
+        raise InputError(
+            f"config key model.base is {model['base']}, which is no folder here, and a plan is "
+            "measured on it; name a folder."
+        )
+    copy_base(Path(model["base"]), folder)
+    return {**model, "base": str(folder)}
+
+
+def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[], Any]:
+    """Return a function that makes networks to train, as `model` in the configuration says."""
+    from encoded_ensembles.files import read_json
     from encoded_ensembles.train import make_initial
 
     network = {key: value for key, value in model.items() if key not in ("base", "lora")}
     if model.get("base"):
-        if not Path(model["base"]).is_dir():
-            raise InputError(
-                f"config key model.base is {model['base']}, which is no folder here, and a plan is "
-                "measured on it; name a folder."
-            )
         classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
         network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}
     return lambda: make_initial(network, shape=shape, seed=0)[0]

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.data import read_images, to_signed
-from encoded_ensembles.files import InputError, read_arrays, read_json, read_tensors
+from encoded_ensembles.files import (
+    InputError,
+    open_tensors,
+    read_arrays,
+    read_facts,
+    read_table,
+    read_tensors,
+)
 from encoded_ensembles.units import find_units
 
 if TYPE_CHECKING:
@@ -48,7 +55,7 @@ class Run:
                 f"{self.folder} is not the folder of a finished run, expected one with a run.json in "
                 "it, such as results/digits; finish it with snakemake first."
             )
-        return read_json(self.folder / "run.json")
+        return read_facts(self.folder / "run.json")
 
     def _file(self, *parts: str) -> Path:
         """Return the path of a file of a finished run."""
@@ -68,16 +75,12 @@ class Run:
     @cached_property
     def images(self) -> "pd.DataFrame":
         """One row per training image: name, unit_name, sha256, pixels_sha256."""
-        import pandas as pd
-
-        return pd.read_parquet(self.folder / "code" / "images.parquet")
+        return read_table(self.folder / "code" / "images.parquet")
 
     @cached_property
     def units(self) -> "pd.DataFrame":
         """One row per unit: unit (its number), unit_name, images, share, sha256, word."""
-        import pandas as pd
-
-        return pd.read_parquet(self._file("code", "units.parquet"))
+        return read_table(self._file("code", "units.parquet"))
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -88,11 +91,9 @@ class Run:
     @cached_property
     def influence(self) -> "pd.DataFrame":
         """One row per sample and unit: every statistic, and expected, low and high influence."""
-        import pandas as pd
-
         pair = ["sample", "unit", "unit_name"]
-        found = pd.read_parquet(self._file("influence", "influence.parquet"))
-        expected = pd.read_parquet(self.folder / "expected" / "expected.parquet")
+        found = read_table(self._file("influence", "influence.parquet"))
+        expected = read_table(self.folder / "expected" / "expected.parquet")
         return found.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
 
     def unit_number(self, unit: str | int) -> int:
@@ -155,11 +156,9 @@ class Run:
         Raises:
             InputError: there is no such sample or unit, or it is in no block of the landscape.
         """
-        from safetensors import safe_open
-
         number, place = self.unit_number(unit), _within(sample, len(self.samples), "sample")
         for file in self.blocks:
-            with safe_open(file, framework="numpy") as block:  # reads one picture of the block
+            with open_tensors(file) as block:  # reads one picture of the block
                 (rows,) = np.nonzero(block.get_tensor("units") == number)
                 if len(rows):
                     return block.get_slice("counterfactuals")[int(rows[0]), place]
@@ -208,11 +207,9 @@ class Run:
         Raises:
             InputError: there is no such sample or unit, or null code words lack the statistic.
         """
-        import pandas as pd
-
         from encoded_ensembles import panels
 
-        null = pd.read_parquet(self._file("influence", "null.parquet"))
+        null = read_table(self._file("influence", "null.parquet"))
         if statistic not in null.columns[2:]:
             known = ", ".join(null.columns[2:])
             raise InputError(f"statistic is {statistic}, which null words lack; expected {known}.")

@@ -1,11 +1,18 @@
 """The network of a member: a diffusers UNet2DModel, built from the configuration."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encoded_ensembles.files import InputError
+from encoded_ensembles.files import (
+    InputError,
+    check_kept,
+    sha256_file,
+    write_tensors,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -151,20 +158,48 @@ def load_members(folders: Sequence[Path], *, device: "torch.device") -> "list[UN
     return found
 
 
+def save_unet(model: "UNet2DModel", folder: Path) -> None:
+    """Write a network as diffusers does, config.json and weights, and sealed."""
+    config = folder / "config.json"
+    facts = json.loads(model.to_json_string())
+    facts.pop("_name_or_path", None)  # a folder of this machine
+    write_text(config, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    tensors = {name: each.cpu().numpy() for name, each in model.state_dict().items()}
+    write_tensors(
+        folder / WEIGHTS,
+        tensors,
+        metadata={"format": "pt"},  # which loaders look for
+        kept={config.name: sha256_file(config)},
+    )
+
+
 def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
     """Load a member's network for inference.
 
     Raises:
-        InputError: the folder does not hold a whole network or adapter.
+        InputError: the folder does not hold a whole network or adapter, as it was written.
     """
     return load_members([folder], device=device)[0]
 
 
 def _load_whole(folder: Path, device: "torch.device") -> "UNet2DModel":
-    """Load a network that is no adapter.
+    """Load a network of a run that is no adapter.
 
     Raises:
-        InputError: the folder does not hold a whole one.
+        InputError: the folder does not hold a whole one, as it was written.
+    """
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{folder} does not hold a member's weights, {WEIGHTS}; run again.")
+    check_kept(folder / "config.json", keeper=weights)
+    return read_unet(folder).to(device)
+
+
+def read_unet(folder: Path) -> "UNet2DModel":
+    """Read a network for inference, as diffusers writes it, sealed or not.
+
+    Raises:
+        InputError: the folder does not hold a whole network.
     """
     try:
         model = import_unet().from_pretrained(
@@ -172,7 +207,7 @@ def _load_whole(folder: Path, device: "torch.device") -> "UNet2DModel":
         )
     except Exception as error:  # diffusers, safetensors and torch each raise their own
         raise InputError(
-            f"{folder} does not hold a member's weights ({' '.join(str(error).split())[:200]}); "
+            f"{folder} does not hold a network's weights ({' '.join(str(error).split())[:200]}); "
             f"delete {folder / WEIGHTS} and run again."
         ) from error
-    return model.eval().requires_grad_(False).to(device)
+    return model.eval().requires_grad_(False)

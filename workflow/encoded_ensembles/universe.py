@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from encoded_ensembles.files import InputError, replacing
+from encoded_ensembles.seals import seal_archive
 
 CONFIG, TRAINING, FACTUAL = "config.json", "training_set.png", "factual.png"
 ONE_FILE, MANY_FILES = "ONEFILE", "MULTIFILE"
@@ -120,15 +121,17 @@ def write_floats(
     """
     shape = (len(unit_names), *factual.shape)
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in {"unit_names": unit_names, "factual": factual}.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-        entry = zipfile.ZipInfo("counterfactuals.npy")
-        with archive.open(entry, "w", force_zip64=True) as file:
-            np.lib.format.write_array_header_2_0(file, header)
-            for moved in counterfactuals:
-                file.write(np.ascontiguousarray(moved, "<f4").tobytes())
+    with replacing(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name, array in {"unit_names": unit_names, "factual": factual}.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as file:
+                    np.lib.format.write_array(file, array, allow_pickle=False)
+            entry = zipfile.ZipInfo("counterfactuals.npy")
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_2_0(file, header)
+                for moved in counterfactuals:
+                    file.write(np.ascontiguousarray(moved, "<f4").tobytes())
+        seal_archive(temporary)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ rule encode_units:
         runtime=growing(30),
     params:
         units=verbatim(unit_options()),
+        table=contents(units_table()),
         plants=plant_options(),
         family=config["code"]["family"],
         members=config["code"]["members"],

@@ -15,8 +15,9 @@ PACKAGE = REPOSITORY / "workflow" / "encoded_ensembles"
 sys.path.insert(0, str(PACKAGE.parent))
 
 from encoded_ensembles.config import check_config
-from encoded_ensembles.files import InputError
+from encoded_ensembles.files import InputError, sha256_file
 from encoded_ensembles.frechet import INCEPTION
+from encoded_ensembles.integrity import files_ahead
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS, member_files
@@ -79,6 +80,21 @@ def checked(config):
         return check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
     except InputError as error:
         sys.exit(f"Error: {error}")
+
+
+def check_clock(run):
+    """Stop with one sentence where files of a run are dated in the future.
+
+    Snakemake goes by dates: what is made after the clock went back would look older than what it
+    outdates. Only at the start: jobs of a run may see other clocks.
+    """
+    ahead = files_ahead(Path("results") / run) if workflow.is_main_process else []
+    if ahead:
+        sys.exit(
+            f"Error: {ahead[-1]} is dated in the future: the clock went back, and Snakemake could not "
+            "tell what is up to date. Set the clock right, or date such files now with "
+            f"`encens check-run results/{run} --redate`."
+        )
 
 
 def truths():
@@ -384,6 +400,14 @@ def given(key, path):
             f"set {key} to another."
         )
     return path
+
+
+def contents(files):
+    """Return the digests of files that the configuration names, as a parameter of their rule.
+
+    So that one that is replaced by an older one counts as changed: Snakemake goes by dates.
+    """
+    return [sha256_file(Path(file)) for file in files]
 
 
 def units_table():

@@ -40,6 +40,7 @@ rule fetch_dataset:
         border=config["dataset"]["border"],
         path=verbatim(optional("--path", config["dataset"]["path"])),
         mirror=verbatim(optional("--mirror", config["dataset"]["mirror"])),
+        table=contents(units_table() if config["units"]["exclude"] else []),
         # So that a changed folder is read again.
         listing=verbatim(listing(config["dataset"]["path"])),
     shell:

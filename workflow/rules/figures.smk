@@ -275,6 +275,10 @@ rule plot_loss:
         losses=expand(
             "results/{{run}}/members/{member}/loss.csv", member=[*members(), "full"]
         ),
+        facts=expand(
+            "results/{{run}}/members/{member}/training.json",
+            member=[*members(), "full"],
+        ),
         code=sources("plot"),
     output:
         pdf="results/{run}/figures/loss.pdf",

@@ -70,6 +70,7 @@ rule grade_methods:
         runtime=growing(4 * 60),
     params:
         foreign=verbatim(foreign_options()),
+        scores=contents(foreign_scores()),
         family=config["code"]["family"],
         distance=config["code"]["distance"],
         bootstrap=config["grade"]["bootstrap"],
@@ -120,6 +121,7 @@ rule score_methods:
     params:
         truth=truth_options,
         foreign=verbatim(foreign_options()),
+        scores=contents(foreign_scores()),
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
     shell:

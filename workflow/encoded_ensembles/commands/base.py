@@ -18,16 +18,14 @@ def fetch_base(
 ) -> None:
     """Keep a copy of a base network with the run, so that the run holds all that its samples hang on.
 
-    A folder is copied byte for byte. What is no folder is taken from the hub, or from its cache here.
+    A folder is copied, and sealed if it is not. What is no folder is taken from the hub, or from its cache
+    here.
     """
-    import shutil
     import tempfile
 
-    import torch
-
-    from encoded_ensembles.files import InputError, read_json, replacing, write_json
-    from encoded_ensembles.finetune import base_digests
-    from encoded_ensembles.unet import import_unet, load_unet, member_files
+    from encoded_ensembles.files import InputError, write_facts
+    from encoded_ensembles.finetune import base_digests, copy_base
+    from encoded_ensembles.unet import import_unet
 
     with tempfile.TemporaryDirectory() as downloaded:
         folder = Path(base)
@@ -41,13 +39,5 @@ def fetch_base(
                     f"model.base is {base}, which is no folder here and could not be had from the "
                     f"Hugging Face Hub ({' '.join(str(error).split())[:200]}); name a folder."
                 ) from error
-        kind = read_json(folder / "config.json").get("_class_name")
-        if kind != "UNet2DModel":
-            raise InputError(
-                f"model.base is {base}, a {kind}, expected a UNet2DModel of diffusers."
-            )
-        load_unet(folder, device=torch.device("cpu"))  # that it is whole
-        for name in member_files(adapter=False):
-            with replacing(output / name) as temporary:
-                shutil.copyfile(folder / name, temporary)
-    write_json(digest, {"sha256": base_digests(output)})
+        copy_base(folder, output)
+    write_facts(digest, {"sha256": base_digests(output)})

@@ -37,7 +37,8 @@ def certify(
     sampled anew from the bound files, so that the certificate cannot be of an outdated one.
     """
     from encoded_ensembles.certificates import dump, statement, write_picture
-    from encoded_ensembles.files import InputError, replacing, short_digest
+    from encoded_ensembles.files import InputError, replacing
+    from encoded_ensembles.ledger import short_digest
     from encoded_ensembles.runs import open_run, unit_names
     from encoded_ensembles.signatures import check, sign
 

@@ -106,13 +106,12 @@ def sample_controls(
     fresh seed that did see the unit, which is what the seed alone does.
     """
     import numpy as np
-    import pandas as pd
 
     from encoded_ensembles import retrain
-    from encoded_ensembles.files import read_arrays, write_tensors
+    from encoded_ensembles.files import read_arrays, read_table, write_tensors
 
     matrix = for_members(read_arrays(code)["code"], members)
-    units = pd.read_parquet(controls)["unit"].to_numpy()
+    units = read_table(controls)["unit"].to_numpy()
 
     def without(unit: int, folders: list[Path], label: str) -> "np.ndarray":
         keep, _ = retrain.replaced(matrix[unit])

@@ -49,12 +49,11 @@ def encode_units(
     from encoded_ensembles.data import read_images
     from encoded_ensembles.families import Family
     from encoded_ensembles.files import (
-        ledger_file,
-        read_ledger,
         write_arrays,
-        write_json,
+        write_facts,
         write_table,
     )
+    from encoded_ensembles.ledger import ledger_file, read_ledger
     from encoded_ensembles.plants import parse_plant
     from encoded_ensembles.progress import report
     from encoded_ensembles.properties import properties as measure
@@ -91,7 +90,7 @@ def encode_units(
     for warning in warnings:
         report(f"warning: {warning}")
     facts = {"family": family, "warnings": warnings, **measure(matrix, null)}
-    write_json(properties, facts)
+    write_facts(properties, facts)
 
 
 def _image_table(images: "ImageSet", units: "Units") -> "pd.DataFrame":

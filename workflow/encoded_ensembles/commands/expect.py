@@ -47,7 +47,7 @@ def expect_influence(
     from encoded_ensembles.files import (
         read_arrays,
         read_tensors,
-        write_json,
+        write_facts,
         write_table,
         write_tensors,
     )
@@ -95,7 +95,7 @@ def expect_influence(
         scores,
         {name: each.astype(np.float32) for name, each in methods.items()} | {"member_folds": folds},
     )
-    write_json(choices, {"model": best, "areas": areas, "damping": damping, "facts": facts.names})
+    write_facts(choices, {"model": best, "areas": areas, "damping": damping, "facts": facts.names})
     write_table(expected, _table(made[best, ""], names))
     predicted = {kind: [made[kind, "/0"].prior, made[kind, "/1"].prior] for kind in learn.KINDS}
     predicted["posterior"] = [made[best, "/0"].mean, made[best, "/1"].mean]

@@ -63,11 +63,10 @@ def fetch_dataset(
     from encoded_ensembles.datasets import load
     from encoded_ensembles.files import (
         InputError,
-        ledger_file,
-        read_ledger,
         write_arrays,
-        write_json,
+        write_facts,
     )
+    from encoded_ensembles.ledger import ledger_file, read_ledger
     from encoded_ensembles.plants import parse_plant, plant_images
     from encoded_ensembles.units import Grouping, assign_units, find_units
 
@@ -114,7 +113,7 @@ def fetch_dataset(
     files = {"training": training, "heldout": heldout, "spare": spare}
     digests = {use: write_images(files[use], taken) for use, taken in parts.items()}
     shape, names = parts["training"].images.shape[1:], parts["training"].names
-    write_json(
+    write_facts(
         facts,
         {
             "name": name,

@@ -31,8 +31,9 @@ def forget(
     """
     import yaml
 
-    from encoded_ensembles.files import InputError, short_digest, write_json, write_text
+    from encoded_ensembles.files import InputError, write_json, write_text
     from encoded_ensembles.forgetting import plan
+    from encoded_ensembles.ledger import short_digest
     from encoded_ensembles.runs import open_run, unit_names
 
     run = open_run(run_folder)
@@ -105,10 +106,10 @@ def _score(
     from encoded_ensembles.commands.sample import sample_rows
     from encoded_ensembles.data import read_images, to_bytes
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.files import write_text
+    from encoded_ensembles.files import read_table, write_text
     from encoded_ensembles.words import spell
 
-    scores = pd.read_parquet(run.folder / "frechet" / "scores.parquet")
+    scores = read_table(run.folder / "frechet" / "scores.parquet")
     scores = scores[scores["set"] == "factual"]
     kind = scores["extractor"].iloc[0]
     named = run.config["frechet"]["inception"] or Path("resources") / frechet.INCEPTION

@@ -23,14 +23,14 @@ def train_classifier(
     from encoded_ensembles import frechet
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.files import write_json
+    from encoded_ensembles.files import write_facts
 
     where = choose_device(device)
     used, _ = frechet.share_spare(read_images(spare), read_images(training), samples=samples)
     model = frechet.train_classifier(used, device=where)
     share = frechet.accuracy(model, read_images(heldout), device=where)
     frechet.save_classifier(output, model)
-    write_json(facts, {"heldout_accuracy": share, "images": len(used)})
+    write_facts(facts, {"heldout_accuracy": share, "images": len(used)})
 
 
 def score_frechet(

@@ -53,18 +53,17 @@ def make_gallery(
     more than 64 pixels are shrunk. The page says what it leaves out.
     """
     import numpy as np
-    import pandas as pd
 
     from encoded_ensembles import gallery
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.data import read_images
     from encoded_ensembles.families import Family
-    from encoded_ensembles.files import read_arrays, read_tensors, write_text
+    from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_text
 
     first = [("sample", "<", shown)]
-    table = pd.read_parquet(influence, filters=first)
+    table = read_table(influence, filters=first)
     table = table.sort_values(["sample", "unit"], ignore_index=True)
-    of_null = pd.read_parquet(null, filters=first)
+    of_null = read_table(null, filters=first)
     statistics = gallery.statistics_of(table)
     arrays = read_arrays(code)
     matrix = arrays["code"]
@@ -75,11 +74,11 @@ def make_gallery(
 
     chosen, deep = gallery.choose_pairs(table, statistics, room=gallery.pair_room(statistics))
     columns = ["sample", "unit", "prior", "expected", "low", "high"]
-    likely = pd.read_parquet(expected, columns=columns, filters=first)
+    likely = read_table(expected, columns=columns, filters=first)
     pairs = table[chosen].merge(likely, on=["sample", "unit"], how="left")
     kept = np.unique(pairs["unit"])
     held |= gallery.pair_arrays(pairs, statistics, kept)
-    held |= _units(read_images(data), arrays["unit_of"], kept, matrix, pd.read_parquet(units))
+    held |= _units(read_images(data), arrays["unit_of"], kept, matrix, read_table(units))
     factual = read_tensors(samples, names=["factual"])["factual"]
     held["samples"] = _samples(factual[:shown])
     facts: dict[str, Any] = {
@@ -96,7 +95,7 @@ def make_gallery(
             for name in statistics
         ],
         "units": arrays["unit_names"][kept].tolist(),
-        "samples": _evidence(table, pd.read_parquet(radius), pd.read_parquet(sets)),
+        "samples": _evidence(table, read_table(radius), read_table(sets)),
         "all": {"units": len(matrix), "samples": len(factual), "pairs": len(table)},
         "side": factual.shape[-1],
         "depth": deep,
@@ -106,7 +105,7 @@ def make_gallery(
     fits = gallery.depth(best, room=max(0, left // held["samples"][0].size))
     facts["pictures"] = min(pictures, fits)
     held |= _pictures(blocks, pairs, best <= facts["pictures"], held["samples"])
-    write_text(output, gallery.render(facts, held))
+    write_text(output, gallery.render(facts, held), remark="<!-- {} -->")
 
 
 def _samples(factual: "np.ndarray") -> "np.ndarray":

@@ -215,7 +215,7 @@ def influence_table(
     import pandas as pd
     from scipy.stats import false_discovery_control
 
-    from encoded_ensembles.files import InputError
+    from encoded_ensembles.files import InputError, read_table
     from encoded_ensembles.influence import published_scale, ranks
 
     units, count = statistics["distance"][0].shape
@@ -228,7 +228,7 @@ def influence_table(
         for suffix, each in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
             columns[f"{name}{suffix}"] = each.T.ravel()
     theirs = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
-    tested = pd.read_parquet(contrast).rename(columns=theirs)
+    tested = read_table(contrast).rename(columns=theirs)
     table = pd.DataFrame(columns).merge(tested, on=["sample", "unit", "unit_name"])
     if len(table) != len(tested) or len(table) != len(unit):
         raise InputError(

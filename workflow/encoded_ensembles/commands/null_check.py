@@ -30,13 +30,19 @@ def check_null(
     from encoded_ensembles.contrast import nearest_units
     from encoded_ensembles.data import read_images, to_signed
     from encoded_ensembles.families import Family
-    from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_table
+    from encoded_ensembles.files import (
+        InputError,
+        read_arrays,
+        read_table,
+        read_tensors,
+        write_table,
+    )
 
     arrays = read_arrays(code)
     matrix = arrays["code"]
     kind = Family(family, matrix.shape[1], int(matrix[0].sum()), distance)
     words = free_words(matrix, family=kind, limit=20_000)
-    table = pd.read_parquet(null)
+    table = read_table(null)
     sampled = table["word"].nunique()
     if min(sampled, len(words)) < 2:
         raise InputError(

@@ -72,17 +72,15 @@ def _replace(folder: Path, write: "Callable[[Path], None]") -> None:
 
 def _about(run: "Run") -> dict[str, Any]:
     """Return what the model card says of a run."""
-    import pandas as pd
-
     from encoded_ensembles.card import SETS
-    from encoded_ensembles.files import read_json
+    from encoded_ensembles.files import read_facts, read_table
     from encoded_ensembles.frechet import describe
 
-    scores = pd.read_parquet(run.folder / "frechet" / "scores.parquet")
+    scores = read_table(run.folder / "frechet" / "scores.parquet")
     mean = scores.groupby("set")["frechet"].mean()
     return {
         "run": run.config["run"],
-        "dataset": read_json(run.folder / "data" / "dataset.json"),
+        "dataset": read_facts(run.folder / "data" / "dataset.json"),
         "units": run.config["units"]["by"],
         "distance": describe(scores["extractor"].iloc[0]),
         "frechet": [

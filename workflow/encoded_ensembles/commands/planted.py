@@ -24,14 +24,19 @@ def find_planted(
 
     from encoded_ensembles import plants
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.files import read_arrays, read_json, read_tensors, write_table
+    from encoded_ensembles.files import (
+        read_arrays,
+        read_facts,
+        read_tensors,
+        write_table,
+    )
 
     images = read_images(data)
     signed = to_signed(images.images)
     unit_of = read_arrays(code)["unit_of"]
     factual = read_tensors(samples, names=["factual"])["factual"]
     parts = []
-    for plant in read_json(facts)["plants"]:
+    for plant in read_facts(facts)["plants"]:
         held = np.isin(images.names, plant["images"])
         kind, planted, ordinary = plant["kind"], signed[held], signed[~held]
         part = {

@@ -27,9 +27,9 @@ def plot_code(
 ) -> None:
     """Draw the code matrix and its properties."""
     from encoded_ensembles.code_figures import code_figure
-    from encoded_ensembles.files import read_arrays, read_json
+    from encoded_ensembles.files import read_arrays, read_facts
 
-    save(code_figure(read_arrays(code)["code"], read_json(properties)), output)
+    save(code_figure(read_arrays(code)["code"], read_facts(properties)), output)
 
 
 def plot_aliasing(
@@ -37,22 +37,19 @@ def plot_aliasing(
     output: Output,
 ) -> None:
     """Draw how alike the influences of two units are, against their words' Hamming distance."""
-    import pandas as pd
-
     from encoded_ensembles.code_figures import aliasing_figure
+    from encoded_ensembles.files import read_table
 
-    save(aliasing_figure(pd.read_parquet(aliasing)), output)
+    save(aliasing_figure(read_table(aliasing)), output)
 
 
 def plot_samples(data: Data, samples: Samples, scores: Scores, output: Output) -> None:
     """Draw real images and samples of the full model, a member, the ensemble, ablated ensembles."""
-    import pandas as pd
-
     from encoded_ensembles.data import read_images, to_signed
     from encoded_ensembles.figures import samples_figure
-    from encoded_ensembles.files import read_tensors
+    from encoded_ensembles.files import read_table, read_tensors
 
-    table = pd.read_parquet(scores)
+    table = read_table(scores)
     drawn = read_tensors(samples)
 
     def second(name: str) -> str:
@@ -84,16 +81,15 @@ def plot_influence(
 ) -> None:
     """Draw chosen samples with their most influential units, counterfactuals and differences."""
     import numpy as np
-    import pandas as pd
 
     from encoded_ensembles.data import read_images
     from encoded_ensembles.figures import influence_figure
-    from encoded_ensembles.files import read_arrays, read_tensors
+    from encoded_ensembles.files import read_arrays, read_table, read_tensors
 
     images = read_images(data).images
     unit_of = read_arrays(code)["unit_of"]
     factual = read_tensors(samples, names=["factual"])["factual"]
-    table = pd.read_parquet(influence)
+    table = read_table(influence)
     numbers = [int(part) for part in chosen.split(",")]
     tops = [
         table[(table["sample"] == number) & table["exact"]].nsmallest(top, "distance_rank")
@@ -119,11 +115,13 @@ def _counterfactuals(
     blocks: list[Path], pairs: set[tuple[int, int]]
 ) -> "dict[tuple[int, int], np.ndarray]":
     """Return the counterfactuals (C, H, W) of pairs of unit and sample, of either kind of block."""
-    from encoded_ensembles.files import read_tensors, tensor_names
+    from encoded_ensembles.files import open_tensors, read_tensors
 
     found: dict[tuple[int, int], np.ndarray] = {}
     for file in blocks:
-        if "unit" in tensor_names(file):  # of screen-block
+        with open_tensors(file) as opened:
+            names = opened.keys()
+        if "unit" in names:  # of screen-block
             part = read_tensors(file, names=["unit", "sample", "counterfactual"])
             listed = zip(part["unit"].tolist(), part["sample"].tolist(), strict=True)
             rows = {pair: row for row, pair in enumerate(listed) if pair in pairs}
@@ -148,16 +146,14 @@ def plot_attribution(
     top: Annotated[int, Option(help="units shown for each sample")] = 5,
 ) -> None:
     """Draw chosen samples with the units of largest contrast, and what speaks for them."""
-    import pandas as pd
-
     from encoded_ensembles.data import read_images
     from encoded_ensembles.evidence_figures import attribution_figure
-    from encoded_ensembles.files import read_arrays, read_tensors
+    from encoded_ensembles.files import read_arrays, read_table, read_tensors
 
     images = read_images(data).images
     unit_of = read_arrays(code)["unit_of"]
     factual = read_tensors(samples, names=["factual"])["factual"]
-    table = pd.read_parquet(contrast)
+    table = read_table(contrast)
     panels = []
     for number in map(int, chosen.split(",")):
         own = table[table["sample"] == number]
@@ -173,11 +169,10 @@ def plot_evidence(
     output: Output,
 ) -> None:
     """Draw the p-values of all units, and how often the nearest units are found real together."""
-    import pandas as pd
-
     from encoded_ensembles.evidence_figures import evidence_figure
+    from encoded_ensembles.files import read_table
 
-    save(evidence_figure(pd.read_parquet(contrast), pd.read_parquet(sets)), output)
+    save(evidence_figure(read_table(contrast), read_table(sets)), output)
 
 
 def plot_landscape(
@@ -187,22 +182,20 @@ def plot_landscape(
     output: Output,
 ) -> None:
     """Draw the landscape of chosen samples against its null distribution."""
-    import pandas as pd
-
     from encoded_ensembles.figures import landscape_figure
+    from encoded_ensembles.files import read_table
 
     numbers = [int(part) for part in chosen.split(",")]
-    save(landscape_figure(pd.read_parquet(influence), pd.read_parquet(null), numbers), output)
+    save(landscape_figure(read_table(influence), read_table(null), numbers), output)
 
 
 def plot_kept(scores: Scores, output: Output) -> None:
     """Draw the Frechet distance against the number of members kept."""
-    import pandas as pd
-
     from encoded_ensembles.figures import kept_figure
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.frechet import describe
 
-    table = pd.read_parquet(scores)
+    table = read_table(scores)
     save(kept_figure(table, frechet_label=describe(table["extractor"].iloc[0])), output)
 
 
@@ -216,7 +209,10 @@ def plot_loss(
     import pandas as pd
 
     from encoded_ensembles.figures import loss_figure
+    from encoded_ensembles.files import check_kept
 
+    for file in losses:
+        check_kept(file, keeper=file.with_name("training.json"))
     save(loss_figure({file.parent.name: pd.read_csv(file) for file in losses}), output)
 
 
@@ -230,10 +226,16 @@ def _first_images(images: "np.ndarray", unit_of: "np.ndarray", units: "pd.Series
 
 
 def save(figure: "Figure", output: Path) -> None:
-    """Write a figure as PDF and PNG, without dates, so that equal figures are equal bytes."""
+    """Write a figure as PNG and PDF, its keeper, without dates: equal figures are equal bytes."""
     from encoded_ensembles.figures import DPI
-    from encoded_ensembles.files import replacing
+    from encoded_ensembles.files import replacing, sha256_file
+    from encoded_ensembles.seals import blank_seal, seal
 
-    for path, metadata in ((output, {"CreationDate": None}), (output.with_suffix(".png"), {})):
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], metadata=metadata, dpi=DPI)
+    png = output.with_suffix(".png")
+    with replacing(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)
+    with replacing(output) as temporary:
+        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None}, dpi=DPI)
+        with temporary.open("a", encoding="ascii") as file:
+            file.write(f"% {blank_seal({png.name: sha256_file(png)})}\n")
+        seal(temporary)

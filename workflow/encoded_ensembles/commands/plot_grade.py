@@ -15,11 +15,10 @@ def plot_gains(
     output: Output,
 ) -> None:
     """Draw exposure gain curves, and what was expected against what was found."""
-    import pandas as pd
-
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.grade_figures import gains_figure
 
-    tables = (pd.read_parquet(path) for path in (gains, areas, calibration))
+    tables = (read_table(path) for path in (gains, areas, calibration))
     save(gains_figure(*tables), output)
 
 
@@ -27,11 +26,10 @@ def plot_scoreboard(
     board: Annotated[Path, Option(help="scoreboard, .parquet of score-methods")], output: Output
 ) -> None:
     """Draw every method's grades, one panel for each kind of truth."""
-    import pandas as pd
-
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.grade_figures import scoreboard_figure
 
-    save(scoreboard_figure(pd.read_parquet(board)), output)
+    save(scoreboard_figure(read_table(board)), output)
 
 
 def plot_truth(
@@ -40,8 +38,7 @@ def plot_truth(
     output: Output,
 ) -> None:
     """Draw how far samples move without a unit: by ablation, retraining, and a fresh seed."""
-    import pandas as pd
-
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.grade_figures import truth_figure
 
-    save(truth_figure(pd.read_parquet(truth), pd.read_parquet(influence)), output)
+    save(truth_figure(read_table(truth), read_table(influence)), output)

@@ -18,11 +18,12 @@ def plot_sizes(
     """Draw counterfactual radius and false attribution against training size."""
     import pandas as pd
 
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.study_figures import sizes_figure
 
     figure = sizes_figure(
-        pd.read_parquet(radius),
-        pd.read_parquet(unchanged),
+        read_table(radius),
+        read_table(unchanged),
         pd.read_csv(published_radius),
         pd.read_csv(published_unchanged),
     )
@@ -35,11 +36,10 @@ def plot_levels(
     output: Output,
 ) -> None:
     """Draw at which noise level, and in which statistic, the nearest units show."""
-    import pandas as pd
-
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.study_figures import levels_figure
 
-    save(levels_figure(pd.read_parquet(levels), pd.read_parquet(statistics)), output)
+    save(levels_figure(read_table(levels), read_table(statistics)), output)
 
 
 def plot_members(
@@ -49,9 +49,8 @@ def plot_members(
     output: Output,
 ) -> None:
     """Draw what the nearest units show against the number of members."""
-    import pandas as pd
-
+    from encoded_ensembles.files import read_table
     from encoded_ensembles.study_figures import members_figure
 
     parts = [each.rpartition("=") for each in tables]  # names may hold one
-    save(members_figure({name: pd.read_parquet(file) for name, _, file in parts}), output)
+    save(members_figure({name: read_table(Path(file)) for name, _, file in parts}), output)

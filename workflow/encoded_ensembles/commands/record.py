@@ -19,13 +19,22 @@ def record_run(
 
     import yaml
 
-    from encoded_ensembles.files import read_json, sha256_file, write_json, write_text
+    from encoded_ensembles.files import (
+        read_facts,
+        sha256_file,
+        write_facts,
+        write_text,
+    )
+    from encoded_ensembles.integrity import check_any
     from encoded_ensembles.provenance import git_state, versions
 
-    trainings = [read_json(file) for file in outputs if file.name == "training.json"]
+    for file in outputs:
+        check_any(file)
+    trainings = [read_facts(file) for file in outputs if file.name == "training.json"]
     complete = json.loads(config)
-    write_text(resolved, yaml.safe_dump(complete, sort_keys=False, allow_unicode=True))
-    write_json(
+    text = yaml.safe_dump(complete, sort_keys=False, allow_unicode=True)
+    write_text(resolved, text, remark="# {}")
+    write_facts(
         output,
         {
             "config": complete,
@@ -37,7 +46,7 @@ def record_run(
             "git": git_state(repository),
             "versions": versions(),
             "devices": {facts["member"]: facts["device"] for facts in trainings},
-            "dataset": read_json(dataset),
+            "dataset": read_facts(dataset),
             "splits": {facts["member"]: facts["split"] for facts in trainings},
             "sha256": {file.as_posix(): sha256_file(file) for file in sorted(outputs)},
         },

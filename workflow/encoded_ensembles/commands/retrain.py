@@ -72,16 +72,15 @@ def retrain_member(
 ) -> None:
     """Train one member again, without one unit that it saw or with another seed."""
     import numpy as np
-    import pandas as pd
 
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import read_arrays
+    from encoded_ensembles.files import read_arrays, read_table
     from encoded_ensembles.splits import make_split, to_manifest
 
     arrays = read_arrays(code)
     matrix = arrays["code"]
     if controls:
-        unit = int(pd.read_parquet(controls)["unit"][control])
+        unit = int(read_table(controls)["unit"][control])
         member = int(np.flatnonzero(matrix[unit])[member])
         matrix = matrix.copy()
         matrix[unit] = False

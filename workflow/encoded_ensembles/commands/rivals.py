@@ -54,7 +54,7 @@ def score_rivals(
         InputError,
         read_arrays,
         read_tensors,
-        write_json,
+        write_facts,
         write_tensors,
     )
     from encoded_ensembles.frechet import choose_extractor
@@ -101,4 +101,4 @@ def score_rivals(
         levels=len(first.get("levels", [])),
         members=len(members or []),
     )
-    write_json(cost, dict(evaluations))
+    write_facts(cost, dict(evaluations))

@@ -63,7 +63,13 @@ def score_methods(
 
     from encoded_ensembles import scoreboard
     from encoded_ensembles.commands.grade import read_foreign
-    from encoded_ensembles.files import read_arrays, read_json, read_tensors, write_table
+    from encoded_ensembles.files import (
+        read_arrays,
+        read_facts,
+        read_table,
+        read_tensors,
+        write_table,
+    )
     from encoded_ensembles.scoreboard import Grade
 
     names = read_arrays(code)["unit_names"]
@@ -75,9 +81,9 @@ def score_methods(
     }
     methods |= read_foreign(foreign or [], names=names, samples=len(factual))
     shape = (len(names), len(factual))
-    statistics = pd.read_parquet(influence) if influence else pd.DataFrame()
+    statistics = read_table(influence) if influence else pd.DataFrame()
     methods |= _statistics(statistics, shape=shape)
-    gain = pd.read_parquet(areas)
+    gain = read_table(areas)
     grades = [
         Grade(str(name), "gain", *values)
         for name, values in zip(
@@ -87,7 +93,7 @@ def score_methods(
     drawn = {"gain": read_tensors(draws)}
     table = pd.DataFrame(columns=["sample", "unit", "unit_name", "chosen", "same", "fresh", "seed"])
     if retrained and controls:
-        chosen = pd.read_parquet(controls)
+        chosen = read_table(controls)
         moved = _moved(read_tensors(retrained), factual)
         table = _truth_table(chosen, moved)
         units, how = chosen["unit"].to_numpy(), chosen["chosen"].to_numpy(str)
@@ -100,12 +106,12 @@ def score_methods(
         found, more = scoreboard.by_models(methods, held["units"], measured)
         grades, drawn = grades + found, drawn | more
     if planted:
-        plants = _plants(pd.read_parquet(planted))
+        plants = _plants(read_table(planted))
         grades += scoreboard.by_plants(methods, plants)
         grades += scoreboard.attributed_plants(_attributed(statistics, shape=shape), plants)
     grades += [
         Grade(name, "evaluations", value, np.nan, np.nan)
-        for name, value in read_json(cost).items()
+        for name, value in read_facts(cost).items()
         if name in methods
     ]
     write_table(output, pd.DataFrame(grades))

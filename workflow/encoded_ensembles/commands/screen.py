@@ -129,9 +129,9 @@ def _searches(
 
 def _largest_contrast(contrast: Path, samples: "np.ndarray", top: int) -> "list[np.ndarray]":
     """Return the units of largest contrast of each sample, `top` of them (fewer if there are)."""
-    import pandas as pd
+    from encoded_ensembles.files import read_table
 
-    table = pd.read_parquet(contrast, columns=["sample", "unit", "rank"])
+    table = read_table(contrast, columns=["sample", "unit", "rank"])
     best = table[table["rank"] <= top].sort_values("rank")
     return [best.loc[best["sample"] == b, "unit"].to_numpy() for b in samples]
 

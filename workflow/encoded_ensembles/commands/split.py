@@ -22,11 +22,12 @@ def split_member(
     the member has to be trained again.
     """
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import read_arrays, write_json, write_text
+    from encoded_ensembles.files import read_arrays, sha256_file, write_facts, write_text
     from encoded_ensembles.splits import labels_digest, make_split, to_manifest
 
     arrays, images = read_arrays(code), read_images(data)
     split = make_split(images, unit_of=arrays["unit_of"], code=arrays["code"], member=member)
-    write_json(manifest, to_manifest(split, member=member))
     labels = labels_digest(images.take(split.rows)) + "\n" if classes else ""
     write_text(digest, f"{split.digest}\n{labels}")
+    facts = to_manifest(split, member=member)
+    write_facts(manifest, facts, kept={digest.name: sha256_file(digest)})

@@ -69,7 +69,7 @@ def measure_levels(
     from encoded_ensembles.data import read_images, to_signed
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.families import Family as Kind
-    from encoded_ensembles.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_table
     from encoded_ensembles.progress import track
     from encoded_ensembles.unet import LEVELS
 
@@ -91,7 +91,7 @@ def measure_levels(
     for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=LEVELS):
         rows += [{"level": level} | row for row in _signals(pull, matrix, words, order)]
     write_table(output, pd.DataFrame(rows))
-    write_table(statistics, _by_statistic(pd.read_parquet(influence), order))
+    write_table(statistics, _by_statistic(read_table(influence), order))
 
 
 def _signals(
@@ -192,12 +192,12 @@ def measure_retraining(
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.files import write_table
+    from encoded_ensembles.files import read_table, write_table
     from encoded_ensembles.studies import slope
     from encoded_ensembles.truth import spearman, within_samples, within_units
 
-    both = pd.read_parquet(truth).merge(
-        pd.read_parquet(influence)[["sample", "unit", "distance"]], on=["sample", "unit"]
+    both = read_table(truth).merge(
+        read_table(influence)[["sample", "unit", "distance"]], on=["sample", "unit"]
     )
     rows = []
     for way in ("same", "fresh", "seed", "distance"):

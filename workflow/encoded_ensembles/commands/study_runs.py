@@ -26,14 +26,14 @@ def measure_sizes(
     import pandas as pd
     from scipy.stats import binomtest
 
-    from encoded_ensembles.files import write_table
+    from encoded_ensembles.files import read_table, write_table
     from encoded_ensembles.influence import published_scale
 
     radii, shares = [], []
     for run in runs:
-        own = pd.read_parquet(run / "influence/radius.parquet")
-        table = pd.read_parquet(run / "influence/influence.parquet")
-        null = pd.read_parquet(run / "influence/null.parquet").groupby("sample")["distance"].mean()
+        own = read_table(run / "influence/radius.parquet")
+        table = read_table(run / "influence/influence.parquet")
+        null = read_table(run / "influence/null.parquet").groupby("sample")["distance"].mean()
         units = int(table["unit"].max()) + 1
         scale = published_scale(np.ones(1), shape=_shape(run))[0]
         distance = table.groupby("sample")["distance"].mean()
@@ -48,7 +48,7 @@ def measure_sizes(
                 }
             )
         )
-        false = pd.read_parquet(run / "influence/false_attribution.parquet")
+        false = read_table(run / "influence/false_attribution.parquet")
         for metric, rows in false.groupby("metric"):
             test = binomtest(int(rows["unchanged"].sum()), len(rows))
             low, high = test.proportion_ci(method="wilson")
@@ -89,6 +89,7 @@ def keep_study(
     from collections import Counter
 
     from encoded_ensembles.files import InputError, replacing, write_json
+    from encoded_ensembles.integrity import check_any
     from encoded_ensembles.provenance import git_state, versions
 
     try:
@@ -97,6 +98,7 @@ def keep_study(
         raise InputError(f"--config is not JSON ({error}).") from error
     count = Counter(file.name for file in files)
     for file in files:
+        check_any(file)
         name = file.name if count[file.name] == 1 else f"{file.parts[1]}-{file.name}"
         with replacing(output / name) as temporary:
             shutil.copyfile(file, temporary)

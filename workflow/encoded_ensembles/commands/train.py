@@ -85,10 +85,10 @@ def train_member(
     PeftModel.from_pretrained.
     """
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import read_json
+    from encoded_ensembles.files import read_facts
     from encoded_ensembles.splits import select
 
-    split = read_json(manifest)
+    split = read_facts(manifest)
     fit(
         select(read_images(data), split),
         split=split,
@@ -259,27 +259,19 @@ def _save(
 ) -> None:
     """Write a trained network, or adapter of a base, and its record to a folder."""
     import os
-    import tempfile
 
-    from encoded_ensembles.files import replacing, write_json, write_text
+    from encoded_ensembles.files import sha256_file, write_facts, write_text
+    from encoded_ensembles.finetune import save_adapter
     from encoded_ensembles.train import loss_table
-    from encoded_ensembles.unet import member_files
+    from encoded_ensembles.unet import member_files, save_unet
 
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
-        model.to("cpu")
-        if base:
-            from encoded_ensembles.finetune import save_adapter
-
-            save_adapter(
-                model, Path(folder), base=os.path.relpath(base.resolve(), output.resolve())
-            )
-        else:
-            model.save_pretrained(folder)
-        for name in member_files(adapter=base is None):  # of an earlier member of the other kind
-            (output / name).unlink(missing_ok=True)
-        for name in member_files(adapter=base is not None):
-            with replacing(output / name) as temporary:
-                (Path(folder) / name).replace(temporary)
-    write_text(output / "loss.csv", loss_table(losses))
-    write_json(output / "training.json", facts)
+    for name in member_files(adapter=base is None):  # of an earlier member of the other kind
+        (output / name).unlink(missing_ok=True)
+    model.to("cpu")
+    if base:
+        save_adapter(model, output, base=os.path.relpath(base.resolve(), output.resolve()))
+    else:
+        save_unet(model, output)
+    table = output / "loss.csv"
+    write_text(table, loss_table(losses))
+    write_facts(output / "training.json", facts, kept={table.name: sha256_file(table)})

@@ -75,7 +75,7 @@ def train_members(
     may have been killed later, or run again for another member.
     """
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import read_json
+    from encoded_ensembles.files import read_facts
     from encoded_ensembles.splits import select
 
     images = read_images(data)
@@ -85,7 +85,7 @@ def train_members(
         rank, alpha, target,
     )  # fmt: skip
     for manifest in manifests:
-        split = read_json(manifest)
+        split = read_facts(manifest)
         member, part = split["member"], select(images, split)
         trained = checkpoints / "trained" / member
         key = training_key(part, split=split, recipe=recipe, network=network, device=device)

@@ -1,0 +1,199 @@
+"""No flipped bit, cut or lost byte of a file of a run gets past a reader."""
+
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from encoded_ensembles import checkpoint, files, integrity, seals, sources, unet
+from encoded_ensembles.commands.check_run import check_run
+from encoded_ensembles.commands.plot import plot_loss, save
+from typer import Exit
+
+ARRAYS = {"units": np.arange(3), "x": np.array([0.5, 2], np.float32), "names": np.array(["a"])}
+NUMBERS = {name: each for name, each in ARRAYS.items() if name != "names"}
+KINDS = {
+    "a.npz": (lambda path: files.write_arrays(path, ARRAYS), files.read_arrays),
+    "a.safetensors": (lambda path: files.write_tensors(path, NUMBERS), files.read_tensors),
+    "grown.safetensors": (
+        lambda path: files.write_growing(
+            path, {"units": np.arange(2)}, name="x", shape=(2, 1),
+            rows=[np.ones((1, 1), np.float32)] * 2,
+        ),
+        files.read_tensors,
+    ),
+    "a.json": (lambda path: files.write_facts(path, {"b": 1, "z": [2]}), files.read_facts),
+    "a.parquet": (
+        lambda path: files.write_table(path, pd.DataFrame({"n": ["x", "y"], "v": [1.0, 2.0]})),
+        files.read_table,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_flipped_bit_is_refused_by_name(tmp_path, name):
+    write, read = KINDS[name]
+    file = tmp_path / name
+    write(file)
+    whole = file.read_bytes()
+    read(file)
+    step = max(1, 8 * len(whole) // 500)
+    for bit in range(0, 8 * len(whole), step):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        with pytest.raises(files.InputError, match=f"{name} is damaged .*delete it and run again"):
+            read(file)
+    for length in range(0, len(whole), len(whole) // 50):
+        file.write_bytes(whole[:length])
+        with pytest.raises(files.InputError, match=f"{name} is damaged"):
+            read(file)
+    file.write_bytes(whole + b"\0")
+    with pytest.raises(files.InputError, match=f"{name} is damaged"):
+        read(file)
+    file.write_bytes(whole)
+    read(file)
+
+
+def test_a_seal_is_the_digest_of_the_file_with_zeros_in_its_place(tmp_path):
+    import hashlib
+
+    file = tmp_path / "a.txt"
+    files.write_text(file, "one\n", remark="# {}")
+    digest = hashlib.sha256(b"one\n# sha256-without-this:" + b"0" * 64 + b"\n").hexdigest()
+    assert file.read_text() == f"one\n# sha256-without-this:{digest}\n"
+
+
+@pytest.mark.parametrize("place", [10, 5000, 1 << 21])
+def test_a_seal_is_found_wherever_it_is(tmp_path, place):
+    file = tmp_path / "a"
+    body = random.Random(0).randbytes(place)
+    file.write_bytes(body + seals.blank_seal({"b.csv": "1" * 64}).encode() + bytes(3 << 20))
+    seals.seal(file)
+    assert seals.read_seal(file) == (None, {"b.csv": "1" * 64})
+
+
+def test_what_has_no_seal_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", **NUMBERS)
+    with pytest.raises(files.InputError, match="holds no SHA-256 of itself, or is of an earlier"):
+        files.read_arrays(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="no blank seal"):
+        seals.seal(tmp_path / "a.npz")
+
+
+@pytest.fixture
+def member(tmp_path):
+    config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    unet.save_unet(unet.build_unet(config, seed=0), tmp_path / "00")
+    return tmp_path / "00"
+
+
+def test_a_member_loads_with_diffusers_and_damaged_it_does_not_here(member):
+    from diffusers import UNet2DModel
+
+    network = unet.load_unet(member, device=torch.device("cpu"))
+    plain = UNet2DModel.from_pretrained(member).state_dict()
+    assert all(torch.equal(each, plain[name]) for name, each in network.state_dict().items())
+    for name, old, new in (
+        ("config.json", b'"norm_eps": 1e-05', b'"norm_eps": 1e-04'),  # another network, silently
+        (unet.WEIGHTS, b"sha256", b"sha255"),
+    ):
+        whole = (member / name).read_bytes()
+        assert old in whole
+        (member / name).write_bytes(whole.replace(old, new, 1))
+        with pytest.raises(files.InputError, match=f"{name} is damaged"):
+            unet.load_unet(member, device=torch.device("cpu"))
+        (member / name).write_bytes(whole)
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_said_so(tmp_path, capsys):
+    point = checkpoint.Checkpoint(tmp_path / "c.safetensors", key="k", seconds=0)
+    point.save(3, [1.0, float("nan")], {"x": torch.ones(4), "step": torch.tensor(7.0)})
+    steps, losses, tensors = point.load()
+    assert (steps, losses[0], tensors["step"].shape) == (3, 1.0, ())
+    changed = bytearray(point.path.read_bytes())
+    changed[-1] ^= 64  # a number of the tensor
+    point.path.write_bytes(changed)
+    assert point.load() is None
+    assert "is passed over, and training begins anew" in capsys.readouterr().err
+
+
+@pytest.fixture
+def run(tmp_path, member):
+    """A run of a member, a table, a figure and a page."""
+    import matplotlib.pyplot as plt
+
+    folder = tmp_path / "run"
+    (folder / "members").mkdir(parents=True)
+    member.rename(folder / "members/00")
+    files.write_text(folder / "members/00/loss.csv", "step,loss\n1,0.5\n")
+    digest = files.sha256_file(folder / "members/00/loss.csv")
+    files.write_facts(folder / "members/00/training.json", {}, kept={"loss.csv": digest})
+    files.write_table(folder / "influence/a.parquet", pd.DataFrame({"v": [1, 2]}))
+    figure, _ = plt.subplots()
+    save(figure, folder / "figures/a.pdf")
+    files.write_text(folder / "gallery.html", "<html></html>\n", remark="<!-- {} -->")
+    (folder / "logs").mkdir()
+    (folder / "logs/a.log").write_text("not sealed")
+    return folder
+
+
+def test_every_damaged_file_of_a_run_is_named_and_only_it(run, capsys):
+    sealed = list(integrity.files_of(run))
+    assert len(sealed) == 9
+    check_run(run)
+    for file in sealed:
+        whole = file.read_bytes()
+        changed = bytearray(whole)
+        changed[len(whole) // 2] ^= 1
+        file.write_bytes(changed)
+        assert [path for path, _ in integrity.find_damage(run)] == [file]
+        with pytest.raises(Exit):
+            check_run(run)
+        assert f"{file} is damaged" in capsys.readouterr().out
+        file.write_bytes(whole)
+    check_run(run)
+
+
+def test_what_lies_beside_a_run_is_neither_judged_nor_deleted(run):
+    mine = [
+        run / name for name in ("notes.md", "my.png", "export/model.safetensors", "figures/a.txt")
+    ]
+    mine[2].parent.mkdir()
+    for file in mine:
+        file.write_text("mine")
+    check_run(run, delete=True)
+    assert all(file.exists() for file in mine)
+
+
+def test_every_output_of_a_rule_is_checked():
+    text = "".join(file.read_text() for file in (sources.PACKAGE.parent / "rules").glob("*.smk"))
+    made = set()
+    for part in re.findall(r"\n    output:\n(.*?)\n    \w+:", text, re.DOTALL):
+        made |= {Path(name) for name in re.findall(r'results/\{+run\}+/([^"]+)"', part)}
+    assert len(made) > 60
+    for file in made:
+        folder = file.parts[0] in integrity.FOLDERS and len(file.parts) > 1
+        assert folder or file.name in integrity.TOP, file
+        assert not folder or file.suffix in integrity.SUFFIXES | {".safetensors", ""}, file
+
+
+def test_deleting_takes_the_damaged_file_with_its_keeper(run):
+    (run / "figures/a.png").write_bytes(b"x")
+    (run / "gallery.html").write_text("<html>")
+    check_run(run, delete=True)
+    assert not list((run / "figures").iterdir())
+    assert not (run / "gallery.html").exists()
+    assert (run / "influence/a.csv").exists()
+    check_run(run)
+
+
+def test_a_damaged_loss_curve_is_not_drawn(run, tmp_path):
+    loss = run / "members/00/loss.csv"
+    loss.write_text("step,loss\n1,0.6\n")
+    with pytest.raises(files.InputError, match=r"loss\.csv is damaged"):
+        plot_loss([loss], tmp_path / "loss.pdf")
+    assert not (tmp_path / "loss.pdf").exists()

@@ -1,0 +1,55 @@
+"""benchmarks/faults.py: its table, and some of its faults again."""
+
+import csv
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import REPOSITORY
+
+BENCHMARK = REPOSITORY / "benchmarks/faults.py"
+
+
+def rows_of(table):
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def inject(table, *options):
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), "--table", str(table), *options],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return rows_of(table)
+
+
+def test_the_kept_table_has_every_rule_and_kind_and_nothing_wrong():
+    rows = rows_of(REPOSITORY / "benchmarks/out/faults.csv")
+    assert len(rows) >= 200
+    assert {row["outcome"] for row in rows} == {"same bytes", "refused"}
+    rules = {
+        rule
+        for file in (REPOSITORY / "workflow/rules").glob("*.smk")
+        for rule in re.findall(r"^(?:rule|checkpoint) (\w+):", file.read_text(), re.MULTILINE)
+    }
+    killed = {re.split(r"[ .,]", row["where"])[0] for row in rows if row["fault"] == "kill -9"}
+    assert rules - killed == {"screen_block", "measure_screened"}  # of another kind of landscape
+    for kind in (
+        "disk full", "read-only", "no right", "damaged input", "damaged output", "damaged checkpoint", "damaged ledger",
+        "server: stalls", "server: drops", "server: page", "server: wrong bytes", "clock went back", "two Snakemakes",
+    ):  # fmt: skip
+        assert any(row["fault"].startswith(kind) for row in rows), kind
+
+
+def test_downloads_again(tmp_path):
+    assert len(inject(tmp_path / "t.csv", "--only", "download", "--limit", "8", "--seed", "1")) == 8
+
+
+@pytest.mark.slow
+def test_all_faults_again(tmp_path):
+    namespaces = subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True)
+    if namespaces.returncode:
+        pytest.skip("nobody may mount a tmpfs here")
+    assert len(inject(tmp_path / "t.csv", "--seed", "1")) >= 200
