@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
-    from encoded_ensembles.train import Trainer
-
 ROOM = "or give the job a larger GPU, or one of its own"
 
 
@@ -81,8 +79,8 @@ def predict_in_memory(
     return in_memory(run, size=len(x), advice=advice)
 
 
-def step_in_memory(trainer: "Trainer", batch: "tuple[torch.Tensor | None, ...]") -> float:
-    """Take a step on a batch, what `Trainer.step` takes, and return its loss.
+def step_in_memory(trainer: Any, batch: "tuple[torch.Tensor | None, ...]") -> float:
+    """Take a step on a batch, what `train.Trainer.step` takes, and return its loss.
 
     Raises:
         InputError: memory ran out.

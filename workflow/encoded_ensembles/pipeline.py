@@ -18,16 +18,25 @@ from diffusers.utils.torch_utils import randn_tensor
 
 # diffusers copies the modules that this file names, but not those that they name in turn.
 from encoded_ensembles.card import model_card
+from encoded_ensembles.disk import explain  # noqa: F401
 from encoded_ensembles.ensemble import make_scheduler, sample
 from encoded_ensembles.files import InputError, read_json, write_json, write_text
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.lora import changes
 from encoded_ensembles.members import Members
+from encoded_ensembles.memory import in_memory  # noqa: F401
+from encoded_ensembles.seals import read_seal  # noqa: F401
+from encoded_ensembles.tensors import header  # noqa: F401
 from encoded_ensembles.unet import LEVELS
 from encoded_ensembles.words import spell
 
-CARRIED = ["card", "ensemble", "files", "keep", "lora", "members", "unet", "words"]
-COMPONENT = ["members", "files", "lora"]  # looked for in the folder of the component
+CARRIED = [
+    "card", "disk", "ensemble", "files", "keep", "lora", "members", "memory", "seals", "tensors", "unet",
+    "words",
+]  # fmt: skip
+COMPONENT = [  # looked for in the folder of the component
+    "disk", "files", "lora", "members", "seals", "tensors", "unet",
+]  # fmt: skip
 PREFIX = (
     "encens_"  # of these modules' names in a folder: diffusers puts all local code in one place
 )
