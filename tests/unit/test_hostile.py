@@ -162,7 +162,7 @@ def test_members(poison, tmp_path, name):
     unet.build_unet(config, seed=0).save_config(tmp_path)
     kept = {"config.json": files.sha256_file(tmp_path / "config.json")}
     write_sealed(tmp_path / name, poison, kept=kept)
-    with pytest.raises(InputError, match="does not hold a member's weights"):
+    with pytest.raises(InputError, match="does not hold a network's weights"):
         unet.load_unet(tmp_path, device=torch.device("cpu"))
 
 

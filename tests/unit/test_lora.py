@@ -227,7 +227,7 @@ def test_a_foreign_adapter_is_refused(folder, change):
 @pytest.mark.parametrize("home", ["../../nowhere", ".", None])
 def test_a_base_that_is_not_there_is_refused(folder, home):
     spoil(folder, {"base_model_name_or_path": home})
-    with pytest.raises(InputError, match="does not hold a member's weights"):
+    with pytest.raises(InputError, match="does not hold a network's weights"):
         unet.load_unet(folder / "members/00", device=CPU)
 
 
