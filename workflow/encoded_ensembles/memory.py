@@ -89,7 +89,7 @@ def step_in_memory(trainer: Any, batch: "tuple[torch.Tensor | None, ...]") -> fl
     assert images is not None
 
     def step(rows: int) -> float:
-        return trainer.step(*(None if part is None else part[:rows] for part in batch))  # type: ignore[arg-type]
+        return trainer.step(*(None if part is None else part[:rows] for part in batch))
 
     def advice(fits: int) -> str:
         if not fits:
