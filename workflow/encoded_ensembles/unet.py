@@ -190,7 +190,7 @@ def _load_whole(folder: Path, device: "torch.device") -> "UNet2DModel":
     """
     weights = folder / WEIGHTS
     if not weights.is_file():
-        raise InputError(f"{folder} does not hold a member's weights, {WEIGHTS}; run again.")
+        raise InputError(f"{folder} does not hold a network's weights, {WEIGHTS}; run again.")
     check_kept(folder / "config.json", keeper=weights)
     return read_unet(folder).to(device)
 
