@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from encoded_ensembles.commands.options import Code, Data, Samples
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
 Output = Annotated[Path, Option(help="output, .pdf; a .png is written beside it")]
-Code = Annotated[Path, Option(help="code, .npz of encode-units")]
-Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]
-Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
 Scores = Annotated[Path, Option(help="scores, .parquet of score-frechet")]
 Influence = Annotated[Path, Option(help="influence, .parquet of measure-influence")]
 Contrast = Annotated[Path, Option(help="contrast, .parquet of measure-contrast")]

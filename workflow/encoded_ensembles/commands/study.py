@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from encoded_ensembles.commands.options import Data, Samples
 from encoded_ensembles.commands.sample import (
     Batch,
     Code,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 SIZES = (1, 3, 10, 30)  # of the sets of nearest units
 SUBSETS = 5  # sets of members of each size
 SEED = 0
-Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
-Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]
 Family = Annotated[str, Option(help="family of the code: which words might have been drawn")]
 Distance = Annotated[int, Option(help="for min-distance: its least Hamming distance")]
 Words = Annotated[int, Option(help="words of no unit at most that make the null distribution")]
