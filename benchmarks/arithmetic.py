@@ -24,7 +24,7 @@ OPTIONS = {
 
 def main() -> None:
     """Sample with each option in turns."""
-    from encoded_ensembles.commands.sample import prepare
+    from encoded_ensembles.commands.sample import Sampling, prepare
     from encoded_ensembles.ensemble import sample
     from encoded_ensembles.files import read_arrays
     from encoded_ensembles.keep import ablation_keep
@@ -39,7 +39,7 @@ def main() -> None:
     found: dict[str, np.ndarray] = {}
     work = {}
     for name, options in OPTIONS.items():
-        engine = prepare(folders, noise, "ddpm", None, "cpu", name, **options)
+        engine = prepare(folders, noise, Sampling(device="cpu", **options), name)
         engine["noise"] = engine["noise"][:, :SAMPLES]
 
         def draw(name: str = name, engine: dict = engine) -> None:

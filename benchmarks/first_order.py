@@ -14,7 +14,7 @@ from screening import TOP, finished_run, read
 
 def main() -> None:
     """Compare both with the exact landscape."""
-    from encoded_ensembles.commands.sample import prepare
+    from encoded_ensembles.commands.sample import Sampling, prepare
     from encoded_ensembles.ensemble import sample
     from encoded_ensembles.first_order import derivatives
     from scipy.stats import spearmanr
@@ -23,7 +23,9 @@ def main() -> None:
     data = read(run)
     n = data["code"].shape[1]
     folders = [run / f"members/{m:02d}" for m in range(n)]
-    engine = prepare(folders, run / "noise/landscape.safetensors", "ddpm", 256, "cpu", "drops")
+    engine = prepare(
+        folders, run / "noise/landscape.safetensors", Sampling(batch=256, device="cpu"), "drops"
+    )
     own = {name: engine[name] for name in ("members", "noise", "sampler", "device")}
     found = {}
 

@@ -37,7 +37,7 @@ def finished_run() -> Path:
 def read(run: Path) -> dict[str, np.ndarray]:
     """Return what the run holds: words, displacements of units, null words and dropped members."""
     import pandas as pd
-    from encoded_ensembles.commands.sample import prepare
+    from encoded_ensembles.commands.sample import Sampling, prepare
     from encoded_ensembles.ensemble import sample
     from encoded_ensembles.files import read_arrays, read_tensors, write_tensors
 
@@ -52,7 +52,9 @@ def read(run: Path) -> dict[str, np.ndarray]:
     cache = run / "benchmark_drops.safetensors"
     if not cache.exists():
         folders = [run / f"members/{m:02d}" for m in range(n)]
-        engine = prepare(folders, run / "noise/landscape.safetensors", "ddpm", 256, "cpu", "drops")
+        engine = prepare(
+            folders, run / "noise/landscape.safetensors", Sampling(batch=256, device="cpu"), "drops"
+        )
         write_tensors(cache, {"drops": sample(keep=~np.eye(n, dtype=bool), **engine)})
     table = pd.read_parquet(run / "contrast/contrast.parquet").sort_values(["sample", "rank"])
     found = {"drops": read_tensors(cache)["drops"], "null": drawn["null"], "units": units}

@@ -108,12 +108,14 @@ def draw(
     run: Path, sampler: str, steps: int, masks: np.ndarray, *, samples: int, seed: int
 ) -> np.ndarray:
     """Sample (A, B, C, H, W) under keep masks."""
-    from encoded_ensembles.commands.sample import prepare
+    from encoded_ensembles.commands.sample import Sampling, prepare
     from encoded_ensembles.ensemble import sample
 
     folders = [run / f"members/{m:02d}" for m in range(masks.shape[1])]
     noise = run / "noise/landscape.safetensors"
-    engine = prepare(folders, noise, sampler, 256, "cpu", f"{sampler} {steps}")
+    engine = prepare(
+        folders, noise, Sampling(sampler, batch=256, device="cpu"), f"{sampler} {steps}"
+    )
     return sample(
         keep=masks,
         **engine | {"noise": noise_of(sampler, steps, samples=samples, seed=seed)},

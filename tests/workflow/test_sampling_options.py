@@ -36,7 +36,7 @@ def test_bfloat16_on_a_finished_run(finished, tmp_path):
     exact = load_file(results / "landscape/1-of-2.safetensors")["counterfactuals"]
     assert 0 < np.abs(lower - exact).max() < 0.2
     with pytest.raises(InputError, match="--precision is float16, expected float32 or bfloat16"):
-        sample.load_held(folders, "cpu", "float16", False)
+        sample.load_held(folders, "cpu", sample.Sampling(precision="float16"))
 
 
 def test_certificates_refuse_what_is_not_the_same_to_the_byte():

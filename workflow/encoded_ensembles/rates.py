@@ -147,7 +147,7 @@ def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[
     if model.get("base"):
         classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
         network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}
-    return lambda: make_initial(network, shape=shape, seed=0)[0]
+    return lambda: make_initial(network, shape=shape, seed=0)
 
 
 def for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", int, int]:

@@ -201,8 +201,8 @@ class Trainer:
 
 def make_initial(
     network: dict[str, Any], *, shape: tuple[int, int, int], seed: int
-) -> "tuple[UNet2DModel, dict[str, Any]]":
-    """Return a network to start from, and what decides it beside the seed, as JSON can hold it.
+) -> "UNet2DModel":
+    """Return a network to start from.
 
     Args:
         network: what `unet_config` takes beside the shape, or base (a folder) and lora (rank, alpha,
@@ -218,15 +218,12 @@ def make_initial(
     from encoded_ensembles.unet import build_unet, load_unet, unet_config
 
     if "base" not in network:
-        config = unet_config(shape=shape, **network)
-        return build_unet(config, seed=seed), config
-    from encoded_ensembles.finetune import add_adapter, base_digests, check_base
+        return build_unet(unet_config(shape=shape, **network), seed=seed)
+    from encoded_ensembles.finetune import add_adapter, check_base
 
     base = load_unet(network["base"], device=torch.device("cpu"))
     check_base(base, shape=shape, classes=network["classes"])
-    adapter = network["lora"]
-    decides = {"base": base_digests(network["base"]), "lora": adapter}
-    return add_adapter(base, **adapter, seed=seed), decides
+    return add_adapter(base, **network["lora"], seed=seed)
 
 
 def train(

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from encoded_ensembles.commands.sample import (
-    Batch,
     Code,
-    Compiled,
-    Device,
     Members,
     Noise,
-    Precision,
-    Scheduler,
+    Sampling,
     for_members,
     sample_rows,
 )
+from encoded_ensembles.commands.spread import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +72,7 @@ def choose_controls(
     write_table(output, table.rename_axis("control").reset_index())
 
 
+@spread
 def sample_controls(
     members: Members,
     code: Code,
@@ -89,16 +87,12 @@ def sample_controls(
             help="output, .safetensors: units (K,) int64, same (K, B, C, H, W); with --fresh also fresh and seed (F, B, C, H, W)"
         ),
     ],
+    sampling: Sampling,
     fresh: Annotated[
         Path | None,
         Option(help="folder with members of a fresh seed: {control}/{0..w-1}, and member/{00..}"),
     ] = None,
     fresh_units: Annotated[int, Option(help="how many controls were retrained so")] = 0,
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
 ) -> None:
     """Sample with the members retrained without each unit in the places of those that saw it.
 
@@ -116,9 +110,7 @@ def sample_controls(
     def without(unit: int, folders: list[Path], label: str) -> "np.ndarray":
         keep, _ = retrain.replaced(matrix[unit])
         every = [*members, *folders]
-        return sample_rows(
-            every, keep[None], noise, scheduler, batch, device, label, precision, compiled
-        )[0]
+        return sample_rows(every, keep[None], noise, sampling, label)[0]
 
     weight = int(matrix[0].sum())
     found = {"units": units}

@@ -5,20 +5,11 @@ from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.sample import (
-    Batch,
-    Code,
-    Compiled,
-    Device,
-    Members,
-    Noise,
-    Precision,
-    Scheduler,
-    for_members,
-    load_held,
-)
+from encoded_ensembles.commands.sample import Code, Members, Noise, Sampling, for_members, load_held
+from encoded_ensembles.commands.spread import spread
 
 
+@spread
 def follow_members(
     members: Members,
     code: Code,
@@ -27,12 +18,8 @@ def follow_members(
     output: Annotated[
         Path, Option(help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64")
     ],
+    sampling: Sampling,
     levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
 ) -> None:
     """Measure how far each member pulls the factual trajectory of each sample towards each unit.
 
@@ -49,11 +36,11 @@ def follow_members(
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
     images = to_signed(read_images(data).images)
-    where = choose_device(device)
+    where = choose_device(sampling.device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
-        load_held(members, where, precision, compiled),
-        noise=z, sampler=scheduler, device=where, batch=batch,
+        load_held(members, where, sampling),
+        noise=z, sampler=sampling.scheduler, device=where, batch=sampling.batch,
     )  # fmt: skip
     total, used = None, []
     steps = track(steps, label="trajectory", total=len(z) - 1)

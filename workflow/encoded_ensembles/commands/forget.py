@@ -1,12 +1,12 @@
 """encens forget: a run without some units, at once and after retraining."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from encoded_ensembles.commands.certify import RunFolder, Units
-from encoded_ensembles.commands.sample import Batch, Device
+from encoded_ensembles.commands.sample import Batch, Device, Sampling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,7 @@ def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, d
     noise = run.folder / "noise" / "landscape.safetensors"
     factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
     samples = sample_rows(
-        run.member_folders, wanted.keep[None], noise, *_how(run, batch, device, "samples")
+        run.member_folders, wanted.keep[None], noise, _how(run, batch, device), "samples"
     )[0]
     write_tensors(folder / "samples.safetensors", {"keep": wanted.keep, "samples": samples})
     rows = [
@@ -124,7 +124,7 @@ def _score(
     )
     noise = run.folder / "noise" / "frechet.safetensors"
     samples: np.ndarray = sample_rows(
-        run.member_folders, wanted.keep[None], noise, *_how(run, batch, device, "frechet")
+        run.member_folders, wanted.keep[None], noise, _how(run, batch, device), "frechet"
     )[0]
     found = frechet.score(extractor.features(to_bytes(samples)), extractor.features(reference))
     kept = int(wanted.keep.sum())
@@ -134,7 +134,7 @@ def _score(
     return table
 
 
-def _how(run: "Run", batch: int | None, device: str, label: str) -> tuple[Any, ...]:
-    """Return how the run samples, as `sample_rows` takes it."""
+def _how(run: "Run", batch: int | None, device: str) -> Sampling:
+    """Return how the run samples."""
     how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
-    return how["scheduler"], batch, device, label, how["precision"], how["compile"]
+    return Sampling(how["scheduler"], how["precision"], how["compile"], batch, device)

@@ -5,18 +5,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from encoded_ensembles.commands.sample import (
-    Batch,
-    Code,
-    Compiled,
-    Device,
-    Noise,
-    Precision,
-    Scheduler,
-    sample_rows,
-)
+from encoded_ensembles.commands.sample import Code, Noise, Sampling, sample_rows
+from encoded_ensembles.commands.spread import spread
 
 
+@spread
 def measure_heldout(
     models: Annotated[
         list[Path], Argument(help="folders of the models, repeats of a half together")
@@ -33,12 +26,8 @@ def measure_heldout(
     repeats: Annotated[int, Option(help="S, trainings on each half")],
     share: Annotated[float, Option(help="of the units that a model saw")],
     half_seed: Annotated[int, Option(help="seed of the halves")],
+    sampling: Sampling,
     draws: Annotated[int, Option(help="noisy copies of each sample whose loss is averaged")] = 100,
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
 ) -> None:
     """Measure the denoising loss of held-out models on the samples, and what they draw instead.
 
@@ -55,17 +44,19 @@ def measure_heldout(
     names = read_arrays(code)["unit_names"]
     halves = len(models) // repeats
     factual = read_tensors(samples, names=["factual"])["factual"]
-    where = choose_device(device)
+    where = choose_device(sampling.device)
     losses = [
         denoising_losses(
-            load_unet(folder, device=where), factual, draws=draws, seed=half_seed, batch=batch
+            load_unet(folder, device=where),
+            factual,
+            draws=draws,
+            seed=half_seed,
+            batch=sampling.batch,
         )
         for folder in models
     ]
     keep = np.eye(len(models), dtype=bool)
-    drawn = sample_rows(
-        models, keep, noise, scheduler, batch, device, "held-out models", precision, compiled
-    )
+    drawn = sample_rows(models, keep, noise, sampling, "held-out models")
     write_tensors(
         output,
         {

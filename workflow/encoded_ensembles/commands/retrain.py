@@ -1,52 +1,23 @@
 """encens retrain-member and train-heldout: members trained again, and held-out models."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.train import (
-    Alpha,
-    Attention,
-    AttentionAt,
-    Base,
-    CheckpointFile,
-    Classes,
-    Data,
-    Device,
-    Dropout,
-    Ema,
-    Epochs,
-    Flip,
-    Folder,
-    Layers,
-    NormGroups,
-    Precision,
-    Rank,
-    Rate,
-    Seconds,
-    Seed,
-    Steps,
-    Target,
-    Widths,
-    fit,
-    make_network,
-    make_recipe,
-)
+from encoded_ensembles.commands.spread import spread
+from encoded_ensembles.commands.train import CheckpointFile, Data, Folder, Training, fit
 
 Code = Annotated[Path, Option(help="code, .npz of encode-units")]
 
 
+@spread
 def retrain_member(
     data: Data,
     code: Code,
     output: Folder,
-    widths: Widths,
-    layers_per_block: Layers,
-    epochs: Epochs,
-    steps_per_epoch: Steps,
-    learning_rate: Rate,
-    ema: Ema,
+    training: Training,
     member: Annotated[
         int, Option(help="number of the member; with --controls, the how-manieth that saw the unit")
     ],
@@ -54,21 +25,7 @@ def retrain_member(
         Path | None, Option(help="units, .parquet of choose-controls; none leaves no unit out")
     ] = None,
     control: Annotated[int, Option(help="number of the unit left out, among --controls")] = 0,
-    precision: Precision = "float32",
-    attention: Attention = False,
-    attention_at: AttentionAt = None,
-    dropout: Dropout = 0.0,
-    norm_groups: NormGroups = 8,
-    classes: Classes = False,
-    flip: Flip = False,
-    base: Base = None,
-    rank: Rank = 4,
-    alpha: Alpha = 4.0,
-    target: Target = None,
-    seed: Seed = 0,
     checkpoint: CheckpointFile = None,
-    checkpoint_seconds: Seconds = 15.0,
-    device: Device = "auto",
 ) -> None:
     """Train one member again, without one unit that it saw or with another seed."""
     import numpy as np
@@ -89,56 +46,23 @@ def retrain_member(
     fit(
         images.take(split.rows),
         split=to_manifest(split, member=f"{member:02d}"),
-        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
-        network=make_network(
-            widths,
-            layers_per_block,
-            attention,
-            attention_at,
-            dropout,
-            norm_groups,
-            classes,
-            base,
-            rank,
-            alpha,
-            target,
-        ),
+        training=training,
         checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        device=device,
         output=output,
     )
 
 
+@spread
 def train_heldout(
     data: Data,
     code: Code,
     output: Folder,
-    widths: Widths,
-    layers_per_block: Layers,
-    epochs: Epochs,
-    steps_per_epoch: Steps,
-    learning_rate: Rate,
-    ema: Ema,
+    training: Training,
     model: Annotated[int, Option(help="number of the random half")],
     repeat: Annotated[int, Option(help="number of the training on it; it adds to the seed")],
     share: Annotated[float, Option(help="of the units that the model sees, above 0, below 1")],
     half_seed: Annotated[int, Option(help="seed of the halves")],
-    precision: Precision = "float32",
-    attention: Attention = False,
-    attention_at: AttentionAt = None,
-    dropout: Dropout = 0.0,
-    norm_groups: NormGroups = 8,
-    classes: Classes = False,
-    flip: Flip = False,
-    base: Base = None,
-    rank: Rank = 4,
-    alpha: Alpha = 4.0,
-    target: Target = None,
-    seed: Seed = 0,
     checkpoint: CheckpointFile = None,
-    checkpoint_seconds: Seconds = 15.0,
-    device: Device = "auto",
 ) -> None:
     """Train a model on a fresh random half of the units, to grade attribution by."""
     from encoded_ensembles.data import read_images
@@ -152,24 +76,7 @@ def train_heldout(
     fit(
         images.take(split.rows),
         split=to_manifest(split, member=f"heldout {model}.{repeat}"),
-        recipe=make_recipe(
-            epochs, steps_per_epoch, learning_rate, ema, precision, seed + repeat, flip
-        ),
-        network=make_network(
-            widths,
-            layers_per_block,
-            attention,
-            attention_at,
-            dropout,
-            norm_groups,
-            classes,
-            base,
-            rank,
-            alpha,
-            target,
-        ),
+        training=replace(training, seed=training.seed + repeat),
         checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        device=device,
         output=output,
     )

@@ -1,10 +1,13 @@
 """encens sample-ensemble, ablate-block and sample-frechet: sampling under keep masks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
+
+from encoded_ensembles.commands.spread import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +27,23 @@ Batch = Annotated[
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
 Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
 Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How samples are drawn; options of all verbs that draw them."""
+
+    scheduler: Scheduler = "ddpm"
+    precision: Precision = "float32"
+    compiled: Compiled = False
+    batch: Batch = None
+    device: Device = "auto"
+
+
 Block = Annotated[str, Option(help="which share of the work, such as 1-of-4")]
 
 
+@spread
 def sample_ensemble(
     members: Members,
     code: Code,
@@ -38,11 +55,7 @@ def sample_ensemble(
             help="output, .safetensors: factual (B, C, H, W), members (n, B, ...), full (B, ...), null (R, B, ...)"
         ),
     ],
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
+    sampling: Sampling,
 ) -> None:
     """Sample with all members, with each alone, with the full model and under null code words."""
     import numpy as np
@@ -57,9 +70,7 @@ def sample_ensemble(
     keep[1 : 1 + n, :n] = np.eye(n, dtype=bool)
     keep[1 + n : -1, :n] = null
     keep[-1, n] = True
-    samples = sample_rows(
-        [*members, full], keep, noise, scheduler, batch, device, "ensemble", precision, compiled
-    )
+    samples = sample_rows([*members, full], keep, noise, sampling, "ensemble")
     write_tensors(
         output,
         {
@@ -71,6 +82,7 @@ def sample_ensemble(
     )
 
 
+@spread
 def ablate_block(
     members: Members,
     code: Code,
@@ -82,11 +94,7 @@ def ablate_block(
             help="output, .safetensors: units (A,) int64, counterfactuals (A, B, C, H, W) float32"
         ),
     ],
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
+    sampling: Sampling,
 ) -> None:
     """Sample the counterfactuals of one block of units."""
     import numpy as np
@@ -100,7 +108,7 @@ def ablate_block(
     units = np.array_split(np.arange(len(matrix)), blocks)[number]
     keep = ablation_keep(matrix[units])
     label = f"block {block}"
-    engine = prepare(members, noise, scheduler, batch, device, label, precision, compiled)
+    engine = prepare(members, noise, sampling, label)
     write_growing(
         output,
         {"units": units},
@@ -110,6 +118,7 @@ def ablate_block(
     )
 
 
+@spread
 def sample_frechet(
     members: Members,
     noise: Noise,
@@ -123,12 +132,8 @@ def sample_frechet(
             help="output, .npz: keep (A, n+1) bool (last column: the full model), images (A, B, H, W, C) uint8"
         ),
     ],
+    sampling: Sampling,
     seed: Annotated[int, Option(help="seed of the keep masks")] = 0,
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
 ) -> None:
     """Sample many images with the full model and with random keep masks of several sizes."""
     import numpy as np
@@ -148,9 +153,7 @@ def sample_frechet(
     images = []
     if len(keep):
         label = f"block {block}"
-        samples = sample_rows(
-            [*members, full], keep, noise, scheduler, batch, device, label, precision, compiled
-        )
+        samples = sample_rows([*members, full], keep, noise, sampling, label)
         images = [to_bytes(each) for each in samples]
         shape = images[0].shape
     stacked = np.stack(images) if images else np.zeros((0, *shape), np.uint8)
@@ -179,33 +182,15 @@ def for_members(words: "np.ndarray", members: list[Path]) -> "np.ndarray":
 
 
 def sample_rows(
-    folders: list[Path],
-    keep: "np.ndarray",
-    noise: Path,
-    scheduler: str,
-    batch: int | None,
-    device: str,
-    label: str,
-    precision: str = "float32",
-    compiled: bool = False,
+    folders: list[Path], keep: "np.ndarray", noise: Path, sampling: Sampling, label: str
 ) -> "np.ndarray":
     """Load the members in `folders`, and sample (A, B, C, H, W) under keep masks (A, n)."""
     from encoded_ensembles.ensemble import sample
 
-    engine = prepare(folders, noise, scheduler, batch, device, label, precision, compiled)
-    return sample(keep=keep, **engine)
+    return sample(keep=keep, **prepare(folders, noise, sampling, label))
 
 
-def prepare(
-    folders: list[Path],
-    noise: Path,
-    scheduler: str,
-    batch: int | None,
-    device: str,
-    label: str,
-    precision: str = "float32",
-    compiled: bool = False,
-) -> dict[str, Any]:
+def prepare(folders: list[Path], noise: Path, sampling: Sampling, label: str) -> dict[str, Any]:
     """Return what sampling needs besides keep masks: members, noise and how to sample.
 
     Raises:
@@ -216,23 +201,23 @@ def prepare(
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.progress import track
 
-    if scheduler not in SAMPLERS:
-        raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
-    if batch is not None and batch < SMALLEST_BATCH:
-        raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
-    where = choose_device(device)
+    if sampling.scheduler not in SAMPLERS:
+        raise InputError(f"--scheduler is {sampling.scheduler}, expected {' or '.join(SAMPLERS)}.")
+    if sampling.batch is not None and sampling.batch < SMALLEST_BATCH:
+        raise InputError(f"--batch is {sampling.batch}, expected at least {SMALLEST_BATCH}.")
+    where = choose_device(sampling.device)
     return {
-        "members": load_held(folders, where, precision, compiled),
+        "members": load_held(folders, where, sampling),
         "noise": read_tensors(noise, names=["noise"])["noise"],
-        "sampler": scheduler,
+        "sampler": sampling.scheduler,
         "device": where,
-        "batch": batch,
+        "batch": sampling.batch,
         "track": lambda steps, total: track(steps, label=label, total=total),
     }
 
 
 def load_held(
-    folders: list[Path], device: "torch.device", precision: str, compiled: bool
+    folders: list[Path], device: "torch.device", sampling: Sampling
 ) -> "Sequence[UNet2DModel]":
     """Load the members in `folders`, ready to sample with.
 
@@ -245,7 +230,7 @@ def load_held(
     from encoded_ensembles.holding import hold
     from encoded_ensembles.unet import load_members
 
-    if precision not in ("float32", "bfloat16"):
-        raise InputError(f"--precision is {precision}, expected float32 or bfloat16.")
+    if sampling.precision not in ("float32", "bfloat16"):
+        raise InputError(f"--precision is {sampling.precision}, expected float32 or bfloat16.")
     members = load_members(folders, device=torch.device("cpu"))
-    return hold(members, device=device, precision=precision, compiled=compiled)
+    return hold(members, device=device, precision=sampling.precision, compiled=sampling.compiled)

@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from encoded_ensembles.commands.sample import (
-    Batch,
     Block,
     Code,
-    Compiled,
-    Device,
     Members,
     Noise,
-    Precision,
-    Scheduler,
+    Sampling,
     for_members,
     prepare,
     share_of,
 )
+from encoded_ensembles.commands.spread import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from encoded_ensembles.screen import Search
 
 
+@spread
 def screen_block(
     members: Members,
     code: Code,
@@ -39,6 +37,7 @@ def screen_block(
             help="output, .safetensors: unit (P,), sample (P,), counterfactual (P, C, H, W); screened (b,), predicted (b, U), missed (b,), evaluations (b,)"
         ),
     ],
+    sampling: Sampling,
     top: Annotated[int, Option(help="how many of the largest distances are sought")] = 10,
     missed: Annotated[
         float, Option(help="stop when at most so many of them are expected to be missed")
@@ -46,11 +45,6 @@ def screen_block(
     budget: Annotated[
         float, Option(help="most evaluations, as a share of those of the exact landscape")
     ] = 0.15,
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
 ) -> None:
     """Ablate the units that move each sample of a block most, and predict the others' distances.
 
@@ -77,7 +71,7 @@ def screen_block(
         write_tensors(output, _gathered(pairs, factual) | _summary([], mine, matrix))
         return
     label = f"block {block}"
-    engine = prepare(members, noise, scheduler, batch, device, label, precision, compiled)
+    engine = prepare(members, noise, sampling, label)
     engine["noise"] = engine["noise"][:, mine]
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
     known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual

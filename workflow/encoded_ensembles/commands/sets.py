@@ -6,19 +6,17 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.sample import (
-    Batch,
     Code,
-    Compiled,
-    Device,
     Members,
     Noise,
-    Precision,
-    Scheduler,
+    Sampling,
     for_members,
     sample_rows,
 )
+from encoded_ensembles.commands.spread import spread
 
 
+@spread
 def ablate_units(
     members: Members,
     code: Code,
@@ -30,11 +28,7 @@ def ablate_units(
             help="output, .safetensors: units (k,) int64, keep (n,) bool, counterfactual (B, C, H, W)"
         ),
     ],
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
+    sampling: Sampling,
 ) -> None:
     """Sample without several units at once: with the members that saw none of them."""
     from encoded_ensembles.files import InputError, read_arrays, write_tensors
@@ -50,7 +44,5 @@ def ablate_units(
             f"left to sample with; all {len(members)} would have to be trained again without them: "
             "encens forget --run RUN --units A,B writes the configuration for that."
         )
-    samples = sample_rows(
-        members, keep[None], noise, scheduler, batch, device, "set of units", precision, compiled
-    )
+    samples = sample_rows(members, keep[None], noise, sampling, "set of units")
     write_tensors(output, {"units": numbers, "keep": keep, "counterfactual": samples[0]})

@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options import Data, Samples
-from encoded_ensembles.commands.sample import (
-    Batch,
-    Code,
-    Compiled,
-    Device,
-    Members,
-    Noise,
-    Precision,
-    Scheduler,
-    for_members,
-    load_held,
-)
+from encoded_ensembles.commands.sample import Code, Members, Noise, Sampling, for_members, load_held
+from encoded_ensembles.commands.spread import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +21,7 @@ Distance = Annotated[int, Option(help="for min-distance: its least Hamming dista
 Words = Annotated[int, Option(help="words of no unit at most that make the null distribution")]
 
 
+@spread
 def measure_levels(
     members: Members,
     code: Code,
@@ -45,13 +36,9 @@ def measure_levels(
     statistics: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (statistic, size of the set)")
     ],
+    sampling: Sampling,
     distance: Distance = 2,
     null_words: Words = 10_000,
-    scheduler: Scheduler = "ddpm",
-    precision: Precision = "float32",
-    compiled: Compiled = False,
-    batch: Batch = None,
-    device: Device = "auto",
 ) -> None:
     """Measure at which noise level, and in which statistic, the units nearest to a sample show.
 
@@ -79,11 +66,11 @@ def measure_levels(
     order = contrast.nearest_units(factual, images, arrays["unit_of"])
     kind = Kind(family, matrix.shape[1], int(matrix[0].sum()), distance)
     words = free_words(matrix, family=kind, limit=null_words)
-    where = choose_device(device)
+    where = choose_device(sampling.device)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
-        load_held(members, where, precision, compiled),
-        noise=z, sampler=scheduler, device=where, batch=batch,
+        load_held(members, where, sampling),
+        noise=z, sampler=sampling.scheduler, device=where, batch=sampling.batch,
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     steps = track(steps, label="trajectory", total=len(z) - 1)

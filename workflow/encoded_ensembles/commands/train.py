@@ -1,9 +1,12 @@
 """encens train-member, and what other verbs that train share with it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
+
+from encoded_ensembles.commands.spread import spread
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -53,31 +56,91 @@ Folder = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained; options of all verbs that train one."""
+
+    widths: Widths
+    layers_per_block: Layers
+    epochs: Epochs
+    steps_per_epoch: Steps
+    learning_rate: Rate
+    ema: Ema
+    precision: Precision = "float32"
+    attention: Attention = False
+    attention_at: AttentionAt = None
+    dropout: Dropout = 0.0
+    norm_groups: NormGroups = 8
+    classes: Classes = False
+    flip: Flip = False
+    base: Base = None
+    rank: Rank = 4
+    alpha: Alpha = 4.0
+    target: Target = None
+    seed: Seed = 0
+    checkpoint_seconds: Seconds = 15.0
+    device: Device = "auto"
+
+    def recipe(self) -> "Recipe":
+        """Return how to train.
+
+        Raises:
+            InputError: the learning rate is no number above 0.
+        """
+        import math
+
+        from encoded_ensembles.files import InputError
+        from encoded_ensembles.train import Recipe
+
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(f"--learning-rate is {self.learning_rate}, expected a number above 0.")
+        return Recipe(
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            learning_rate=self.learning_rate,
+            ema=self.ema,
+            precision=self.precision,
+            seed=self.seed,
+            flip=self.flip,
+        )
+
+    def network(self, *, classes: int) -> dict[str, Any]:
+        """Return what network to train, as `train.make_initial` takes it.
+
+        Args:
+            classes: labels that there are.
+
+        Raises:
+            InputError: the widths are no numbers, or the adapter changes no layers.
+        """
+        from encoded_ensembles.files import InputError
+
+        told = classes if self.classes else None
+        if self.base:
+            if not self.target:
+                raise InputError("--target is not given, expected layers that the adapter changes.")
+            targets = sorted(set(self.target))
+            adapter = {"rank": self.rank, "alpha": self.alpha, "targets": targets}
+            return {"base": self.base, "lora": adapter, "classes": told}
+        if not self.widths.replace(",", "").isdigit():
+            raise InputError(f"--widths is {self.widths}, expected whole numbers such as 16,32.")
+        return {
+            "widths": [int(part) for part in self.widths.split(",")],
+            "layers_per_block": self.layers_per_block,
+            "attention": self.attention_at or self.attention,
+            "dropout": self.dropout,
+            "norm_groups": self.norm_groups,
+            "classes": told,
+        }
+
+
+@spread
 def train_member(
     data: Data,
     manifest: Annotated[Path, Option(help="split of the member, .json of split-member")],
     output: Folder,
-    widths: Widths,
-    layers_per_block: Layers,
-    epochs: Epochs,
-    steps_per_epoch: Steps,
-    learning_rate: Rate,
-    ema: Ema,
-    precision: Precision = "float32",
-    attention: Attention = False,
-    attention_at: AttentionAt = None,
-    dropout: Dropout = 0.0,
-    norm_groups: NormGroups = 8,
-    classes: Classes = False,
-    flip: Flip = False,
-    base: Base = None,
-    rank: Rank = 4,
-    alpha: Alpha = 4.0,
-    target: Target = None,
-    seed: Seed = 0,
+    training: Training,
     checkpoint: CheckpointFile = None,
-    checkpoint_seconds: Seconds = 15.0,
-    device: Device = "auto",
 ) -> None:
     """Train one member on its split, seeded and deterministic.
 
@@ -89,164 +152,104 @@ def train_member(
     from encoded_ensembles.splits import select
 
     split = read_facts(manifest)
-    fit(
-        select(read_images(data), split),
-        split=split,
-        recipe=make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip),
-        network=make_network(
-            widths,
-            layers_per_block,
-            attention,
-            attention_at,
-            dropout,
-            norm_groups,
-            classes,
-            base,
-            rank,
-            alpha,
-            target,
-        ),
-        checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        device=device,
-        output=output,
-    )
+    images = select(read_images(data), split)
+    fit(images, split=split, training=training, checkpoint=checkpoint, output=output)
 
 
-def make_recipe(
-    epochs: int,
-    steps_per_epoch: int,
-    learning_rate: float,
-    ema: float,
-    precision: str,
-    seed: int,
-    flip: bool,
-) -> "Recipe":
-    """Return how to train, from the options of the command line."""
-    import math
-
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.train import Recipe
-
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise InputError(f"--learning-rate is {learning_rate}, expected a number above 0.")
-    return Recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip)
-
-
-def make_network(
-    widths: str,
-    layers_per_block: int,
-    attention: bool,
-    attention_at: list[int] | None,
-    dropout: float,
-    norm_groups: int,
-    classes: bool,
-    base: Path | None,
-    rank: int,
-    alpha: float,
-    target: list[str] | None,
+def training_facts(
+    images: "ImageSet", *, split: dict[str, Any], training: Training
 ) -> dict[str, Any]:
-    """Return what network to train, from the options of the command line."""
-    from encoded_ensembles.files import InputError
+    """Return what a trained network follows from, as it is recorded.
 
-    if base:
-        if not target:
-            raise InputError("--target is not given, expected layers that the adapter changes.")
-        adapter = {"rank": rank, "alpha": alpha, "targets": sorted(set(target))}
-        return {"base": base, "lora": adapter, "classes": classes}
-    if not widths.replace(",", "").isdigit():
-        raise InputError(f"--widths is {widths}, expected whole numbers such as 16,32.")
-    return {
-        "widths": [int(part) for part in widths.split(",")],
-        "layers_per_block": layers_per_block,
-        "attention": attention_at or attention,
-        "dropout": dropout,
-        "norm_groups": norm_groups,
-        "classes": classes,
+    Args:
+        images: of the split.
+        split: its manifest; member and digest are recorded.
+        training: how to train.
+    """
+    from dataclasses import asdict
+
+    from encoded_ensembles.device import choose_device, describe
+    from encoded_ensembles.finetune import base_digests
+    from encoded_ensembles.sources import code_digest
+    from encoded_ensembles.splits import labels_digest
+
+    network = training.network(classes=len(images.label_names))
+    facts = {
+        "member": split["member"],
+        "split": split["digest"],
+        "images": len(images),
+        "recipe": asdict(training.recipe()),
+        "network": network,
+        "code": code_digest("train"),
+        "device": describe(choose_device(training.device), precision=training.precision),
     }
+    if training.classes:
+        facts["labels"] = labels_digest(images)
+    if training.base:
+        del facts["network"]
+        facts |= {"base": base_digests(training.base), "lora": network["lora"]}
+    return facts
+
+
+def training_key(facts: dict[str, Any]) -> str:
+    """Return a SHA-256 over what a trained network follows from."""
+    import hashlib
+    import json
+
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def fit(
     images: "ImageSet",
     *,
     split: dict[str, Any],
-    recipe: "Recipe",
-    network: dict[str, Any],
+    training: Training,
     checkpoint: Path | None,
-    checkpoint_seconds: float,
-    device: str,
-    output: Path | None = None,
-) -> "UNet2DModel":
+    output: Path,
+) -> None:
     """Train a network on the images of a split, going on from a checkpoint, and save it.
 
     Args:
         images: of the split.
-        split: its manifest; member and digest are recorded.
-        recipe: how to train.
-        network: what `unet_config` takes beside the shape, or base and lora, of which an adapter
-            is made; classes says whether it is told labels.
+        split: its manifest.
+        training: how to train.
         checkpoint: file to go on from, removed at the end.
-        checkpoint_seconds: time between checkpoints.
-        device: auto, cpu, cuda or cuda:N.
-        output: folder to write configuration, weights, loss.csv and training.json to; None: nothing.
-
-    Returns:
-        the network, on the device.
+        output: folder to write configuration, weights, loss.csv and training.json to.
 
     Raises:
         InputError: the base is for other images, or has no such layers.
     """
-    import hashlib
-    import json
-    from dataclasses import asdict
-
     from encoded_ensembles.checkpoint import Checkpoint
-    from encoded_ensembles.device import check_precision, choose_device, describe
+    from encoded_ensembles.device import check_precision, choose_device
     from encoded_ensembles.progress import track
-    from encoded_ensembles.sources import code_digest
-    from encoded_ensembles.splits import labels_digest
     from encoded_ensembles.train import make_initial, train
 
     height, width, channels = images.images.shape[1:]
-    classes = len(images.label_names) if network["classes"] else None
-    initial, config = make_initial(
-        network | {"classes": classes}, shape=(channels, height, width), seed=recipe.seed
+    initial = make_initial(
+        training.network(classes=len(images.label_names)),
+        shape=(channels, height, width),
+        seed=training.seed,
     )
-    base = network.get("base")
-    where = choose_device(device)
-    check_precision(recipe.precision, where)
-    facts = {
-        "member": split["member"],
-        "split": split["digest"],
-        "images": len(images),
-        "recipe": asdict(recipe),
-        "code": code_digest("train"),
-        "device": describe(where, precision=recipe.precision),
-    }
-    if classes:
-        facts["labels"] = labels_digest(images)
-    if base:
-        facts |= config
+    where = choose_device(training.device)
+    check_precision(training.precision, where)
+    facts = training_facts(images, split=split, training=training)
     saved = None
     if checkpoint:
-        key = hashlib.sha256(json.dumps([facts, config], sort_keys=True).encode()).hexdigest()
-        saved = Checkpoint(checkpoint, key=key, seconds=checkpoint_seconds)
+        saved = Checkpoint(checkpoint, key=training_key(facts), seconds=training.checkpoint_seconds)
     label = f"member {split['member']} on {where}"
     model, losses = train(
         initial,
         images.images,
         list(images.names),
-        recipe=recipe,
+        recipe=training.recipe(),
         device=where,
-        labels=images.labels if classes else None,
+        labels=images.labels if training.classes else None,
         checkpoint=saved,
         track=lambda steps, total: track(steps, label=label, total=total),
     )
-    if output:
-        _save(model, losses, facts, output, base=base)
+    _save(model, losses, facts, output, base=training.base)
     if saved:
         saved.remove()
-    return model.to(where)
 
 
 def _save(

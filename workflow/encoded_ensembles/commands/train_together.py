@@ -1,44 +1,17 @@
 """encens train-members: several members in one job."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 
-from encoded_ensembles.commands.train import (
-    Alpha,
-    Attention,
-    AttentionAt,
-    Base,
-    Classes,
-    Data,
-    Device,
-    Dropout,
-    Ema,
-    Epochs,
-    Flip,
-    Layers,
-    NormGroups,
-    Precision,
-    Rank,
-    Rate,
-    Seconds,
-    Seed,
-    Steps,
-    Target,
-    Widths,
-    fit,
-    make_network,
-    make_recipe,
-)
-
-if TYPE_CHECKING:
-    from encoded_ensembles.data import ImageSet
-    from encoded_ensembles.train import Recipe
+from encoded_ensembles.commands.spread import spread
+from encoded_ensembles.commands.train import Data, Training, fit, training_facts, training_key
 
 FACTS = "trained.json"
 
 
+@spread
 def train_members(
     manifests: Annotated[list[Path], Argument(help="splits of the members, .json of split-member")],
     data: Data,
@@ -48,26 +21,7 @@ def train_members(
     checkpoints: Annotated[
         Path, Option(help="folder of files to go on from when killed, and of trained members")
     ],
-    widths: Widths,
-    layers_per_block: Layers,
-    epochs: Epochs,
-    steps_per_epoch: Steps,
-    learning_rate: Rate,
-    ema: Ema,
-    precision: Precision = "float32",
-    attention: Attention = False,
-    attention_at: AttentionAt = None,
-    dropout: Dropout = 0.0,
-    norm_groups: NormGroups = 8,
-    classes: Classes = False,
-    flip: Flip = False,
-    base: Base = None,
-    rank: Rank = 4,
-    alpha: Alpha = 4.0,
-    target: Target = None,
-    seed: Seed = 0,
-    checkpoint_seconds: Seconds = 15.0,
-    device: Device = "auto",
+    training: Training,
 ) -> None:
     """Train several members one after the other, each to the bytes that it gets in a job of its own.
 
@@ -79,55 +33,20 @@ def train_members(
     from encoded_ensembles.splits import select
 
     images = read_images(data)
-    recipe = make_recipe(epochs, steps_per_epoch, learning_rate, ema, precision, seed, flip)
-    network = make_network(
-        widths, layers_per_block, attention, attention_at, dropout, norm_groups, classes, base,
-        rank, alpha, target,
-    )  # fmt: skip
     for manifest in manifests:
         split = read_facts(manifest)
         member, part = split["member"], select(images, split)
         trained = checkpoints / "trained" / member
-        key = training_key(part, split=split, recipe=recipe, network=network, device=device)
+        key = training_key(training_facts(part, split=split, training=training))
         if not take_up(trained, output / member, key=key):
             fit(
                 part,
                 split=split,
-                recipe=recipe,
-                network=network,
+                training=training,
                 checkpoint=checkpoints / f"{member}.safetensors",
-                checkpoint_seconds=checkpoint_seconds,
-                device=device,
                 output=output / member,
             )
             remember(output / member, trained, key=key)
-
-
-def training_key(
-    images: "ImageSet",
-    *,
-    split: dict[str, Any],
-    recipe: "Recipe",
-    network: dict[str, Any],
-    device: str,
-) -> str:
-    """Return a SHA-256 over all that a trained member follows from."""
-    import hashlib
-    import json
-    from dataclasses import asdict
-
-    from encoded_ensembles.device import choose_device, describe
-    from encoded_ensembles.finetune import base_digests
-    from encoded_ensembles.sources import code_digest
-    from encoded_ensembles.splits import labels_digest
-
-    where = describe(choose_device(device), precision=recipe.precision)
-    labels = [labels_digest(images), len(images.label_names)] if network["classes"] else None
-    if network.get("base"):
-        network = network | {"base": base_digests(network["base"])}
-    parts = [split["digest"], labels, asdict(recipe), network, code_digest("train"), where]
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def remember(member: Path, trained: Path, *, key: str) -> None:
