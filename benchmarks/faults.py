@@ -61,15 +61,20 @@ def inject(
 
 
 def keep_rows(rows: Iterator[jobs.Row], table: Path) -> list[jobs.Row]:
-    """Write rows to a table as they come, print them, and return them."""
+    """Write rows to a table as they come, print them, and return them.
+
+    The table gets its name at the end: run.json says whether files of the repository were changed.
+    """
     found = []
-    with table.open("w", newline="", buffering=1) as file:
+    growing = table.with_name(f"{table.name}.growing")
+    with growing.open("w", newline="", buffering=1) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(jobs.Row._fields)
         for row in rows:
             writer.writerow(row)
             found.append(row)
             print(f"{len(found):4} {row.fault}; {row.where}: {row.outcome}", flush=True)
+    growing.replace(table)
     return found
 
 

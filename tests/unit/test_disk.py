@@ -2,11 +2,15 @@
 
 import errno
 import os
+import resource
 import subprocess
 import time
 
+import numpy as np
 import pytest
 from encoded_ensembles import disk, files, integrity
+from encoded_ensembles.commands.plot import save
+from matplotlib.figure import Figure
 
 
 def leave(path, pid):
@@ -69,3 +73,23 @@ def test_files_of_the_future_are_dated_now_in_their_order(tmp_path):
     assert integrity.files_ahead(tmp_path) == []
     dates = {name: (tmp_path / name).stat().st_mtime for name in "abcd"}
     assert dates["a"] < dates["b"] < dates["c"] <= time.time()
+
+
+def test_a_figure_that_does_not_fit_says_so_and_leaves_nothing(tmp_path):
+    """As on a full disk: files may grow up to a limit, which the PNG keeps and the PDF passes."""
+    figure = Figure(figsize=(1, 1))
+    axes = figure.subplots()
+    axes.plot(np.random.default_rng(0).random(3000))
+    axes.axis("off")
+    save(figure, tmp_path / "whole.pdf")
+    least, most = ((tmp_path / f"whole.{kind}").stat().st_size for kind in ("png", "pdf"))
+    for limit in np.linspace(least, most - 1, 12, dtype=int).tolist():
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                save(figure, tmp_path / "other.pdf")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert not (tmp_path / "other.pdf").exists()
+        assert not list(tmp_path.glob(".*"))

@@ -225,16 +225,24 @@ def _first_images(images: "np.ndarray", unit_of: "np.ndarray", units: "pd.Series
 
 
 def save(figure: "Figure", output: Path) -> None:
-    """Write a figure as PNG and PDF, its keeper, without dates: equal figures are equal bytes."""
+    """Write a figure as PNG and PDF, its keeper, without dates: equal figures are equal bytes.
+
+    Both are drawn in memory first: on a full disk Matplotlib's PDF writer trips over its own error.
+    """
+    import io
+
     from encoded_ensembles.figures import DPI
     from encoded_ensembles.files import replacing, sha256_file
     from encoded_ensembles.seals import blank_seal, seal
 
     png = output.with_suffix(".png")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
     with replacing(png) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI)
+        temporary.write_bytes(drawn.getvalue())
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="pdf", metadata={"CreationDate": None}, dpi=DPI)
+    drawn.write(f"% {blank_seal({png.name: sha256_file(png)})}\n".encode())
     with replacing(output) as temporary:
-        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None}, dpi=DPI)
-        with temporary.open("a", encoding="ascii") as file:
-            file.write(f"% {blank_seal({png.name: sha256_file(png)})}\n")
+        temporary.write_bytes(drawn.getvalue())
         seal(temporary)
