@@ -18,11 +18,14 @@ wait_for() {  # wait_for SECONDS COMMAND...
         sleep 0.2
     done
 }
+gone() { ! kill -0 "$1" 2>/dev/null; }
 idle() { sinfo -h -o %T | grep -Eq 'idle|mixed|allocated'; }
 
 if [ "${1:-up}" = down ]; then   # stop only our daemons, by their own pid files
     for d in slurmd slurmctld; do
-        if alive "$ROOT/$d.pid"; then kill "$(cat "$ROOT/$d.pid")"; fi
+        pid=$(cat "$ROOT/$d.pid" 2>/dev/null) || continue
+        # Until it is gone: the next start would take one that is ending for one that runs.
+        if kill "$pid" 2>/dev/null; then wait_for 60 gone "$pid"; fi
     done
     exit 0
 fi
