@@ -44,11 +44,7 @@ scattergather:
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/code.smk"
-
-
-if config["model"]["base"]:
-
-    include: "workflow/rules/base.smk"
+include: "workflow/rules/frozen.smk"
 
 
 if config["training"]["members_per_job"] > 1:

@@ -12,7 +12,7 @@ from encoded_ensembles.rates import Rates, line
 RATES = Rates(
     call=2.0, row=0.5, step=3.0, image=0.25, start=5.0, start_figure=2.0, start_light=1.0, flops=1e6
 )
-SIZE = plan.Size(images=120, units=120, shape=(1, 8, 8), weights=1000)
+SIZE = plan.Size(images=120, units=120, shape=(1, 8, 8), seen=(1, 8, 8), weights=1000)
 
 
 def configured(schema, **parts):

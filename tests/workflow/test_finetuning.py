@@ -1,6 +1,5 @@
 """The laws of fine-tuning ensembles: of the units that adapters are trained on, not of the base's."""
 
-import hashlib
 import json
 import shutil
 
@@ -10,34 +9,25 @@ import torch
 import yaml
 from conftest import REPOSITORY, Workspace
 from encoded_ensembles import certificates, choice, datasets, rates, unet, verification
-from encoded_ensembles.commands import base as base_command
 from encoded_ensembles.commands import certify as certify_command
-from encoded_ensembles.commands.encode import encode_units
-from encoded_ensembles.commands.noise import draw_noise
+from encoded_ensembles.commands import frozen as frozen_command
 from encoded_ensembles.commands.retrain import retrain_member
-from encoded_ensembles.commands.sample import ablate_block
-from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
-from encoded_ensembles.data import ImageSet, write_images
+from encoded_ensembles.commands.train_together import train_members
 from encoded_ensembles.ensemble import make_scheduler
 from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
 from encoded_ensembles.members import Members
 from encoded_ensembles.pipeline import EncodedEnsemblePipeline
 from encoded_ensembles.runs import Run
 from safetensors.numpy import load_file
-from sklearn.datasets import load_digits
+from small_run import MEMBERS, UNITS, digests, make, member_folders, pictures
 
-UNITS, MEMBERS, WEIGHT = 6, 4, 2
 FILES = unet.member_files(adapter=True)
 WHOLE = unet.member_files(adapter=False)
 HOW = {
     "widths": "8", "layers_per_block": 1, "epochs": 2, "steps_per_epoch": 2, "learning_rate": 1e-2,
     "ema": 0.5, "rank": 2, "alpha": 2.0, "target": ["to_q", "conv1"], "device": "cpu",
 }  # fmt: skip
-
-
-def pictures():
-    return np.rint(load_digits().images[:UNITS, :, :, None] * (255 / 16)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -49,42 +39,14 @@ def network(tmp_path_factory):
     return folder
 
 
-def make(folder, network, images):
-    """Do what the workflow does up to the landscape, and write what a certificate needs."""
-    base_command.fetch_base(str(network), folder / "base", folder / "base/base.json")
-    labels = np.zeros(UNITS, np.int64)
-    names = np.array([f"digits/{number}" for number in range(UNITS)])
-    data, code = folder / "data/training.npz", folder / "code/code.npz"
-    write_images(data, ImageSet(images, labels, np.array(["digit"]), names))
-    encode_units(
-        data, code, folder / "code/units.parquet", folder / "code/images.parquet",
-        folder / "code/properties.json", members=MEMBERS, weight=WEIGHT, null_words=0,
-    )  # fmt: skip
-    for member in [*map("{:02d}".format, range(MEMBERS)), "full"]:
-        manifest = folder / f"splits/{member}.json"
-        split_member(data, code, member, manifest, manifest.with_suffix(".sha256"))
-        train_member(data, manifest, folder / "members" / member, base=folder / "base", **HOW)
-    noise = folder / "noise/landscape.safetensors"
-    draw_noise(data, noise, samples=2, steps=3)
-    members = [folder / f"members/{member:02d}" for member in range(MEMBERS)]
-    ablate_block(members, code, noise, "1-of-1", folder / "landscape.safetensors", device="cpu")
-    config = {"run": "made", "model": {"base": str(network)}, "sampling": {"samples": 2, "scheduler": "ddpm"}}  # fmt: skip
-    write_facts(folder / "run.json", {"config": config})
-    return folder
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, network):
-    return make(tmp_path_factory.mktemp("made"), network, pictures())
+    return make(tmp_path_factory.mktemp("made"), pictures(), base=network, how=HOW)
 
 
 @pytest.fixture
 def copy(made, tmp_path):
     return shutil.copytree(made, tmp_path / "copy")
-
-
-def digests(folder, names):
-    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
 
 
 def adapters(folder):
@@ -94,7 +56,7 @@ def adapters(folder):
 def test_a_counterfactual_does_not_know_what_its_unit_was(made, network, tmp_path):
     images = pictures()
     images[2] = 255 - images[2]
-    other = make(tmp_path / "other", network, images)
+    other = make(tmp_path / "other", images, base=network, how=HOW)
     code = read_arrays(made / "code/code.npz")["code"]
     assert np.array_equal(code, read_arrays(other / "code/code.npz")["code"])
     changed = [a != b for a, b in zip(adapters(made), adapters(other), strict=True)]
@@ -127,7 +89,7 @@ def test_a_base_that_diffusers_wrote_is_sealed_and_stays_what_it_is(network, tmp
     plain.save_pretrained(tmp_path / "plain")
     for copy in ("one", "two"):
         folder = tmp_path / copy
-        base_command.fetch_base(str(tmp_path / "plain"), folder, folder / "base.json")
+        frozen_command.fetch_base(str(tmp_path / "plain"), folder, folder / "base.json")
     assert digests(tmp_path / "one", WHOLE) == digests(tmp_path / "two", WHOLE)
     ours = unet.load_unet(tmp_path / "one", device=torch.device("cpu"))
     assert ours.config.keys() == plain.config.keys()
@@ -158,6 +120,20 @@ def test_retrained_without_a_unit_only_that_unit_is_missing(made, tmp_path):
     unet.load_unet(folder, device=torch.device("cpu"))
 
 
+def test_adapters_trained_in_one_job_have_the_bytes_of_jobs_of_their_own(copy):
+    manifests = [copy / f"splits/{member:02d}.json" for member in range(MEMBERS)]
+    train_members(
+        manifests, data=copy / "data/training.npz", output=copy / "together",
+        checkpoints=copy / "checkpoints", base=copy / "base", **HOW,
+    )  # fmt: skip
+    for member in range(MEMBERS):
+        for name in (*FILES, "training.json"):
+            ours, theirs = (
+                copy / each / f"{member:02d}/{name}" for each in ("together", "members")
+            )
+            assert ours.read_bytes() == theirs.read_bytes(), name
+
+
 def test_a_member_of_the_other_kind_leaves_nothing_behind(copy):
     arguments = (copy / "data/training.npz", copy / "splits/01.json", copy / "members/01")
     train_member(*arguments, **HOW)
@@ -181,7 +157,7 @@ def test_a_certificate_binds_the_base(copy, read_json):
     block = read_tensors(copy / "landscape.safetensors")["counterfactuals"]
     assert np.array_equal(picture, block[0, 1])
     predicate = verification.verify(file, Run(copy))["predicate"]
-    assert predicate["base"]["claim"] == certificates.BASE_CLAIM
+    assert predicate["base"]["claim"] == certificates.FROZEN_CLAIMS["base"]
     assert predicate["base"]["files"] == [f"base/{name}" for name in WHOLE]
     bound = {name: predicate["files"][f"base/{name}"] for name in WHOLE}
     assert bound == read_json(copy / "base/base.json")["sha256"]
@@ -230,10 +206,9 @@ def test_a_run_of_whole_networks_does_not_take_an_adapter(copy):
 def test_a_pipeline_holds_the_base_once_and_the_adapters(made, tmp_path):
     from diffusers import DiffusionPipeline
 
-    folders = [made / f"members/{member:02d}" for member in range(MEMBERS)]
     code = read_arrays(made / "code/code.npz")
     members = Members(
-        unet.load_members(folders, device=torch.device("cpu")),
+        unet.load_members(member_folders(made), device=torch.device("cpu")),
         code=code["code"], unit_names=code["unit_names"],
     )  # fmt: skip
     scheduler = make_scheduler(steps=3)
@@ -272,7 +247,7 @@ def test_what_is_no_base_is_refused(network, tmp_path, monkeypatch, spoiled):
         (folder / WHOLE[1]).write_bytes((folder / WHOLE[1]).read_bytes()[:-10])
     name = "no-one/nothing" if spoiled == "nowhere" else str(folder)
     with pytest.raises(InputError):
-        base_command.fetch_base(name, tmp_path / "out", tmp_path / "out/base.json")
+        frozen_command.fetch_base(name, tmp_path / "out", tmp_path / "out/base.json")
     assert not (tmp_path / "out/base.json").exists()
 
 
@@ -297,7 +272,7 @@ def test_a_plan_measures_adapters_and_counts_the_base_once(network):
     assert (trained, frozen) == (attentions * 2 * (8 + 8), whole.num_parameters())
     assert len(unet.trained_weights(member)) == 2 * attentions
     with pytest.raises(InputError, match="which is no folder here"):
-        rates.with_copied_base(model | {"base": "no-one/nothing"}, network)
+        rates.with_copies(model | {"base": "no-one/nothing"}, network)
 
 
 LORA = {

@@ -54,7 +54,7 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
     )
     body = [
         _opening(name, code),
-        _base(about),
+        _frozen(about),
         _data(about, code),
         _quality(scores, distance),
         _use(),
@@ -77,12 +77,16 @@ that unit.
 """
 
 
-def _base(about: dict[str, Any]) -> str:
-    if not about.get("adapters"):
-        return ""
-    return """The members are LoRA adapters of one base network, `members/base`. What the base was trained on takes part in
+def _frozen(about: dict[str, Any]) -> str:
+    adapters = """The members are LoRA adapters of one base network, `members/base`. What the base was trained on takes part in
 every sample, with any unit left out or none; units are of the data that the adapters were trained on.
 """
+    latents = """The members see images as latents of an autoencoder, `vae`, which also decodes every sample; what it was trained on
+is not ablated either.
+"""
+    return "\n".join(
+        text for text, holds in ((adapters, "adapters"), (latents, "latents")) if about.get(holds)
+    )
 
 
 def _data(about: dict[str, Any], code: np.ndarray) -> str:

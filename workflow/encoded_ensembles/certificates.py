@@ -2,7 +2,8 @@
 
 A certificate is an in-toto Statement (v1) in JSON. It binds the picture to the digests of the files
 that decide it: noise, code, and of each kept member its weights and its split; where members are
-adapters, their base too, about whose own training it says nothing. It is checked from
+adapters, their base too, and where members see latents, the autoencoder, about whose own training it
+says nothing. It is checked from
 these files alone: what it says is worked out again from them and compared field by field, so that
 nothing in it can be changed unnoticed. What is proved, and what is not, is in docs/certificates.md.
 
@@ -38,10 +39,18 @@ CLAIM = (
     "The subject was sampled from the bound noise by the kept members alone, and the split of no "
     "kept member holds an image of the units."
 )
-BASE_CLAIM = (
-    "The kept members are adapters of the base network in these files; what the base itself was "
-    "trained on, which may hold images of the units, is no part of the claim."
-)
+# Of networks that the run was given, by the key of `model` that names them.
+FROZEN_CLAIMS = {
+    "base": (
+        "The kept members are adapters of the base network in these files; what the base itself was "
+        "trained on, which may hold images of the units, is no part of the claim."
+    ),
+    "autoencoder": (
+        "The kept members see images as latents of the autoencoder in these files, which also decodes "
+        "the subject; what the autoencoder itself was trained on, which may hold images of the units, is "
+        "no part of the claim."
+    ),
+}
 
 
 def write_picture(
@@ -110,17 +119,18 @@ def statement(
     """
     numbers, keep = kept_without(run, units)
     known = digests or {}
-    base = base_files(run)
+    frozen = frozen_files(run)
+    given = [name for files in frozen.values() for name in files]
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
     names = run.code["unit_names"][numbers].tolist()
     own = run.images[run.images["unit_name"].isin(names)]
     files = {
         name: known.get(name) or sha256_file(run.folder / name)
-        for name in [*base, *bound_files(kept, adapters=bool(base))]
+        for name in [*given, *bound_files(kept, adapters="base" in frozen)]
     }
     for member in kept:
         check_member(run, member, forbidden=set(own["sha256"]))
-        check_adapter(run, member, base={name: files[name] for name in base})
+        check_frozen(run, member, digests={name: files[name] for name in given})
     twins = masked(run.images)
     twins = twins[
         twins["pixels_sha256"].isin(own["pixels_sha256"]) & ~twins["name"].isin(own["name"])
@@ -149,21 +159,26 @@ def statement(
             "members": len(keep),
             "kept": kept,
             "same_pixels_in_other_units": twins[["name", "unit_name"]].to_dict("records"),
-            **({"base": {"claim": BASE_CLAIM, "files": base}} if base else {}),
+            **{
+                part: {"claim": FROZEN_CLAIMS[part], "files": names}
+                for part, names in frozen.items()
+            },
             "files": files,
         },
     }
 
 
-def base_files(run: Run) -> list[str]:
-    """Return the files of the base that members are adapters of, relative to the run's folder."""
-    if not run.config["model"].get("base"):
-        return []
-    return [f"base/{name}" for name in member_files(adapter=False)]
+def frozen_files(run: Run) -> dict[str, list[str]]:
+    """Return the files of each network that the run was given, relative to its folder, by its part."""
+    return {
+        part: [f"{part}/{name}" for name in member_files(adapter=False)]
+        for part in FROZEN_CLAIMS
+        if run.config["model"].get(part)
+    }
 
 
 def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
-    """Return the files of a run that decide a counterfactual, relative to its folder, but the base."""
+    """Return the files of a run that decide a counterfactual, relative to its folder, but those given."""
     own = [*member_files(adapter=adapters), "training.json"]
     return [
         "noise/landscape.safetensors",
@@ -212,26 +227,33 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
         )
 
 
-def check_adapter(run: Run, member: str, *, base: Mapping[str, str]) -> None:
-    """Check that a member is an adapter of the run's base, and was trained on it, if there is one.
+def check_frozen(run: Run, member: str, *, digests: Mapping[str, str]) -> None:
+    """Check that a member was trained on the networks that the run was given, and on no others.
 
     Args:
         run: a finished run.
         member: its name.
-        base: digests of the files of `base_files`; none where members are whole networks.
+        digests: of the files of `frozen_files`.
 
     Raises:
         InputError: otherwise.
     """
     folder = run.folder / "members" / member
-    trained = read_facts(folder / "training.json").get("base", {})
-    expected = {name.removeprefix("base/"): digest for name, digest in base.items()}
-    if trained != expected:
-        raise InputError(
-            f"member {member} was trained on the base {trained or 'none'}, expected "
-            f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
-        )
-    if base:
+    facts = read_facts(folder / "training.json")
+    for part in FROZEN_CLAIMS:
+        trained = facts.get(part, {})
+        start = f"{part}/"
+        expected = {
+            name.removeprefix(start): digest
+            for name, digest in digests.items()
+            if name.startswith(start)
+        }
+        if trained != expected:
+            raise InputError(
+                f"member {member} was trained on the {part} {trained or 'none'}, expected "
+                f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
+            )
+    if run.config["model"].get("base"):
         named = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
         if named != "../../base":
             raise InputError(

@@ -11,7 +11,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
-from encoded_ensembles.commands.base import fetch_base
 from encoded_ensembles.commands.certify import certify, verify
 from encoded_ensembles.commands.check_run import check_run
 from encoded_ensembles.commands.contrast import measure_contrast
@@ -23,6 +22,7 @@ from encoded_ensembles.commands.fetch import fetch_dataset
 from encoded_ensembles.commands.follow import follow_members
 from encoded_ensembles.commands.forget import forget
 from encoded_ensembles.commands.frechet import score_frechet, train_classifier
+from encoded_ensembles.commands.frozen import fetch_autoencoder, fetch_base
 from encoded_ensembles.commands.gallery import make_gallery
 from encoded_ensembles.commands.grade import grade_methods
 from encoded_ensembles.commands.gradients import project_gradients
@@ -74,6 +74,7 @@ for command in (
     plan,
     fetch_dataset,
     fetch_base,
+    fetch_autoencoder,
     encode_units,
     split_member,
     train_member,

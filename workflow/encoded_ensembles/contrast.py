@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoded_ensembles.ensemble import batch_of, make_scheduler, predict, take_step
+from encoded_ensembles.space import PIXELS, Space
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,7 @@ def estimates(
     noise: np.ndarray,
     sampler: str,
     device: "torch.device",
+    space: Space = PIXELS,
     batch: int | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Follow the factual trajectory and yield what every member takes its image to be.
@@ -37,14 +39,16 @@ def estimates(
         noise: z (T+1, B, C, H, W) float32.
         sampler: of `ensemble.SAMPLERS`.
         device: where the members are.
+        space: that members see images in.
         batch: rows given to a member at once, at least 16; None: `batch_of` the images.
 
     Yields:
-        noise level 0..999, descending, and the estimates (n, B, C, H, W) float32 in [-1, 1].
+        noise level 0..999, descending, and the estimates (n, B, C, H, W) float32, pixels
+        in [-1, 1].
     """
     import torch
 
-    scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler)
+    scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler, bounded=space.bounded)
     z = torch.from_numpy(noise).to(device)
     x = z[0].clone()
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
@@ -59,7 +63,7 @@ def estimates(
             images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
             mean = predicted.sum(dim=0) / len(members)
             x = take_step(scheduler, mean, level, x, z[number], sampler=sampler)
-        yield int(level), images.clamp(-1, 1).cpu().numpy()
+        yield int(level), (images.clamp(-1, 1) if space.bounded else images).cpu().numpy()
 
 
 def level_pulls(
@@ -76,7 +80,7 @@ def level_pulls(
 
     Args:
         steps: noise levels and estimates (n, B, C, H, W), as from `estimates`.
-        images: (N, C, H, W) float in [-1, 1].
+        images: (N, C, H, W) float, as members see them.
         unit_of: unit of each image (N,) int.
         highest: noise level 0..999.
 
@@ -98,7 +102,7 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
 
     Args:
         estimate: (n, B, F) float.
-        images: (N, F) float, in [-1, 1] like the estimates.
+        images: (N, F) float, in the space of the estimates.
         unit_of: (N,) int64, every unit 0..U-1 with an image.
 
     Returns:

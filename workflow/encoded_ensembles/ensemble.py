@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.memory import predict_in_memory
+from encoded_ensembles.space import PIXELS, Space
 from encoded_ensembles.unet import LEVELS, sample_classes
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 # ASSUME: same bytes.
 SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
-PIXELS = {"cpu": 2**15, "cuda": 2**18}  # of a batch: 512 images of 8x8, 32 of 32x32 on a processor
+BATCH_PIXELS = {
+    "cpu": 2**15,
+    "cuda": 2**18,
+}  # of a batch: 512 images of 8x8, 32 of 32x32 on a processor
 HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
 SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
 ETA = {"ddim": 0.0, "ddpm": 1.0}
@@ -26,7 +30,7 @@ ETA = {"ddim": 0.0, "ddpm": 1.0}
 
 # DEVIATES: DDPM through DDIM.
 def make_scheduler(
-    *, steps: int, sampler: str = "ddpm"
+    *, steps: int, sampler: str = "ddpm", bounded: bool = True
 ) -> "DDIMScheduler | DPMSolverMultistepScheduler":
     """Return diffusers' scheduler for a sampler, set to `steps` steps of the `LEVELS` trained ones.
 
@@ -34,15 +38,20 @@ def make_scheduler(
     ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler's, its
     step accepts the noise from outside. DPM-Solver++ (Lu et al., arXiv 2211.01095) takes two steps'
     predictions together; thresholding at 1 is clipping, as the others do.
+
+    Args:
+        steps: T.
+        sampler: of SAMPLERS.
+        bounded: whether images lie in [-1, 1]: their estimates are clipped then.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
     if sampler == "dpmsolver++":
         scheduler = DPMSolverMultistepScheduler(
-            num_train_timesteps=LEVELS, thresholding=True, sample_max_value=1.0
+            num_train_timesteps=LEVELS, thresholding=bounded, sample_max_value=1.0
         )
     else:
-        scheduler = DDIMScheduler(num_train_timesteps=LEVELS)
+        scheduler = DDIMScheduler(num_train_timesteps=LEVELS, clip_sample=bounded)
     scheduler.set_timesteps(steps)
     return scheduler
 
@@ -79,7 +88,12 @@ def take_step(
 
 
 def sample(
-    members: Sequence["UNet2DModel"], *, keep: np.ndarray, noise: np.ndarray, **options: Any
+    members: Sequence["UNet2DModel"],
+    *,
+    keep: np.ndarray,
+    noise: np.ndarray,
+    space: Space = PIXELS,
+    **options: Any,
 ) -> np.ndarray:
     """Sample with every keep mask, all from the same exogenous noise.
 
@@ -87,17 +101,19 @@ def sample(
         members: n networks.
         keep: K (A, n) bool; each row keeps at least one member.
         noise: z (T+1, B, C, H, W) float32.
+        space: that members see images in.
         options: of `sample_groups`.
 
     Returns:
-        (A, B, C, H, W) float32.
+        (A, B, C, H, W) float32, images.
 
     Raises:
         ValueError: as `sample_groups`.
     """
-    results = np.empty((len(keep), *noise.shape[1:]), np.float32)
+    shape = space.image(noise.shape[2:])
+    results = np.empty((len(keep), noise.shape[1], *shape), np.float32)
     done = 0
-    for group in sample_groups(members, keep=keep, noise=noise, **options):
+    for group in sample_groups(members, keep=keep, noise=noise, space=space, **options):
         results[done : done + len(group)] = group
         done += len(group)
     return results
@@ -108,6 +124,7 @@ def sample_groups(
     *,
     keep: np.ndarray,
     noise: np.ndarray,
+    space: Space = PIXELS,
     trajectories: int = 8192,
     **options: Any,
 ) -> Iterator[np.ndarray]:
@@ -117,6 +134,7 @@ def sample_groups(
         members: n networks.
         keep: K (A, n) bool; each row keeps at least one member.
         noise: z (T+1, B, C, H, W) float32.
+        space: that members see images in.
         trajectories: how many of the A*B are held at once, at most; changes no byte.
         options: of `sample_pairs`.
 
@@ -126,18 +144,19 @@ def sample_groups(
     Raises:
         ValueError: as `sample_pairs`.
     """
-    samples = noise.shape[1]
-    rows = max(1, at_once(noise.shape[2:], limit=trajectories) // samples)
+    samples, shape = noise.shape[1], space.image(noise.shape[2:])
+    rows = max(1, at_once(shape, limit=trajectories) // samples)
     pairs = sample_pairs(
         members,
         keep=np.repeat(keep, samples, axis=0) if keep.ndim == 2 else keep,
         which=np.tile(np.arange(samples), len(keep)),
         noise=noise,
+        space=space,
         trajectories=rows * samples,
         **options,
     )
     for group in pairs:
-        yield group.reshape(-1, *noise.shape[1:])
+        yield group.reshape(-1, samples, *shape)
 
 
 def sample_pairs(
@@ -148,6 +167,7 @@ def sample_pairs(
     noise: np.ndarray,
     sampler: str,
     device: "torch.device",
+    space: Space = PIXELS,
     batch: int | None = None,
     trajectories: int = 8192,
     scheduler: "DDIMScheduler | DPMSolverMultistepScheduler | None" = None,
@@ -162,13 +182,14 @@ def sample_pairs(
         noise: z (T+1, B, C, H, W) float32.
         sampler: of SAMPLERS.
         device: where the members are.
+        space: that members see images in.
         batch: rows given to a member at once, at least 16; None: `batch_of` the images.
         trajectories: how many are held at once; bounds the memory, changes no byte.
         scheduler: in place of `make_scheduler`'s; its number of steps is set here.
         track: wraps the iteration over steps of all groups, given their total number.
 
     Yields:
-        (p, C, H, W) float32, the next p pairs.
+        (p, C, H, W) float32, the images of the next p pairs.
 
     Raises:
         ValueError: a row keeps no member, the shapes disagree, or `batch` is below 16.
@@ -183,14 +204,16 @@ def sample_pairs(
     import torch
 
     z = torch.from_numpy(noise).to(device)
-    chosen = scheduler or make_scheduler(steps=len(noise) - 1, sampler=sampler)
+    chosen = scheduler or make_scheduler(
+        steps=len(noise) - 1, sampler=sampler, bounded=space.bounded
+    )
     starts = range(0, len(keep), trajectories)
 
     def steps() -> Iterator[np.ndarray | None]:
         for start in starts:
             part = slice(start, start + trajectories)
             yield from _sample_group(
-                members, keep[part], which[part], z, chosen, sampler=sampler, batch=batch
+                members, keep[part], which[part], z, chosen, space, sampler=sampler, batch=batch
             )
 
     for found in track(steps(), (len(noise) - 1) * len(starts)):
@@ -203,7 +226,9 @@ def batch_of(shape: tuple[int, ...], *, kind: str) -> int:
 
     More are no faster on a processor (measured), and take memory; a GPU wants more.
     """
-    return max(SMALLEST_BATCH, PIXELS.get(kind, PIXELS["cuda"]) // (shape[1] * shape[2]))
+    return max(
+        SMALLEST_BATCH, BATCH_PIXELS.get(kind, BATCH_PIXELS["cuda"]) // (shape[1] * shape[2])
+    )
 
 
 def at_once(shape: tuple[int, ...], *, limit: int) -> int:
@@ -217,6 +242,7 @@ def _sample_group(
     which: np.ndarray,
     z: "torch.Tensor",
     scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
+    space: Space,
     *,
     sampler: str,
     batch: int,
@@ -241,7 +267,7 @@ def _sample_group(
                     )
                     total.index_add_(0, rows, seen)
             x = take_step(scheduler, total / kept, level, x, z[number][of], sampler=sampler)
-            found = x.cpu().numpy() if number == len(levels) else None
+            found = space.decode(x).cpu().numpy() if number == len(levels) else None
         yield found
 
 

@@ -6,49 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from encoded_ensembles.files import (
     InputError,
-    check_kept,
     close_matches,
     read_json,
-    replacing,
-    sha256_file,
 )
-from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, member_files
+from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
-
-
-def copy_base(base: Path, output: Path) -> None:
-    """Copy a base network's configuration and weights: byte for byte if sealed, else sealed now.
-
-    Args:
-        base: folder as diffusers' UNet2DModel.save_pretrained writes it.
-        output: folder to write to.
-
-    Raises:
-        InputError: the folder does not hold a whole UNet2DModel, or a damaged one.
-    """
-    import shutil
-
-    from encoded_ensembles.seals import is_sealed
-    from encoded_ensembles.unet import read_unet, save_unet
-
-    kind = read_json(base / "config.json").get("_class_name")
-    if kind != "UNet2DModel":
-        raise InputError(f"model.base is {base}, a {kind}, expected a UNet2DModel of diffusers.")
-    network = read_unet(base)  # that it is whole
-    if not is_sealed(base / WEIGHTS):
-        save_unet(network, output)
-        return
-    check_kept(base / "config.json", keeper=base / WEIGHTS)
-    for name in member_files(adapter=False):
-        with replacing(output / name) as temporary:
-            shutil.copyfile(base / name, temporary)
-
-
-def base_digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of a base."""
-    return {name: sha256_file(folder / name) for name in member_files(adapter=False)}
 
 
 def check_base(base: "UNet2DModel", *, shape: tuple[int, int, int], classes: int | None) -> None:

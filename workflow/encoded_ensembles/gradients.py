@@ -190,7 +190,7 @@ def network_gradients(
 
     Args:
         model: with P weights.
-        images: (N, C, H, W) float32 in [-1, 1], training images.
+        images: (N, C, H, W) float32, training images as the network sees them.
         samples: (B, C, H, W), queries; their gradients are held at every level, K*B*P numbers.
         names: of the N images.
         levels: (K,) int64.

@@ -18,7 +18,7 @@ BY_NAME = {
 BY_SUFFIX = {".csv": ".parquet", ".png": ".pdf", ".sha256": ".json"}
 # Where rules write; what else lies in the folder of a run is not ours to judge, or to delete.
 FOLDERS = {
-    "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
+    "autoencoder", "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
     "landscape", "ledger", "members", "noise", "planted", "retrain", "rivals", "samples", "sets",
     "splits", "studies",
 }  # fmt: skip

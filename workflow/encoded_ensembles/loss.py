@@ -21,7 +21,7 @@ def denoising_losses(
 
     Args:
         network: in evaluation mode.
-        images: (B, C, H, W) float32 in [-1, 1].
+        images: (B, C, H, W) float32, as the network sees them.
         draws: D, noisy copies of each image, one level each.
         seed: of the noise.
         batch: rows given to the network at once, at least 16; None: `batch_of` the images.

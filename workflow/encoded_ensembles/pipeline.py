@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, ImagePipelineOutput, ModelMixin, SchedulerMixin
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    ImagePipelineOutput,
+    ModelMixin,
+    SchedulerMixin,
+)
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.utils.torch_utils import randn_tensor
 
@@ -26,13 +32,14 @@ from encoded_ensembles.lora import changes
 from encoded_ensembles.members import Members
 from encoded_ensembles.memory import in_memory  # noqa: F401
 from encoded_ensembles.seals import read_seal  # noqa: F401
+from encoded_ensembles.space import PIXELS, Latents
 from encoded_ensembles.tensors import header  # noqa: F401
-from encoded_ensembles.unet import LEVELS
+from encoded_ensembles.unet import LEVELS, read_network
 from encoded_ensembles.words import spell
 
 CARRIED = [
-    "card", "disk", "ensemble", "files", "keep", "lora", "members", "memory", "seals", "tensors", "unet",
-    "words",
+    "card", "disk", "ensemble", "files", "keep", "lora", "members", "memory", "seals", "space", "tensors",
+    "unet", "words",
 ]  # fmt: skip
 COMPONENT = [  # looked for in the folder of the component
     "disk", "files", "lora", "members", "seals", "tensors", "unet",
@@ -48,6 +55,8 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
     Source: Dai & Gifford, arXiv 2306.02174.
     """
 
+    _optional_components = ["vae"]  # noqa: RUF012  # diffusers' own way
+
     def __init__(
         self,
         members: ModelMixin,
@@ -55,6 +64,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         sampler: str = "ddpm",
         steps: int = 50,
         about: dict[str, Any] | None = None,
+        vae: AutoencoderKL | None = None,
     ) -> None:
         """Make the pipeline.
 
@@ -64,6 +74,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             sampler: of `ensemble.SAMPLERS`.
             steps: sampling steps where a call does not say.
             about: what the model card says of the run (`card.model_card`).
+            vae: the autoencoder whose latents members see; None where they see pixels.
 
         Raises:
             InputError: the scheduler is of other levels.
@@ -74,7 +85,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
                 f"the scheduler has {scheduler.config.num_train_timesteps} levels, expected the "
                 f"{LEVELS} that members are trained on."
             )
-        self.register_modules(members=members, scheduler=scheduler)
+        self.register_modules(members=members, scheduler=scheduler, vae=vae)
         self.register_to_config(sampler=sampler, steps=steps, about=about)
 
     @property
@@ -131,6 +142,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             noise=z,
             sampler=self.config.sampler,
             device=self.members.device,
+            space=PIXELS if self.vae is None else Latents(self.vae),
             batch=batch,
             scheduler=self.scheduler,
             track=track,
@@ -203,9 +215,14 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         index.pop("_name_or_path", None)  # a folder of this machine
         index["_class_name"] = ["pipeline", type(self).__name__]
         index["members"] = [f"{PREFIX}members", "Members"]
+        if self.vae is None:
+            index.pop("vae", None)
         write_json(folder / self.config_name, index)
-        adapters = {"adapters": bool(changes(self.members.networks[0]))}
-        about = (self.config.about or {}) | adapters
+        own = {
+            "adapters": bool(changes(self.members.networks[0])),
+            "latents": self.vae is not None,
+        }
+        about = (self.config.about or {}) | own
         write_text(folder / "README.md", model_card(about, self.members.code))
 
     @classmethod
@@ -224,10 +241,15 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
                 "encens export-pipeline."
             )
         index = read_json(folder / cls.config_name)
+        vae = None
+        if "vae" in index:
+            vae = read_network(folder / "vae", kind="AutoencoderKL")
+            vae = vae.to(torch_dtype) if torch_dtype else vae
         scheduler_kind = type(make_scheduler(steps=1, sampler=index["sampler"]))
         return cls(
             members=Members.from_pretrained(folder / "members", torch_dtype=torch_dtype),
             scheduler=scheduler_kind.from_pretrained(folder / "scheduler", local_files_only=True),
+            vae=vae,
             **{key: index[key] for key in ("sampler", "steps", "about")},
         )
 

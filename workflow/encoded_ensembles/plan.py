@@ -6,7 +6,7 @@ are measured on the machine at hand (`Rates`).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from encoded_ensembles.ensemble import batch_of
@@ -18,7 +18,7 @@ ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (mea
 
 # Rules whose jobs start PyTorch.
 TORCH = {
-    "fetch_base", "train_member", "sample_ensemble", "ablate_block", "ablate_set", "screen_block",
+    "fetch_base", "fetch_autoencoder", "train_member", "sample_ensemble", "ablate_block", "ablate_set", "screen_block",
     "measure_influence", "follow_members", "project_gradients", "sample_frechet", "train_classifier",
     "score_frechet", "score_rivals", "retrain_member", "train_fresh", "sample_controls", "train_heldout",
     "measure_heldout",
@@ -34,12 +34,16 @@ class Work:
         rows: images in all these calls.
         steps: of training, each a pair of how many and of how many images.
         bytes: that stay on disk.
+        encoded: images that an autoencoder encodes.
+        decoded: images that it decodes.
     """
 
     calls: float = 0
     rows: float = 0
     steps: tuple[tuple[float, float], ...] = ()
     bytes: float = 0
+    encoded: float = 0
+    decoded: float = 0
 
     def __add__(self, other: "Work") -> "Work":
         """Return both together."""
@@ -48,15 +52,18 @@ class Work:
             self.rows + other.rows,
             self.steps + other.steps,
             self.bytes + other.bytes,
+            self.encoded + other.encoded,
+            self.decoded + other.decoded,
         )
 
     def seconds(self, rates: Rates) -> float:
         """Return the processor seconds it takes, but for starting jobs."""
         trained = sum(count * (rates.step + images * rates.image) for count, images in self.steps)
-        return self.calls * rates.call + self.rows * rates.row + trained
+        coded = self.encoded * rates.encode + self.decoded * rates.decode
+        return self.calls * rates.call + self.rows * rates.row + trained + coded
 
     def flops(self, rates: Rates) -> float:
-        """Return the floating point operations; a training step counts as three forward passes."""
+        """Return the floating point operations of networks; a training step counts as three passes."""
         trained = sum(count * images for count, images in self.steps)
         return (self.rows + 3 * trained) * rates.flops
 
@@ -69,15 +76,17 @@ class Size:
         images: N.
         units: U.
         shape: (C, H, W) of an image.
+        seen: (C, H, W) of what members see of it.
         weights: numbers in one network that are trained.
-        frozen: numbers in the base that members are adapters of.
+        frozen: numbers in networks that the run is given, by the key of `model` that names them.
     """
 
     images: int
     units: int
     shape: tuple[int, int, int]
+    seen: tuple[int, int, int]
     weights: int
-    frozen: int = 0
+    frozen: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def image_bytes(self) -> int:
@@ -107,27 +116,33 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
     code, frechet, steps = config["code"], config["frechet"], config["sampling"]["steps"]
     n, kept, null = code["members"], code["members"] - code["weight"], code["null_words"]
     samples, screened = config["sampling"]["samples"], config["landscape"]["mode"] == "screened"
-    batch = config["sampling"]["batch"] or batch_of(size.shape, kind="cpu")
+    batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
 
     def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
         rows = count * evaluations / among  # of a member at a step
         calls, filled = math.ceil(rows / batch), max(SMALLEST, rows)
         stored = masks * count * size.image_bytes / value
-        return Work(steps * among * calls, steps * among * filled, (), stored)
+        return Work(
+            steps * among * calls, steps * among * filled, (), stored, decoded=masks * count
+        )
 
     ablated = draw(size.units, size.units * kept, among=n, count=samples)
     if screened:
         share = config["landscape"]["budget"]
-        ablated = Work(share * ablated.calls, share * ablated.rows, (), share * ablated.bytes)
+        ablated = Work(
+            share * ablated.calls, share * ablated.rows, (), share * ablated.bytes,
+            decoded=share * ablated.decoded,
+        )  # fmt: skip
     sizes = [k for k in frechet["kept"] for _ in range(1 if k == n else frechet["repeats"])]
-    noise = (steps + 1) * (samples + frechet["samples"]) * size.image_bytes
+    noise = (steps + 1) * (samples + frechet["samples"]) * FLOAT * math.prod(size.seen)
     pairs = samples * size.units
     return {
         "fetch_dataset": Work(bytes=size.images * size.image_bytes / FLOAT),
         "draw_noise": Work(bytes=noise),
         "sample_ensemble": draw(2 + n + null, 2 * n + null * kept + 1, among=n + 1, count=samples),
         "screen_block" if screened else "ablate_block": ablated,
-        "follow_members": draw(1, n, among=n, count=samples) + Work(bytes=FLOAT * pairs * n),
+        "follow_members": draw(1, n, among=n, count=samples)
+        + Work(bytes=FLOAT * pairs * n, encoded=size.images),
         "measure_influence": Work(bytes=ROW * pairs),
         "sample_frechet": draw(
             len(sizes) + 1, sum(sizes) + 1, among=n + 1, count=frechet["samples"], value=FLOAT
@@ -143,15 +158,18 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
     def train(jobs: int, share: float) -> Work:
         steps = jobs * training["epochs"] * per_epoch
+        seen = jobs * share * size.images
         return Work(
-            steps=((steps, share * size.images / per_epoch),), bytes=jobs * FLOAT * size.weights
+            steps=((steps, share * size.images / per_epoch),),
+            bytes=jobs * FLOAT * size.weights,
+            encoded=seen * (2 if training["flip"] else 1),
         )
 
     seen = code["weight"] / n
     controls = retrain["units"] + len(retrain["named"])
     gradients = rivals["levels"] * (size.images + config["sampling"]["samples"])
     return {
-        "fetch_base": Work(bytes=FLOAT * size.frozen),
+        **{f"fetch_{part}": Work(bytes=FLOAT * count) for part, count in size.frozen.items()},
         "train_member": train(n, seen) + train(1, 1),
         "retrain_member": train(code["weight"] * (controls + retrain["fresh"]), seen),
         "train_fresh": train(n if retrain["fresh"] else 0, seen),

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
+    from encoded_ensembles.space import Space
+
 TURNS = 3
-START = "import torch; from encoded_ensembles.unet import import_unet; import_unet()"
+SOME = 10  # labels, whose number is not known before the data is fetched and hardly matters
+START = "import torch; from encoded_ensembles.unet import import_network; import_network()"
 START_LIGHT = "import encoded_ensembles.cli, pandas, pyarrow"
 START_FIGURE = """
 import matplotlib; matplotlib.use("Agg"); import matplotlib.pyplot as plt, io, pandas, pyarrow
@@ -44,6 +47,8 @@ class Rates:
         start_figure: of a job that draws a figure, drawing included.
         start_light: of another job.
         flops: of one image's forward pass.
+        encode: of an image by the autoencoder, if there is one.
+        decode: of an image by the autoencoder, if there is one.
     """
 
     call: float
@@ -54,6 +59,23 @@ class Rates:
     start_figure: float
     start_light: float
     flops: float
+    encode: float = 0.0
+    decode: float = 0.0
+
+
+@dataclass(frozen=True)
+class Networks:
+    """How large networks are, and what members see.
+
+    Attributes:
+        seen: (C, H, W) of what members see of an image.
+        weights: numbers in a member that are trained.
+        frozen: numbers in networks that the run is given, by the key of `model` that names them.
+    """
+
+    seen: tuple[int, int, int]
+    weights: int
+    frozen: Mapping[str, int]
 
 
 def measure(
@@ -62,7 +84,7 @@ def measure(
     training: Mapping[str, Any],
     shape: tuple[int, int, int],
     device: str,
-) -> tuple[Rates, int, int]:
+) -> tuple[Rates, Networks]:
     """Measure the rates of this machine for some networks.
 
     Args:
@@ -72,15 +94,15 @@ def measure(
         device: auto, cpu, cuda or cuda:N.
 
     Returns:
-        the rates, how many weights of a network are trained, and how many are those of a base.
+        the rates, and how large the networks are.
 
     Raises:
-        InputError: the base is in no folder here, or is for other images.
+        InputError: base or autoencoder are in no folder here, or are for other images.
     """
     from encoded_ensembles.device import choose_device
 
     with tempfile.TemporaryDirectory() as folder:
-        model = with_copied_base(model, Path(folder))
+        model = with_copies(model, Path(folder))
         return _measure(model, training, shape, choose_device(device))
 
 
@@ -89,16 +111,23 @@ def _measure(
     training: Mapping[str, Any],
     shape: tuple[int, int, int],
     where: "torch.device",
-) -> tuple[Rates, int, int]:
-    """Measure as `measure`, with a base as runs keep it."""
+) -> tuple[Rates, Networks]:
+    """Measure as `measure`, with the networks that a run is given as it keeps them."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from encoded_ensembles.space import Latents, load_space
     from encoded_ensembles.train import Recipe
 
+    autoencoder = model.get("autoencoder")
+    space = load_space(Path(autoencoder) if autoencoder else None, device=where)
+    whole, shape = shape, space.seen(shape)
     start = initial(model, shape)
-    network, trained, frozen = for_sampling(model, start())
+    network, trained, base = for_sampling(model, start())
     network.to(where)
+    frozen = {"base": base} if base else {}
+    if isinstance(space, Latents):
+        frozen["autoencoder"] = space.network.num_parameters()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, *shape, device=where), 0)
     known = {field.name: training[field.name] for field in fields(Recipe)}
@@ -114,36 +143,64 @@ def _measure(
         start_figure=_start(START_FIGURE),
         start_light=_start(START_LIGHT),
         flops=float(counter.get_total_flops()),
+        **_coding(space, whole, where),
     )
-    return rates, trained, frozen
+    return rates, Networks(shape, trained, frozen)
 
 
-def with_copied_base(model: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """Return keys of `model` with the copy of the base that a run would keep, put in a folder.
+def _coding(
+    space: "Space", shape: tuple[int, int, int], device: "torch.device"
+) -> dict[str, float]:
+    """Return the seconds of encoding and decoding an image (C, H, W); nothing for pixels."""
+    import torch
+
+    from encoded_ensembles.space import Pixels
+
+    if isinstance(space, Pixels):
+        return {}
+
+    def timed(work: Callable[[], Any]) -> float:
+        work()  # once before, for what comes once
+        before = _clock(device)
+        for _ in range(TURNS):
+            work()
+        return (_clock(device) - before) / TURNS
+
+    latent = torch.zeros(1, *space.seen(shape), device=device)
+    return {
+        "encode": timed(lambda: space.encode(np.zeros((1, *shape), np.float32))),
+        "decode": timed(lambda: space.decode(latent)),
+    }
+
+
+def with_copies(model: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return keys of `model` with copies of the networks that a run would keep, put in a folder.
 
     Raises:
-        InputError: the base is in no folder here.
+        InputError: one is in no folder here.
     """
     from encoded_ensembles.files import InputError
-    from encoded_ensembles.finetune import copy_base
+    from encoded_ensembles.frozen import KINDS, copy_frozen
 
-    if not model.get("base"):
-        return model
-    if not Path(model["base"]).is_dir():
-        raise InputError(
-            f"config key model.base is {model['base']}, which is no folder here, and a plan is "
-            "measured on it; name a folder."
-        )
-    copy_base(Path(model["base"]), folder)
-    return {**model, "base": str(folder)}
+    given = {part: Path(model[part]) for part in KINDS if model.get(part)}
+    for part, source in given.items():
+        if not source.is_dir():
+            raise InputError(
+                f"config key model.{part} is {source}, which is no folder here, and a plan is "
+                "measured on it; name a folder."
+            )
+        copy_frozen(part, source, folder / part)
+    return {**model, **{part: str(folder / part) for part in given}}
 
 
 def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[], Any]:
     """Return a function that makes networks to train, as `model` in the configuration says."""
     from encoded_ensembles.files import read_json
+    from encoded_ensembles.frozen import KINDS
     from encoded_ensembles.train import make_initial
 
-    network = {key: value for key, value in model.items() if key not in ("base", "lora")}
+    network = {key: value for key, value in model.items() if key not in (*KINDS, "lora")}
+    network["classes"] = SOME if model.get("classes") else None
     if model.get("base"):
         classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
         network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}

@@ -67,6 +67,11 @@ class Run:
         """The configuration that made the run, with defaults."""
         return self.record["config"]
 
+    @property
+    def autoencoder(self) -> Path | None:
+        """The folder of the autoencoder whose latents members see; None where they see pixels."""
+        return self.folder / "autoencoder" if self.config["model"].get("autoencoder") else None
+
     @cached_property
     def code(self) -> dict[str, np.ndarray]:
         """The arrays code (U, n), null_words (R, n), unit_of (N,) and unit_names (U,)."""

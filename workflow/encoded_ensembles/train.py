@@ -22,6 +22,7 @@ from encoded_ensembles.files import InputError
 from encoded_ensembles.memory import step_in_memory
 from encoded_ensembles.progress import report
 from encoded_ensembles.randomness import Purpose, generator, name_key
+from encoded_ensembles.space import PIXELS, Pixels, Space
 from encoded_ensembles.unet import LEVELS
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Trainer:
         """Take one optimiser step on a batch and return its loss.
 
         Args:
-            images: (b, C, H, W) float32 in [-1, 1].
+            images: (b, C, H, W) float32, as the network sees them.
             levels: (b,) int64.
             noise: (b, C, H, W) float32.
             labels: (b,) int64, where the network is told them.
@@ -200,15 +201,16 @@ class Trainer:
 
 
 def make_initial(
-    network: dict[str, Any], *, shape: tuple[int, int, int], seed: int
+    network: dict[str, Any], *, shape: tuple[int, int, int], seed: int, scale: int = 1
 ) -> "UNet2DModel":
     """Return a network to start from.
 
     Args:
         network: what `unet_config` takes beside the shape, or base (a folder) and lora (rank, alpha,
             targets), of which an adapter is made, and classes: how many labels it is told, or None.
-        shape: (C, H, W) of an image.
+        shape: (C, H, W) of an image, as members see it.
         seed: of initial weights.
+        scale: as of `unet_config`.
 
     Raises:
         InputError: the base is for other images, or has no such layers.
@@ -218,7 +220,7 @@ def make_initial(
     from encoded_ensembles.unet import build_unet, load_unet, unet_config
 
     if "base" not in network:
-        return build_unet(unet_config(shape=shape, **network), seed=seed)
+        return build_unet(unet_config(shape=shape, scale=scale, **network), seed=seed)
     from encoded_ensembles.finetune import add_adapter, check_base
 
     base = load_unet(network["base"], device=torch.device("cpu"))
@@ -233,6 +235,7 @@ def train(
     *,
     recipe: Recipe,
     device: "torch.device",
+    space: Space = PIXELS,
     labels: np.ndarray | None = None,
     checkpoint: Checkpoint | None = None,
     track: Callable[[Iterator[int], int], Iterator[int]] = lambda steps, total: steps,
@@ -245,6 +248,7 @@ def train(
         names: S distinct image names; the order of images and names does not matter.
         recipe: how to train.
         device: where. Dropout takes its masks from torch's global generator, seeded for each step.
+        space: that the network sees images in.
         labels: (S,) int64, where the network is told them.
         checkpoint: where to save the state, and to go on from if it holds one.
         track: wraps the iteration over steps, given their number, to show progress.
@@ -262,7 +266,7 @@ def train(
     keys = [name_key(name) for name in names]
     order = np.argsort(np.array(keys, np.uint64), kind="stable")
     keys = [keys[i] for i in order]
-    data = torch.from_numpy(to_signed(images[order])).to(device)
+    data, turned = see(images[order], space=space, flip=recipe.flip, device=device)
     told = None if labels is None else torch.from_numpy(labels[order]).to(device)
     trainer = Trainer(model, recipe=recipe, device=device)
     losses: list[float] = []
@@ -280,7 +284,7 @@ def train(
                 torch.manual_seed(dropout_seed(recipe, step))
             index = torch.from_numpy(rows).to(device)
             batch = (
-                mirror(data[index], mirrored),
+                mirror(data[index], mirrored, None if turned is None else turned[index]),
                 torch.from_numpy(levels).to(device),
                 torch.from_numpy(noise).to(device),
                 None if told is None else told[index],
@@ -305,14 +309,42 @@ def dropout_seed(recipe: Recipe, step: int) -> int:
     return int(rng.integers(2**63))
 
 
-def mirror(images: "torch.Tensor", mirrored: np.ndarray) -> "torch.Tensor":
-    """Return images (b, C, H, W), those in `mirrored` (b,) bool with left and right exchanged."""
+def see(
+    images: np.ndarray, *, space: Space, flip: bool, device: "torch.device"
+) -> "tuple[torch.Tensor, torch.Tensor | None]":
+    """Return images as a network sees them, and mirrored ones where mirroring that is not the same.
+
+    Args:
+        images: (S, H, W, C) uint8.
+        space: that the network sees them in.
+        flip: whether mirrored ones are wanted.
+        device: to put them on.
+
+    Returns:
+        (S, c, h, w) float32, and the same for mirrored images; None if the first can be mirrored.
+    """
+    import torch
+
+    signed = to_signed(images)
+    seen = torch.from_numpy(space.encode(signed)).to(device)
+    if not flip or isinstance(space, Pixels):
+        return seen, None
+    return seen, torch.from_numpy(space.encode(signed[..., ::-1])).to(device)
+
+
+def mirror(
+    images: "torch.Tensor", mirrored: np.ndarray, turned: "torch.Tensor | None" = None
+) -> "torch.Tensor":
+    """Return images (b, C, H, W), those in `mirrored` (b,) bool with left and right exchanged.
+
+    `turned` are the exchanged ones, where these are not the images with their last axis turned.
+    """
     import torch
 
     if not mirrored.any():
         return images
     chosen = torch.from_numpy(mirrored).to(images.device).view(-1, 1, 1, 1)
-    return torch.where(chosen, images.flip(-1), images)
+    return torch.where(chosen, images.flip(-1) if turned is None else turned, images)
 
 
 def loss_table(losses: list[float]) -> str:

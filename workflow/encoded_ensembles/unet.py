@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # ASSUME: network and schedule.
 LEVELS = 1000  # noise levels of the diffusion, as in Ho et al., arXiv 2006.11239
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # diffusers' own name
+NETWORK = "UNet2DModel"  # of diffusers, the kind of a member
 ADAPTER_CONFIG = "adapter_config.json"  # peft's own names
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 UNUSED = ("scipy", "transformers", "accelerate", "peft")  # by diffusers, for what is done here
@@ -40,11 +41,12 @@ def unet_config(
     dropout: float = 0.0,
     norm_groups: int = 8,
     classes: int | None = None,
+    scale: int = 1,
 ) -> dict[str, Any]:
     """Return the arguments of UNet2DModel.
 
     Args:
-        shape: (C, H, W) of an image.
+        shape: (C, H, W) of an image, as members see it.
         widths: channels at each resolution, finest first.
         layers_per_block: residual layers at each resolution.
         attention: attend at every resolution but the finest, or at those numbered, 0 the finest;
@@ -52,6 +54,7 @@ def unet_config(
         dropout: share of activations dropped in training, 0..1.
         norm_groups: groups that channels are normalised in.
         classes: labels that the network is told apart by; None for a network that is told none.
+        scale: pixels of a side of the image for each of what members see, for the error.
 
     Raises:
         InputError: the image cannot be halved often enough, a resolution has no such number, or
@@ -62,8 +65,9 @@ def unet_config(
     if height % factor or width % factor:
         raise InputError(
             f"model.widths has {len(widths)} levels, which halve an image {len(widths) - 1} times, "
-            f"but images of {height}x{width} pixels do not divide by {factor}; use fewer widths or "
-            f"set dataset.size to {-(-max(height, width) // factor) * factor}."
+            f"but {'images' if scale == 1 else 'latents'} of {height}x{width} do not divide by {factor}; "
+            "use fewer widths or set dataset.size to "
+            f"{-(-max(height, width) // factor) * factor * scale}."
         )
     attending = set(range(1, len(widths)) if attention is True else attention or ())
     if attending and max(attending) >= len(widths):
@@ -92,8 +96,8 @@ def unet_config(
     }
 
 
-def import_unet() -> "type[UNet2DModel]":
-    """Import diffusers' network without the packages that diffusers takes where it finds them.
+def import_network(kind: str = NETWORK) -> Any:
+    """Import a class of diffusers without the packages that diffusers takes where it finds them.
 
     They serve what is not used here, and take more than half of the start of a job.
     """
@@ -103,11 +107,15 @@ def import_unet() -> "type[UNet2DModel]":
     for name in hidden:  # diffusers looks for them once
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not there
     try:
-        from diffusers import UNet2DModel
+        from diffusers import UNet2DModel  # loads what decides which packages are looked for
     finally:
         for name in hidden:
             del sys.modules[name]
-    return UNet2DModel
+    if kind == NETWORK:
+        return UNet2DModel
+    import diffusers
+
+    return getattr(diffusers, kind)
 
 
 def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
@@ -116,7 +124,7 @@ def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return import_unet()(**config)
+        return import_network()(**config)
 
 
 def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tensor | None":
@@ -147,13 +155,13 @@ def load_members(folders: Sequence[Path], *, device: "torch.device") -> "list[UN
     found = []
     for folder in folders:
         if not (folder / ADAPTER_CONFIG).is_file():
-            found.append(_load_whole(folder, device))
+            found.append(load_network(folder, device=device))
             continue
         from encoded_ensembles.lora import adapt, base_folder
 
         home = base_folder(folder)
         if home not in bases:
-            bases[home] = _load_whole(home, device)
+            bases[home] = load_network(home, device=device)
         found.append(adapt(bases[home], folder))
     return found
 
@@ -182,8 +190,8 @@ def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
     return load_members([folder], device=device)[0]
 
 
-def _load_whole(folder: Path, device: "torch.device") -> "UNet2DModel":
-    """Load a network of a run that is no adapter.
+def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -> Any:
+    """Load a network of a run that is no adapter, for inference.
 
     Raises:
         InputError: the folder does not hold a whole one, as it was written.
@@ -192,17 +200,17 @@ def _load_whole(folder: Path, device: "torch.device") -> "UNet2DModel":
     if not weights.is_file():
         raise InputError(f"{folder} does not hold a network's weights, {WEIGHTS}; run again.")
     check_kept(folder / "config.json", keeper=weights)
-    return read_unet(folder).to(device)
+    return read_network(folder, kind=kind).to(device)
 
 
-def read_unet(folder: Path) -> "UNet2DModel":
+def read_network(folder: Path, *, kind: str = NETWORK) -> Any:
     """Read a network for inference, as diffusers writes it, sealed or not.
 
     Raises:
         InputError: the folder does not hold a whole network.
     """
     try:
-        model = import_unet().from_pretrained(
+        model = import_network(kind).from_pretrained(
             folder, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
         )
     except Exception as error:  # diffusers, safetensors and torch each raise their own

@@ -13,6 +13,7 @@ from encoded_ensembles.certificates import PREDICATE, STATEMENT, dump, statement
 from encoded_ensembles.data import to_bytes
 from encoded_ensembles.files import InputError, read_tensors, sha256_file
 from encoded_ensembles.runs import Run
+from encoded_ensembles.space import image_shape, read_config
 
 _DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 SCHEMA = {
@@ -171,10 +172,13 @@ def _check_subjects(given: dict[str, Any], run: Run, subjects: list[Path]) -> No
             f"{arrays} is sample {held['sample'].item()} of members {' '.join(members)}, but the "
             f"certificate is of sample {sample} of members {' '.join(kept)}."
         )
-    if sample >= noise.shape[1] or image.shape != noise.shape[2:]:
+    shape = noise.shape[2:]
+    if run.config["model"].get("autoencoder"):
+        shape = image_shape(read_config(run.folder / "autoencoder"), shape)
+    if sample >= noise.shape[1] or image.shape != shape:
         raise InputError(
             f"{arrays} is sample {sample} with shape {image.shape}, but the noise is for "
-            f"{noise.shape[1]} samples of shape {noise.shape[2:]}."
+            f"{noise.shape[1]} samples of shape {shape}."
         )
     with Image.open(picture) as opened:
         pixels = np.asarray(opened).reshape(*image.shape[1:], image.shape[0])

@@ -73,6 +73,9 @@ RECORDED = [
 ]
 
 
+NETWORK_FILES = member_files(adapter=False)
+
+
 def checked(config):
     """Return the configuration with defaults, or stop with one sentence."""
     schema = PACKAGE.parent / "schemas" / "config.schema.yaml"
@@ -123,11 +126,10 @@ def truths():
 
 def recorded():
     """Return the files of the run that its record lists, in the folder of the run."""
-    base = member_files(adapter=False) if config["model"]["base"] else []
     return [
         *RECORDED,
         *(file for _, file in truths()),
-        *(f"base/{name}" for name in base),
+        *(f"{part}/{name}" for part in frozen() for name in NETWORK_FILES),
     ]
 
 
@@ -206,42 +208,55 @@ def own_files():
     return member_files(adapter=config["model"]["base"] is not None)
 
 
-def base_files():
-    """Return the files of the base that members are adapters of, if they are.
+def frozen():
+    """Return the networks that the run is given and does not train, by their keys in model."""
+    return [part for part in ("base", "autoencoder") if config["model"][part]]
 
-    Old ones do: a base whose content changed has changed all members, too.
+
+def frozen_files(parts=("base", "autoencoder")):
+    """Return the files of networks that the run is given, of some parts.
+
+    Old ones do: a network whose content changed has changed all members, too.
     """
-    names = member_files(adapter=False) if config["model"]["base"] else []
-    return [ancient(f"results/{{run}}/base/{name}") for name in names]
+    return [
+        ancient(f"results/{{run}}/{part}/{name}")
+        for part in frozen()
+        if part in parts
+        for name in NETWORK_FILES
+    ]
 
 
-def base_digest(wildcards):
-    """Return the digests of the base once they are known, as `split_digest` does, if there is one."""
-    if not config["model"]["base"]:
-        return []
-    return checkpoints.fetch_base.get(run=wildcards.run).output.digest
+def frozen_digests(wildcards):
+    """Return the digests of the networks that the run is given once they are known, as `split_digest`."""
+    return [
+        getattr(checkpoints, f"fetch_{part}").get(run=wildcards.run).output.digest
+        for part in frozen()
+    ]
 
 
-def base_sources():
-    """Return the files that the base is copied from: none, if it comes from the hub.
+def frozen_sources(part):
+    """Return the files that such a network is copied from: none, if it comes from the hub.
 
     Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
     """
-    base = config["model"]["base"]
-    if Path(base).is_dir():
+    named, key = config["model"][part], f"model.{part}"
+    if Path(named).is_dir():
         own = Path("results", config["run"]).resolve()
-        if Path(base).resolve().is_relative_to(own):
+        if Path(named).resolve().is_relative_to(own):
             sys.exit(
-                f"Error: config key model.base is {base}, expected a folder outside this run; give "
+                f"Error: config key {key} is {named}, expected a folder outside this run; give "
                 "the run another name by `run`."
             )
-        return [
-            given("model.base", f"{base}/{name}")
-            for name in member_files(adapter=False)
-        ]
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", base):  # no name on the hub
-        given("model.base", f"{base}/config.json")
+        return [given(key, f"{named}/{name}") for name in NETWORK_FILES]
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", named):  # no name on the hub
+        given(key, f"{named}/config.json")
     return []
+
+
+def autoencoder_options():
+    """Return the autoencoder whose latents members see, as options of a shell line, if there is one."""
+    given = config["model"]["autoencoder"]
+    return ["--autoencoder", "results/{run}/autoencoder"] if given else []
 
 
 def weights(names):
@@ -249,7 +264,7 @@ def weights(names):
     own = expand(
         "results/{{run}}/members/{member}/{file}", member=names, file=own_files()
     )
-    return [*own, *base_files()]
+    return [*own, *frozen_files()]
 
 
 def member_folders(wildcards):
@@ -295,6 +310,7 @@ def sampling_options():
         *("--precision", sampling["precision"]),
         "--compiled" if sampling["compile"] else "--no-compiled",
         *optional("--batch", sampling["batch"]),
+        *autoencoder_options(),
     ]
 
 
@@ -314,6 +330,7 @@ def training_options():
         *("--norm-groups", str(model["norm_groups"])),
         "--classes" if model["classes"] else "--no-classes",
         *adapter_options(),
+        *autoencoder_options(),
         "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),

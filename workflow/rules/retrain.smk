@@ -45,8 +45,8 @@ rule retrain_member:
         controls="results/{run}/retrain/controls.parquet",
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
-        base_digest=base_digest,
-        base=base_files(),
+        frozen_digests=frozen_digests,
+        frozen=frozen_files(),
         code=sources("retrain"),
     output:
         config=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{own_files()[0]}",
@@ -82,8 +82,8 @@ rule train_fresh:
     input:
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
-        base_digest=base_digest,
-        base=base_files(),
+        frozen_digests=frozen_digests,
+        frozen=frozen_files(),
         code=sources("retrain"),
     output:
         config=f"results/{{run}}/retrain/fresh/member/{{member}}/{own_files()[0]}",
@@ -155,8 +155,8 @@ rule train_heldout:
     input:
         matrix="results/{run}/code/code.npz",
         data="results/{run}/data/training.npz",
-        base_digest=base_digest,
-        base=base_files(),
+        frozen_digests=frozen_digests,
+        frozen=frozen_files(),
         code=sources("retrain"),
     output:
         config=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{own_files()[0]}",

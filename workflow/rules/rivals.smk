@@ -31,11 +31,13 @@ rule project_gradients:
         projection=config["rivals"]["projection"],
         noise=config["rivals"]["noise"],
         seed=config["rivals"]["seed"],
+        autoencoder=autoencoder_options(),
     shell:
         """
         encens project-gradients results/{wildcards.run}/members/{wildcards.member} \
             --data {input.data:q} --samples {input.samples:q} --levels {params.levels} \
             --projection {params.projection} --noise {params.noise} --seed {params.seed} \
+            {params.autoencoder} \
             --output {output.gradients:q} >{log:q} 2>&1
         """
 

@@ -10,6 +10,7 @@ rule draw_noise:
     """Fix all the randomness of sampling in a file."""
     input:
         data="results/{run}/data/training.npz",
+        autoencoder=frozen_files(["autoencoder"]),
         code=sources("noise"),
     output:
         noise="results/{run}/noise/{use}.safetensors",
@@ -26,10 +27,11 @@ rule draw_noise:
         samples=sample_count,
         steps=config["sampling"]["steps"],
         seed=config["sampling"]["seed"],
+        autoencoder=autoencoder_options(),
     shell:
         """
         encens draw-noise --data {input.data:q} --samples {params.samples} \
-            --steps {params.steps} --seed {params.seed} --output {output.noise:q} >{log:q} 2>&1
+            --steps {params.steps} --seed {params.seed} {params.autoencoder} --output {output.noise:q} >{log:q} 2>&1
         """
 
 

@@ -12,8 +12,8 @@ rule train_member:
         digest=split_digest,
         manifest=ancient("results/{run}/splits/{member}.json"),
         data=ancient("results/{run}/data/training.npz"),
-        base_digest=base_digest,
-        base=base_files(),
+        frozen_digests=frozen_digests,
+        frozen=frozen_files(),
         code=sources("train"),
     output:
         config=f"results/{{run}}/members/{{member}}/{own_files()[0]}",

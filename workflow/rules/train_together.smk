@@ -17,8 +17,8 @@ for number, names in enumerate(jobs_of_members()):
                 expand("results/{{run}}/splits/{member}.json", member=names)
             ),
             data=ancient("results/{run}/data/training.npz"),
-            base_digest=base_digest,
-            base=base_files(),
+            frozen_digests=frozen_digests,
+            frozen=frozen_files(),
             code=sources("train_together"),
         output:
             network=expand(

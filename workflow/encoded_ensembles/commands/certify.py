@@ -109,6 +109,7 @@ def _counterfactual(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.ensemble import sample as draw
     from encoded_ensembles.files import InputError, read_tensors
+    from encoded_ensembles.space import load_space
     from encoded_ensembles.unet import load_members
 
     how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
@@ -127,6 +128,7 @@ def _counterfactual(
         noise=noise[:, sample : sample + 1],
         sampler=run.config["sampling"]["scheduler"],
         device=where,
+        space=load_space(run.autoencoder, device=where),
     )
     return drawn[0, 0], keep
 

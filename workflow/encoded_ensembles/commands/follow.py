@@ -32,15 +32,18 @@ def follow_members(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
     from encoded_ensembles.progress import track
+    from encoded_ensembles.space import load_space
 
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
-    images = to_signed(read_images(data).images)
     where = choose_device(sampling.device)
+    space = load_space(sampling.autoencoder, device=where)
+    images = space.encode(to_signed(read_images(data).images))
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
         load_held(members, where, sampling),
-        noise=z, sampler=sampling.scheduler, device=where, batch=sampling.batch,
+        noise=z, sampler=sampling.scheduler, device=where, space=space,
+        batch=sampling.batch,
     )  # fmt: skip
     total, used = None, []
     steps = track(steps, label="trajectory", total=len(z) - 1)

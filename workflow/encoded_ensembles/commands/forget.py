@@ -137,4 +137,6 @@ def _score(
 def _how(run: "Run", batch: int | None, device: str) -> Sampling:
     """Return how the run samples."""
     how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
-    return Sampling(how["scheduler"], how["precision"], how["compile"], batch, device)
+    return Sampling(
+        how["scheduler"], how["precision"], how["compile"], batch, run.autoencoder, device
+    )

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from encoded_ensembles.commands.sample import Autoencoder
+
 
 def project_gradients(
     member: Annotated[Path, Argument(help="folder of the network, with config.json and weights")],
@@ -22,6 +24,7 @@ def project_gradients(
         str, Option(help="image: each its own at a level; common: all the same")
     ] = "image",
     seed: Annotated[int, Option(help="seed of noise and projection")] = 0,
+    autoencoder: Autoencoder = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Take the gradients of all training images and samples in one network, and project them."""
@@ -30,18 +33,20 @@ def project_gradients(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import InputError, read_tensors, write_tensors
     from encoded_ensembles.progress import track
+    from encoded_ensembles.space import load_space
     from encoded_ensembles.unet import load_unet
 
     if noise not in ("image", "common"):
         raise InputError(f"--noise is {noise}, expected image or common.")
     where = choose_device(device)
+    space = load_space(autoencoder, device=where)
     images = read_images(data)
     spread = gradients.spread_levels(levels)
     model = load_unet(member, device=where)
     found = gradients.network_gradients(
         model,
-        to_signed(images.images),
-        read_tensors(samples, names=["factual"])["factual"],
+        space.encode(to_signed(images.images)),
+        space.encode(read_tensors(samples, names=["factual"])["factual"]),
         images.names.tolist(),
         levels=spread,
         dimensions=projection,

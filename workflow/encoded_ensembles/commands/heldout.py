@@ -38,6 +38,7 @@ def measure_heldout(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import read_arrays, read_tensors, write_tensors
     from encoded_ensembles.loss import denoising_losses
+    from encoded_ensembles.space import load_space
     from encoded_ensembles.splits import random_half
     from encoded_ensembles.unet import load_unet
 
@@ -45,10 +46,11 @@ def measure_heldout(
     halves = len(models) // repeats
     factual = read_tensors(samples, names=["factual"])["factual"]
     where = choose_device(sampling.device)
+    seen = load_space(sampling.autoencoder, device=where).encode(factual)
     losses = [
         denoising_losses(
             load_unet(folder, device=where),
-            factual,
+            seen,
             draws=draws,
             seed=half_seed,
             batch=sampling.batch,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Option
 
+from encoded_ensembles.commands.sample import Autoencoder
+
 
 def draw_noise(
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset: gives the shape")],
@@ -12,12 +14,17 @@ def draw_noise(
     samples: Annotated[int, Option(help="B, number of samples")],
     steps: Annotated[int, Option(help="T, sampling steps")],
     seed: Annotated[int, Option(help="seed of the noise")] = 0,
+    autoencoder: Autoencoder = None,
 ) -> None:
     """Fix all the randomness of sampling in a file."""
     from encoded_ensembles.data import read_images
     from encoded_ensembles.files import write_tensors
     from encoded_ensembles.noise import draw_noise as draw
+    from encoded_ensembles.space import latent_shape, read_config
 
     height, width, channels = read_images(data).images.shape[1:]
-    z = draw(steps=steps, samples=samples, shape=(channels, height, width), seed=seed)
+    shape = (channels, height, width)
+    if autoencoder:
+        shape = latent_shape(read_config(autoencoder), shape)
+    z = draw(steps=steps, samples=samples, shape=shape, seed=seed)
     write_tensors(output, {"noise": z})

@@ -24,21 +24,24 @@ def export_pipeline(
     from encoded_ensembles.members import Members
     from encoded_ensembles.pipeline import EncodedEnsemblePipeline
     from encoded_ensembles.runs import open_run
-    from encoded_ensembles.unet import load_members
+    from encoded_ensembles.unet import load_members, load_network
 
     run = open_run(run_folder)
+    cpu = torch.device("cpu")
+    vae = run.autoencoder and load_network(run.autoencoder, device=cpu, kind="AutoencoderKL")
     sampling = run.config["sampling"]
     members = Members(
-        load_members(run.member_folders, device=torch.device("cpu")),
+        load_members(run.member_folders, device=cpu),
         code=run.code["code"],
         unit_names=run.code["unit_names"],
     )
     pipe = EncodedEnsemblePipeline(
         members,
-        make_scheduler(steps=sampling["steps"], sampler=sampling["scheduler"]),
+        make_scheduler(steps=sampling["steps"], sampler=sampling["scheduler"], bounded=vae is None),
         sampler=sampling["scheduler"],
         steps=sampling["steps"],
         about=_about(run),
+        vae=vae,
     )
     folder = output or run.folder / "ensemble"
     _replace(folder, pipe.save_pretrained)

@@ -43,10 +43,10 @@ def plan(
         _ask("dataset.images is null, so the number of images is not known", "--images")
     if units is None and config["units"]["by"] != "image":
         _ask(f"units.by is {config['units']['by']}, so the number of units is not known", "--units")
-    rates, weights, frozen = measure(
+    rates, networks = measure(
         model=config["model"], training=config["training"], shape=shape, device=device
     )
-    work = planned.plan(config, planned.Size(number, units or number, shape, weights, frozen))
+    work = planned.plan(config, planned.Size(number, units or number, shape, **networks.__dict__))
     rows = _rows(work, _count_jobs(configfile), rates)
     total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "rule"}
     _print([*rows, {"rule": "all"} | total], cores)

@@ -27,6 +27,10 @@ Batch = Annotated[
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]
 Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
 Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
+Autoencoder = Annotated[
+    Path | None,
+    Option(help="folder of the autoencoder whose latents members see; pixels if left out"),
+]
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Sampling:
     precision: Precision = "float32"
     compiled: Compiled = False
     batch: Batch = None
+    autoencoder: Autoencoder = None
     device: Device = "auto"
 
 
@@ -109,11 +114,12 @@ def ablate_block(
     keep = ablation_keep(matrix[units])
     label = f"block {block}"
     engine = prepare(members, noise, sampling, label)
+    _, samples, *shape = engine["noise"].shape
     write_growing(
         output,
         {"units": units},
         name="counterfactuals",
-        shape=(len(units), *engine["noise"].shape[1:]),
+        shape=(len(units), samples, *engine["space"].image(shape)),
         rows=sample_groups(keep=keep, **engine),
     )
 
@@ -200,6 +206,7 @@ def prepare(folders: list[Path], noise: Path, sampling: Sampling, label: str) ->
     from encoded_ensembles.ensemble import SAMPLERS, SMALLEST_BATCH
     from encoded_ensembles.files import InputError, read_tensors
     from encoded_ensembles.progress import track
+    from encoded_ensembles.space import load_space
 
     if sampling.scheduler not in SAMPLERS:
         raise InputError(f"--scheduler is {sampling.scheduler}, expected {' or '.join(SAMPLERS)}.")
@@ -211,6 +218,7 @@ def prepare(folders: list[Path], noise: Path, sampling: Sampling, label: str) ->
         "noise": read_tensors(noise, names=["noise"])["noise"],
         "sampler": sampling.scheduler,
         "device": where,
+        "space": load_space(sampling.autoencoder, device=where),
         "batch": sampling.batch,
         "track": lambda steps, total: track(steps, label=label, total=total),
     }

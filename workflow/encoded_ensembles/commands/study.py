@@ -57,6 +57,7 @@ def measure_levels(
     from encoded_ensembles.families import Family as Kind
     from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_table
     from encoded_ensembles.progress import track
+    from encoded_ensembles.space import load_space
     from encoded_ensembles.unet import LEVELS
 
     arrays = read_arrays(code)
@@ -67,14 +68,17 @@ def measure_levels(
     kind = Kind(family, matrix.shape[1], int(matrix[0].sum()), distance)
     words = free_words(matrix, family=kind, limit=null_words)
     where = choose_device(sampling.device)
+    space = load_space(sampling.autoencoder, device=where)
     z = read_tensors(noise, names=["noise"])["noise"]
     steps = contrast.estimates(
         load_held(members, where, sampling),
-        noise=z, sampler=sampling.scheduler, device=where, batch=sampling.batch,
+        noise=z, sampler=sampling.scheduler, device=where, space=space,
+        batch=sampling.batch,
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     steps = track(steps, label="trajectory", total=len(z) - 1)
-    for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=LEVELS):
+    seen = space.encode(images)
+    for level, pull in contrast.level_pulls(steps, seen, arrays["unit_of"], highest=LEVELS):
         rows += [{"level": level} | row for row in _signals(pull, matrix, words, order)]
     write_table(output, pd.DataFrame(rows))
     write_table(statistics, _by_statistic(read_table(influence), order))

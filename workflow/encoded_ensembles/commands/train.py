@@ -36,6 +36,10 @@ Base = Annotated[
         help="folder of a base network, frozen: an adapter of it is trained, whatever --widths say"
     ),
 ]
+Autoencoder = Annotated[
+    Path | None,
+    Option(help="folder of the autoencoder whose latents are trained on; pixels if left out"),
+]
 Rank = Annotated[int, Option(help="of the adapter's change of a layer's weight")]
 Alpha = Annotated[float, Option(help="the change is multiplied by alpha / rank")]
 Target = Annotated[
@@ -77,6 +81,7 @@ class Training:
     rank: Rank = 4
     alpha: Alpha = 4.0
     target: Target = None
+    autoencoder: Autoencoder = None
     seed: Seed = 0
     checkpoint_seconds: Seconds = 15.0
     device: Device = "auto"
@@ -169,7 +174,7 @@ def training_facts(
     from dataclasses import asdict
 
     from encoded_ensembles.device import choose_device, describe
-    from encoded_ensembles.finetune import base_digests
+    from encoded_ensembles.frozen import frozen_digests
     from encoded_ensembles.sources import code_digest
     from encoded_ensembles.splits import labels_digest
 
@@ -187,7 +192,9 @@ def training_facts(
         facts["labels"] = labels_digest(images)
     if training.base:
         del facts["network"]
-        facts |= {"base": base_digests(training.base), "lora": network["lora"]}
+        facts |= {"base": frozen_digests(training.base), "lora": network["lora"]}
+    if training.autoencoder:
+        facts["autoencoder"] = frozen_digests(training.autoencoder)
     return facts
 
 
@@ -217,20 +224,24 @@ def fit(
         output: folder to write configuration, weights, loss.csv and training.json to.
 
     Raises:
-        InputError: the base is for other images, or has no such layers.
+        InputError: base or autoencoder are for other images, or the base has no such layers.
     """
     from encoded_ensembles.checkpoint import Checkpoint
     from encoded_ensembles.device import check_precision, choose_device
     from encoded_ensembles.progress import track
+    from encoded_ensembles.space import load_space
     from encoded_ensembles.train import make_initial, train
 
     height, width, channels = images.images.shape[1:]
+    where = choose_device(training.device)
+    space = load_space(training.autoencoder, device=where)
+    shape = space.seen((channels, height, width))
     initial = make_initial(
         training.network(classes=len(images.label_names)),
-        shape=(channels, height, width),
+        shape=shape,
         seed=training.seed,
+        scale=height // shape[1],
     )
-    where = choose_device(training.device)
     check_precision(training.precision, where)
     facts = training_facts(images, split=split, training=training)
     saved = None
@@ -243,6 +254,7 @@ def fit(
         list(images.names),
         recipe=training.recipe(),
         device=where,
+        space=space,
         labels=images.labels if training.classes else None,
         checkpoint=saved,
         track=lambda steps, total: track(steps, label=label, total=total),

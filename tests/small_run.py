@@ -1,0 +1,84 @@
+"""A run of a few digits up to its landscape, by verbs in this process, for tests of what networks are."""
+
+import hashlib
+
+import numpy as np
+from encoded_ensembles.commands.encode import encode_units
+from encoded_ensembles.commands.frozen import fetch_autoencoder, fetch_base
+from encoded_ensembles.commands.noise import draw_noise
+from encoded_ensembles.commands.sample import ablate_block
+from encoded_ensembles.commands.split import split_member
+from encoded_ensembles.commands.train import train_member
+from encoded_ensembles.data import ImageSet, resize, write_images
+from encoded_ensembles.files import write_facts
+from encoded_ensembles.unet import import_network, save_unet
+from sklearn.datasets import load_digits
+
+UNITS, MEMBERS, WEIGHT = 6, 4, 2
+FETCH = {"base": fetch_base, "autoencoder": fetch_autoencoder}
+
+
+def pictures(side=8):
+    """Return (UNITS, side, side, 1) uint8."""
+    images = np.rint(load_digits().images[:UNITS, :, :, None] * (255 / 16)).astype(np.uint8)
+    return resize(images, size=side, channels=1)
+
+
+def write_autoencoder(folder, *, channels=1, seed=0, **config):
+    """Write a tiny autoencoder that halves images once, with random weights; return it."""
+    import torch
+
+    torch.manual_seed(seed)
+    network = import_network("AutoencoderKL")(
+        in_channels=channels, out_channels=channels, latent_channels=2, block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        layers_per_block=1, norm_num_groups=4, **config,
+    ).eval().requires_grad_(False)  # fmt: skip
+    save_unet(network, folder)
+    return network
+
+
+def make(folder, images, *, how, **given):
+    """Do what the workflow does up to the landscape, and write what a certificate needs.
+
+    Args:
+        folder: of the run.
+        images: (UNITS, H, W, C) uint8.
+        how: options of train_member.
+        given: folders of networks by their keys of `model`.
+    """
+    frozen = {part: folder / part for part in given}
+    for part, source in given.items():
+        FETCH[part](str(source), folder / part, folder / part / f"{part}.json")
+    labels = np.zeros(UNITS, np.int64)
+    names = np.array([f"digits/{number}" for number in range(UNITS)])
+    data, code = folder / "data/training.npz", folder / "code/code.npz"
+    write_images(data, ImageSet(images, labels, np.array(["digit"]), names))
+    encode_units(
+        data, code, folder / "code/units.parquet", folder / "code/images.parquet",
+        folder / "code/properties.json", members=MEMBERS, weight=WEIGHT, null_words=0,
+    )  # fmt: skip
+    for member in [*map("{:02d}".format, range(MEMBERS)), "full"]:
+        manifest = folder / f"splits/{member}.json"
+        split_member(data, code, member, manifest, manifest.with_suffix(".sha256"))
+        train_member(data, manifest, folder / "members" / member, **frozen, **how)
+    noise, latents = folder / "noise/landscape.safetensors", frozen.get("autoencoder")
+    draw_noise(data, noise, samples=2, steps=3, autoencoder=latents)
+    ablate_block(
+        member_folders(folder), code, noise, "1-of-1", folder / "landscape.safetensors",
+        autoencoder=latents, device="cpu",
+    )  # fmt: skip
+    model = {part: str(source) for part, source in given.items()}
+    config = {"run": "made", "model": model, "sampling": {"samples": 2, "scheduler": "ddpm"}}
+    write_facts(folder / "run.json", {"config": config})
+    return folder
+
+
+def member_folders(folder):
+    """Return the folders of the members of a run, in order."""
+    return [folder / f"members/{member:02d}" for member in range(MEMBERS)]
+
+
+def digests(folder, names):
+    """Return the SHA-256 of files in a folder."""
+    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]

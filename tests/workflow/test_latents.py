@@ -1,0 +1,222 @@
+"""The laws of latent ensembles: of the units that members are trained on, not of the autoencoder's."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from conftest import Workspace
+from encoded_ensembles import certificates, rates, unet, verification
+from encoded_ensembles.commands import certify as certify_command
+from encoded_ensembles.commands.frozen import fetch_autoencoder
+from encoded_ensembles.commands.train import train_member
+from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
+from encoded_ensembles.runs import Run
+from safetensors.numpy import load_file
+from small_run import MEMBERS, UNITS, digests, make, pictures, write_autoencoder
+
+FILES = unet.member_files(adapter=False)
+HOW = {
+    "widths": "8,8", "layers_per_block": 1, "epochs": 2, "steps_per_epoch": 2, "learning_rate": 1e-2,
+    "ema": 0.5, "flip": True, "device": "cpu",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory):
+    """The folder of an autoencoder, as diffusers writes it."""
+    folder = tmp_path_factory.mktemp("autoencoder")
+    write_autoencoder(folder / "sealed").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, autoencoder):
+    folder = tmp_path_factory.mktemp("made")
+    return make(folder, pictures(16), autoencoder=autoencoder, how=HOW)
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "copy")
+
+
+def test_a_counterfactual_does_not_know_what_its_unit_was(made, autoencoder, tmp_path):
+    images = pictures(16)
+    images[2] = 255 - images[2]
+    other = make(tmp_path, images, autoencoder=autoencoder, how=HOW)
+    code = read_arrays(made / "code/code.npz")["code"]
+    names = [f"members/{member:02d}/{FILES[1]}" for member in range(MEMBERS)]
+    changed = [a != b for a, b in zip(digests(made, names), digests(other, names), strict=True)]
+    assert changed == code[2].tolist()
+    before, after = (
+        load_file(folder / "landscape.safetensors")["counterfactuals"] for folder in (made, other)
+    )
+    assert before.shape == (UNITS, 2, 1, 16, 16)
+    same = [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert same == [unit == 2 for unit in range(UNITS)]
+
+
+def test_members_see_latents_and_say_of_which_autoencoder(made, read_json):
+    bound = dict(zip(FILES, digests(made / "autoencoder", FILES), strict=True))
+    assert read_facts(made / "autoencoder/autoencoder.json") == {"sha256": bound}
+    config = read_json(made / "members/00/config.json")
+    assert (config["in_channels"], config["sample_size"]) == (2, [8, 8])
+    assert read_json(made / "members/00/training.json")["autoencoder"] == bound
+
+
+def certified(folder):
+    unit = read_arrays(folder / "code/code.npz")["unit_names"][0]
+    certify_command.certify(folder, 1, [unit], device="cpu")
+    (file,) = (folder / "certificates").glob("*.json")
+    return file
+
+
+def test_a_certificate_binds_the_autoencoder(copy, read_json):
+    file = certified(copy)
+    picture = read_tensors(file.with_suffix(".safetensors"))["counterfactual"]
+    block = read_tensors(copy / "landscape.safetensors")["counterfactuals"]
+    assert np.array_equal(picture, block[0, 1])
+    predicate = verification.verify(file, Run(copy))["predicate"]
+    said = predicate["autoencoder"]
+    assert said["claim"] == certificates.FROZEN_CLAIMS["autoencoder"]
+    assert said["files"] == [f"autoencoder/{name}" for name in FILES]
+    assert set(said["files"]) < predicate["files"].keys()
+    assert "base" not in predicate
+    certify_command.verify(file, copy, resample=True, device="cpu")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_altered_autoencoder_is_refused(copy, name):
+    file, target = certified(copy), copy / "autoencoder" / name
+    whole = bytearray(target.read_bytes())
+    whole[-1] ^= 1
+    target.write_bytes(whole)
+    with pytest.raises(InputError, match=f"{name} has sha256"):
+        verification.verify(file, Run(copy))
+    with pytest.raises(InputError, match="was trained on the autoencoder"):
+        certificates.statement(Run(copy), sample=0, units=["digits/0"], subjects=[])
+
+
+def test_a_run_of_pixels_does_not_take_a_member_of_latents(copy):
+    record = read_facts(copy / "run.json")
+    record["config"]["model"]["autoencoder"] = None
+    write_facts(copy / "run.json", record)
+    with pytest.raises(InputError, match="expected none, the files of the run"):
+        certificates.statement(Run(copy), sample=0, units=["digits/0"], subjects=[])
+
+
+def test_a_pipeline_holds_the_autoencoder(copy, tmp_path):
+    from diffusers import DiffusionPipeline
+    from encoded_ensembles.commands import pipeline as pipeline_command
+    from encoded_ensembles.pipeline import EncodedEnsemblePipeline
+
+    record = read_facts(copy / "run.json")
+    record["config"]["sampling"]["steps"] = 3
+    write_facts(copy / "run.json", record)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline_command, "_about", lambda run: {})  # of a run of verbs, no scores
+        pipeline_command.export_pipeline(copy, tmp_path / "pipe")
+    assert "latents of an autoencoder" in (tmp_path / "pipe/README.md").read_text()
+    noise = read_tensors(copy / "noise/landscape.safetensors")["noise"]
+    block = read_tensors(copy / "landscape.safetensors")["counterfactuals"]
+    for pipe in (
+        EncodedEnsemblePipeline.from_pretrained(tmp_path / "pipe"),
+        DiffusionPipeline.from_pretrained(tmp_path / "pipe", trust_remote_code=True),
+    ):
+        found = pipe(noise=noise, without=["digits/3"], output_type="latent").images
+        assert np.array_equal(np.asarray(found), block[3])
+
+
+@pytest.mark.parametrize("spoiled", ["other", "pickled", "nowhere"])
+def test_what_is_no_autoencoder_is_refused(autoencoder, tmp_path, monkeypatch, spoiled):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = shutil.copytree(autoencoder, tmp_path / "given")
+    if spoiled == "other":
+        facts = json.loads((folder / "config.json").read_text()) | {"_class_name": "VQModel"}
+        (folder / "config.json").write_text(json.dumps(facts))
+    if spoiled == "pickled":
+        (folder / FILES[1]).rename(folder / "diffusion_pytorch_model.bin")
+    name = "no-one/nothing" if spoiled == "nowhere" else str(folder)
+    with pytest.raises(InputError, match=r"autoencoder|hold a network's weights"):
+        fetch_autoencoder(name, tmp_path / "out", tmp_path / "out/autoencoder.json")
+    assert not (tmp_path / "out/autoencoder.json").exists()
+
+
+def test_images_of_other_channels_are_refused_before_training(made, tmp_path):
+    write_autoencoder(tmp_path / "colour", channels=3)
+    with pytest.raises(
+        InputError, match=r"for images of 3 channels, .* set dataset\.channels to 3"
+    ):
+        train_member(
+            made / "data/training.npz", made / "splits/00.json", tmp_path / "out",
+            autoencoder=tmp_path / "colour", **HOW,
+        )  # fmt: skip
+
+
+def test_a_plan_counts_encoding_and_decoding(autoencoder, schema, monkeypatch):
+    from encoded_ensembles.config import check_config
+
+    monkeypatch.setattr(rates, "_start", lambda program: 1.0)
+    config = check_config({"model": {"autoencoder": str(autoencoder)}}, schema)
+    found, networks = rates.measure(
+        model=config["model"], training=config["training"], shape=(1, 16, 16), device="cpu"
+    )
+    assert networks.seen == (2, 8, 8)
+    whole = unet.read_network(autoencoder, kind="AutoencoderKL").num_parameters()
+    assert networks.frozen == {"autoencoder": whole}
+    assert min(found.encode, found.decode) > 0
+
+
+LATENTS = {
+    "model": {"autoencoder": "autoencoder", "widths": [8, 8]},
+    "retrain": {"units": 1, "fresh": 1},
+    "heldout": {"models": 2},
+    "rivals": {"gradients": True},
+}
+
+
+@pytest.fixture
+def work(tmp_path, autoencoder):
+    (tmp_path / "work").mkdir()
+    workspace = Workspace(tmp_path / "work")
+    shutil.copytree(autoencoder, workspace.folder / "autoencoder")
+    toy = yaml.safe_load((workspace.folder / "toy.yaml").read_text())
+    toy["dataset"] |= {"size": 16}
+    (workspace.folder / "latents.yaml").write_text(yaml.safe_dump(toy | LATENTS))
+    return workspace
+
+
+def test_every_rule_that_needs_the_autoencoder_is_told_of_it(work):
+    done = work.snakemake("--dry-run", "--printshellcmds", config="latents.yaml")
+    assert done.returncode == 0, done.stderr
+    lines = [each for each in done.stdout.split("encens ") if "--autoencoder" in each]
+    assert {each.split()[0] for each in lines} == {
+        "fetch-autoencoder", "train-member", "retrain-member", "train-heldout", "draw-noise",
+        "sample-ensemble", "ablate-block", "follow-members", "sample-frechet", "sample-controls",
+        "measure-heldout", "project-gradients",
+    }  # fmt: skip
+
+
+def test_an_autoencoder_that_is_not_there_stops_at_once(work):
+    shutil.rmtree(work.folder / "autoencoder")
+    done = work.snakemake("-n", config="latents.yaml")
+    assert done.returncode == 1
+    assert "config key model.autoencoder is autoencoder/config.json, expected a file" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_whole_run_and_a_changed_autoencoder(work):
+    """From data to figures; a touched autoencoder changes nothing, another one all members."""
+    done = work.run(config="latents.yaml")
+    members = len(list(work.results().glob("members/[0-9]*")))
+    assert done["train_member"] == members + 1
+    assert len(list(work.results().glob("figures/*.pdf"))) >= 12
+    for name in FILES:
+        (work.folder / "autoencoder" / name).touch()
+    block = "results/toy/landscape/1-of-2.safetensors"
+    assert "train_member" not in work.run(block, config="latents.yaml")
+    write_autoencoder(work.folder / "autoencoder", seed=1)
+    counts = work.run(block, config="latents.yaml")
+    assert (counts["train_member"], counts["ablate_block"]) == (members, 1)
