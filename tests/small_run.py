@@ -24,14 +24,15 @@ def pictures(side=8):
     return resize(images, size=side, channels=1)
 
 
-def write_autoencoder(folder, *, channels=1, seed=0, **config):
-    """Write a tiny autoencoder that halves images once, with random weights; return it."""
+def write_autoencoder(folder, *, channels=1, latents=2, widths=(8, 16), seed=0, **config):
+    """Write a tiny autoencoder with random weights, that halves images between widths; return it."""
     import torch
 
     torch.manual_seed(seed)
     network = import_network("AutoencoderKL")(
-        in_channels=channels, out_channels=channels, latent_channels=2, block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        in_channels=channels, out_channels=channels, latent_channels=latents, block_out_channels=widths,
+        down_block_types=("DownEncoderBlock2D",) * len(widths),
+        up_block_types=("UpDecoderBlock2D",) * len(widths),
         layers_per_block=1, norm_num_groups=4, **config,
     ).eval().requires_grad_(False)  # fmt: skip
     save_unet(network, folder)

@@ -10,6 +10,7 @@ from conftest import REPOSITORY
 from encoded_ensembles import codes
 from encoded_ensembles.config import check_config
 from encoded_ensembles.families import Family
+from small_run import write_autoencoder
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 NEW = [each.stem for each in PRESETS if each.stem.startswith(("artists", "paper", "successor"))]
@@ -106,6 +107,9 @@ def smoke(workspace, serve, preset, *config):
         file = workspace.folder / "workflow/encoded_ensembles" / module
         assert old in file.read_text()
         file.write_text(file.read_text().replace(old, new))
+    if written["model"].get("autoencoder"):  # which is on the hub: a tiny one of the same shape
+        write_autoencoder(workspace.folder / "given", channels=3, latents=4, widths=(8, 8, 8, 8))
+        config = (*config, "model={autoencoder: given}")
     where = f"mirror: {serve(folder)}" if name in miniatures.SERVED else f"path: {folder}"
     done = workspace.snakemake(
         "--config", "smoke=true", f"dataset={{{where}}}", *config, config=f"presets/{preset}.yaml"
