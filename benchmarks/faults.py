@@ -29,6 +29,7 @@ TABLE = machine.FIGURES.parent / "faults.csv"
 SIZE = "size=96m"
 KINDS = {
     "kill": kills.killed,
+    "kill-given": kills.killed_given,
     "download": downloads.disturbed,
     "outputs": damage.damaged_outputs,
     "memory": damage.damaged_memory,
@@ -37,7 +38,7 @@ KINDS = {
     "damage": damage.damaged,
     "snakemake": snakemakes.disturbed,
 }
-WORLDLESS = {"download"}  # kinds that take no run
+WORLDLESS = {"download", "kill-given"}  # kinds that do not take the run
 
 
 @contextmanager

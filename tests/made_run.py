@@ -85,6 +85,7 @@ def _write_tables(folder, rng, units, samples, found, words):
         ]
         for suffix, each in zip(("", "_z", "_p", "_q", "_rank"), columns, strict=True):
             table[f"{name}{suffix}"] = each.T.ravel()
+    table["exact"] = True
     table["attributed"] = (table["sample"] == 0) & (table["contrast_rank"] <= found)
     table.loc[table["attributed"], "contrast_q"] = 0.01
     write_table(folder / "influence.parquet", table)

@@ -78,10 +78,12 @@ class Ended(NamedTuple):
         return lines[-1] if lines else "nothing"
 
 
-def start_snakemake(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start_snakemake(
+    folder: Path, *arguments: str, config: Path = CONFIG
+) -> "subprocess.Popen[str]":
     """Start Snakemake on the run in a folder, in a session of its own."""
     line = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(folder),
-            "--configfile", str(CONFIG), "--cores", "1", *arguments]  # fmt: skip
+            "--configfile", str(config), "--cores", "1", *arguments]  # fmt: skip
     # The package of this copy, whatever is installed; `encens` from beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
@@ -90,10 +92,10 @@ def start_snakemake(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def snakemake(folder: Path, *arguments: str) -> Ended:
+def snakemake(folder: Path, *arguments: str, config: Path = CONFIG) -> Ended:
     """Run Snakemake on the run in a folder to its end."""
     begun = time.monotonic()
-    process = start_snakemake(folder, *arguments)
+    process = start_snakemake(folder, *arguments, config=config)
     said = process.communicate()[0]
     return Ended(process.returncode, said, time.monotonic() - begun)
 
@@ -104,13 +106,14 @@ def prepare(folder: Path) -> None:
     shutil.copytree(ROOT / "profiles", folder / "profiles")
 
 
-def plan(folder: Path) -> list[Job]:
-    """Return the jobs of the run, by a dry run.
+def plan(folder: Path, config: Path) -> list[Job]:
+    """Return the jobs of the run, by a dry run, and of what is made on demand in the usual one.
 
     Raises:
         RuntimeError: it fails.
     """
-    ended = snakemake(folder, "-n", "-p", "all", *(str(RUN / file) for file in ON_DEMAND))
+    demanded = [str(RUN / file) for file in ON_DEMAND] if config == CONFIG else []
+    ended = snakemake(folder, "-n", "-p", "all", *demanded, config=config)
     if ended.code:
         raise RuntimeError(ended.said)
     return _parse(ended.said)
@@ -239,7 +242,7 @@ def forget(job: Job) -> None:
         file.unlink(missing_ok=True)
 
 
-def make_world(folder: Path) -> World:
+def make_world(folder: Path, config: Path = CONFIG) -> World:
     """Run every job once in a folder, which becomes the current one.
 
     Raises:
@@ -249,7 +252,7 @@ def make_world(folder: Path) -> World:
         importlib.import_module(name)
     prepare(folder)
     os.chdir(folder)
-    waiting, jobs, seconds = plan(folder), [], {}
+    waiting, jobs, seconds = plan(folder, config), [], {}
     made = {file for job in waiting for file in job.outputs}
     while waiting:
         job = next(j for j in waiting if all(f.exists() for f in j.inputs if f in made))

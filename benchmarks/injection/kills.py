@@ -1,15 +1,25 @@
 """Jobs killed at random moments."""
 
+import os
 import random
 import re
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from encoded_ensembles.integrity import find_leftovers
 
-from injection.jobs import RUN, SAME, Job, Row, World, forget, run
+from injection.jobs import ROOT, RUN, SAME, Job, Row, World, forget, make_world, run
 
 MOMENTS = 2  # of each rule
 TRIES = 8
+GIVEN = ROOT / "benchmarks" / "faults_given.yaml"
+# Rules that the usual run has not, and those that do other things there.
+OF_GIVEN = {
+    "fetch_base", "fetch_autoencoder", "train_member", "draw_noise", "sample_ensemble", "screen_block",
+    "measure_screened",
+}  # fmt: skip
 
 
 def killed(world: World, rng: random.Random, limit: int | None) -> Iterator[Row]:
@@ -17,6 +27,31 @@ def killed(world: World, rng: random.Random, limit: int | None) -> Iterator[Row]
     for job in world.of_every_rule()[:limit]:
         for _ in range(MOMENTS):
             yield _kill(world, rng, job)
+
+
+def killed_given(_: World | None, rng: random.Random, limit: int | None) -> Iterator[Row]:
+    """Do so in a run that is given a base and an autoencoder, and screens its landscape."""
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        _write_networks(Path(folder) / "given")
+        try:
+            other = make_world(Path(folder), GIVEN)
+            for job in [job for job in other.of_every_rule() if job.rule in OF_GIVEN][:limit]:
+                for _ in range(MOMENTS):
+                    yield _kill(other, rng, job)
+        finally:
+            os.chdir(here)
+
+
+def _write_networks(folder: Path) -> None:
+    """Write a tiny autoencoder, and a network for its latents of 8x8 images."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from encoded_ensembles.unet import build_unet, save_unet, unet_config
+    from small_run import write_autoencoder
+
+    write_autoencoder(folder / "autoencoder")
+    config = unet_config(shape=(2, 4, 4), widths=[8], layers_per_block=1, attention=False)
+    save_unet(build_unet(config, seed=0), folder / "base")
 
 
 def _kill(world: World, rng: random.Random, job: Job) -> Row:

@@ -9,7 +9,13 @@ import pytest
 from encoded_ensembles import gallery
 from encoded_ensembles.commands.gallery import make_gallery
 from encoded_ensembles.data import to_bytes
-from encoded_ensembles.files import InputError, read_arrays, read_tensors
+from encoded_ensembles.files import (
+    InputError,
+    read_arrays,
+    read_tensors,
+    write_table,
+    write_tensors,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from made_run import HOSTILE, STATISTICS, write_page, write_run
@@ -215,3 +221,32 @@ def test_a_missing_block_is_said(small, tmp_path):
             expected=folder / "expected.parquet", family="random", output=tmp_path / "x.html",
         )  # fmt: skip
     assert not (tmp_path / "x.html").exists()
+
+
+def test_a_screened_landscape_shows_the_pairs_that_were_ablated(tmp_path):
+    table = write_run(tmp_path, names=[f"unit {unit}" for unit in range(6)])
+    pictures = {}
+    for file in tmp_path.glob("block*.safetensors"):
+        block = read_tensors(file)
+        pictures |= dict(zip(block["units"].tolist(), block["counterfactuals"], strict=True))
+        file.unlink()
+    ablated = [
+        (unit, sample) for unit in range(6) for sample in range(3) if (unit + sample) % 3 == 0
+    ]
+    for sample in range(3):
+        units = [unit for unit, of in ablated if of == sample]
+        arrays = {
+            "unit": np.array(units), "sample": np.full(len(units), sample),
+            "counterfactual": np.stack([pictures[unit][sample] for unit in units]),
+        }  # fmt: skip
+        write_tensors(tmp_path / f"block{sample}.safetensors", arrays)
+    pairs = list(zip(table["unit"].tolist(), table["sample"].tolist(), strict=True))
+    exact = np.array([pair in ablated for pair in pairs])
+    write_table(tmp_path / "influence.parquet", table.assign(exact=exact))
+    _, arrays = content(write_page(tmp_path))
+    assert np.array_equal(arrays["pair_exact"], exact)
+    assert np.array_equal(arrays["pair_picture"] >= 0, exact)
+    for (unit, sample), place in zip(pairs, arrays["pair_picture"].tolist(), strict=True):
+        if place >= 0:
+            shown = to_bytes(pictures[unit][sample][None])[0]
+            assert np.array_equal(arrays["pictures"][place], shown)

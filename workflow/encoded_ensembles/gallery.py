@@ -196,6 +196,7 @@ def pair_arrays(
         "pair_sample": pairs["sample"].to_numpy(np.int32),
         "pair_unit": np.searchsorted(units, pairs["unit"]).astype(np.int32),
         "pair_attributed": pairs["attributed"].to_numpy(np.uint8),
+        "pair_exact": pairs["exact"].to_numpy(np.uint8),
     }
     for name in statistics:
         for suffix in ("", "_z", "_p", "_q"):

@@ -13,12 +13,12 @@ import numpy as np
 from encoded_ensembles.data import read_images, to_signed
 from encoded_ensembles.files import (
     InputError,
-    open_tensors,
     read_arrays,
     read_facts,
     read_table,
     read_tensors,
 )
+from encoded_ensembles.landscape import pictures_of, read_block
 from encoded_ensembles.units import find_units
 
 if TYPE_CHECKING:
@@ -162,12 +162,12 @@ class Run:
             InputError: there is no such sample or unit, or it is in no block of the landscape.
         """
         number, place = self.unit_number(unit), _within(sample, len(self.samples), "sample")
-        for file in self.blocks:
-            with open_tensors(file) as block:  # reads one picture of the block
-                (rows,) = np.nonzero(block.get_tensor("units") == number)
-                if len(rows):
-                    return block.get_slice("counterfactuals")[int(rows[0]), place]
-        raise InputError(f"unit {unit} is in no block of {self.folder / 'landscape'}.")
+        for _, picture in pictures_of(self.blocks, {(number, place)}):
+            return picture
+        raise InputError(
+            f"unit {unit} was not ablated for sample {sample}, or its block is missing in "
+            f"{self.folder / 'landscape'}."
+        )
 
     def plot_sample(self, sample: int, ax: "Axes | None" = None) -> "Axes":
         """Draw a sample."""
@@ -239,17 +239,17 @@ class Run:
         """Yield the counterfactuals (B, C, H, W) of each unit in turn, a block of them in memory.
 
         Raises:
-            InputError: a unit is missing in the blocks.
+            InputError: a unit is missing in the blocks, or the landscape is screened.
         """
         unit = 0
         for file in self.blocks:
-            block = read_tensors(file, names=["units", "counterfactuals"])
-            if block["units"].tolist() != list(range(unit, unit + len(block["units"]))):
+            units, counterfactuals = read_block(file)
+            if units.tolist() != list(range(unit, unit + len(units))):
                 raise InputError(
                     f"{file} does not begin with unit {unit}; finish the run with snakemake first."
                 )
-            unit += len(block["units"])
-            yield from block["counterfactuals"]
+            unit += len(units)
+            yield from counterfactuals
 
     @property
     def members(self) -> list[str]:

@@ -37,6 +37,7 @@ def check_attribution(
     from encoded_ensembles.false_attribution import attribution_table, nearest_unit
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.frechet import choose_extractor
+    from encoded_ensembles.landscape import read_block
 
     arrays = read_arrays(code)
     unit_of, names = arrays["unit_of"], arrays["unit_names"]
@@ -55,13 +56,12 @@ def check_attribution(
     training = {name: measure(to_signed(images)) for name, measure in measures.items()}
     after = {name: np.empty((len(names), len(factual)), np.int64) for name in measures}
     for file in blocks:
-        block = read_tensors(file, names=["units", "counterfactuals"])
-        drawn = block["counterfactuals"]
+        units, drawn = read_block(file)
         for name, measure in measures.items():
             near = nearest_unit(
                 measure(drawn.reshape(-1, *drawn.shape[2:])), training[name], unit_of
             )
-            after[name][block["units"]] = near.reshape(drawn.shape[:2])
+            after[name][units] = near.reshape(drawn.shape[:2])
     rows = [
         attribution_table(
             name, nearest_unit(measure(factual), training[name], unit_of), after[name], names

@@ -104,7 +104,8 @@ def make_gallery(
     left = gallery.ALL_BYTES - _size(held, facts)
     fits = gallery.depth(best, room=max(0, left // held["samples"][0].size))
     facts["pictures"] = min(pictures, fits)
-    held |= _pictures(blocks, pairs, best <= facts["pictures"], held["samples"])
+    shown_too = (best <= facts["pictures"]) & pairs["exact"].to_numpy()
+    held |= _pictures(blocks, pairs, shown_too, held["samples"])
     write_text(output, gallery.render(facts, held), remark="<!-- {} -->")
 
 
@@ -189,26 +190,21 @@ def _pictures(
     """
     import numpy as np
 
-    from encoded_ensembles.files import InputError, read_tensors
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.landscape import pictures_of
 
     place = np.where(wanted, np.cumsum(wanted) - 1, -1).astype(np.int32)
     sample, rows = pairs["sample"].to_numpy(), np.flatnonzero(wanted)
-    of_unit: dict[int, list[int]] = {}
-    for unit, row in zip(pairs["unit"].to_numpy()[rows].tolist(), rows.tolist(), strict=True):
-        of_unit.setdefault(unit, []).append(row)
+    listed = zip(pairs["unit"].to_numpy()[rows].tolist(), sample[rows].tolist(), strict=True)
+    number_of = {pair: number for number, pair in enumerate(listed)}
     found = np.zeros((len(rows), *factual.shape[1:]), np.uint8)
-    for file in blocks:
-        inside = read_tensors(file, names=["units"])["units"].tolist()
-        if of_unit.keys().isdisjoint(inside):
-            continue
-        block = read_tensors(file, names=["counterfactuals"])["counterfactuals"]
-        for unit, moved in zip(inside, block, strict=True):
-            own = of_unit.pop(unit, [])
-            if own:
-                found[place[own]] = _shrink(moved[sample[own]], factual.shape[1])
-    if of_unit:
+    missing = set(number_of)
+    for pair, picture in pictures_of(blocks, number_of):
+        found[number_of[pair]] = _shrink(picture[None], factual.shape[1])[0]
+        missing.discard(pair)
+    if missing:
         raise InputError(
-            f"unit {min(of_unit)} is in no block of the landscape; give all blocks "
+            f"unit {min(missing)[0]} is in no block of the landscape; give all blocks "
             f"({len(blocks)} were given)."
         )
     change = np.abs(found.mean(axis=-1) - factual.mean(axis=-1)[sample[rows]]).max(axis=(1, 2))

@@ -1,6 +1,5 @@
 """encens measure-influence."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +70,7 @@ def measure_influence(
     from encoded_ensembles.data import read_images, to_signed
     from encoded_ensembles.directional import directional, nearest_distances
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.landscape import each_unit
 
     arrays = read_arrays(code)
     names, matrix, unit_of = arrays["unit_names"], arrays["code"], arrays["unit_of"]
@@ -91,7 +91,7 @@ def measure_influence(
     own = np.empty((len(names), len(factual)))
     compared = np.linspace(0, len(names) - 1, min(len(names), COMPARED)).astype(np.int64)
     held = np.empty((len(compared), *factual.shape), np.float32)
-    for unit, moved in _walk(blocks):
+    for unit, moved in each_unit(blocks):
         for name, each in measures.items():
             found[name][unit] = each(moved)
         points = moved.reshape(len(moved), -1)
@@ -121,15 +121,6 @@ def measure_influence(
     write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
 
 
-def _walk(blocks: Iterable[Path]) -> Iterator[tuple[int, "np.ndarray"]]:
-    """Yield every unit with its counterfactual (B, C, H, W), holding one block at a time."""
-    from encoded_ensembles.files import read_tensors
-
-    for file in blocks:
-        block = read_tensors(file, names=["units", "counterfactuals"])
-        yield from zip(block["units"].tolist(), block["counterfactuals"], strict=True)
-
-
 def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":
     """Return the sum of all counterfactuals, null words' included, (B, C, H, W) float64.
 
@@ -139,9 +130,10 @@ def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.
     import numpy as np
 
     from encoded_ensembles.files import InputError
+    from encoded_ensembles.landscape import each_unit
 
     total, seen = null.sum(axis=0, dtype=np.float64), np.zeros(len(names), bool)
-    for unit, moved in _walk(blocks):
+    for unit, moved in each_unit(blocks):
         if not seen[unit]:  # a block may be given twice
             total += moved
         seen[unit] = True

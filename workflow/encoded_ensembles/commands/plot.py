@@ -84,6 +84,7 @@ def plot_influence(
     from encoded_ensembles.data import read_images
     from encoded_ensembles.figures import influence_figure
     from encoded_ensembles.files import read_arrays, read_table, read_tensors
+    from encoded_ensembles.landscape import pictures_of
 
     images = read_images(data).images
     unit_of = read_arrays(code)["unit_of"]
@@ -94,45 +95,18 @@ def plot_influence(
         table[(table["sample"] == number) & table["exact"]].nsmallest(top, "distance_rank")
         for number in numbers
     ]
-    found = _counterfactuals(
-        blocks,
-        {
-            (int(unit), number)
-            for number, each in zip(numbers, tops, strict=True)
-            for unit in each["unit"]
-        },
-    )
+    wanted = {
+        (int(unit), number)
+        for number, each in zip(numbers, tops, strict=True)
+        for unit in each["unit"]
+    }
+    found = dict(pictures_of(blocks, wanted))
     panels = []
     for number, each in zip(numbers, tops, strict=True):
         first = _first_images(images, unit_of, each["unit"])
         counterfactuals = np.stack([found[int(unit), number] for unit in each["unit"]])
         panels.append((number, factual[number], each, first, counterfactuals))
     save(influence_figure(panels), output)
-
-
-def _counterfactuals(
-    blocks: list[Path], pairs: set[tuple[int, int]]
-) -> "dict[tuple[int, int], np.ndarray]":
-    """Return the counterfactuals (C, H, W) of pairs of unit and sample, of either kind of block."""
-    from encoded_ensembles.files import open_tensors, read_tensors
-
-    found: dict[tuple[int, int], np.ndarray] = {}
-    for file in blocks:
-        with open_tensors(file) as opened:
-            names = opened.keys()
-        if "unit" in names:  # of screen-block
-            part = read_tensors(file, names=["unit", "sample", "counterfactual"])
-            listed = zip(part["unit"].tolist(), part["sample"].tolist(), strict=True)
-            rows = {pair: row for row, pair in enumerate(listed) if pair in pairs}
-            found |= {pair: part["counterfactual"][row] for pair, row in rows.items()}
-            continue
-        units = read_tensors(file, names=["units"])["units"].tolist()
-        row_of = {unit: row for row, unit in enumerate(units)}
-        mine = [pair for pair in pairs if pair[0] in row_of]
-        if mine:
-            pictures = read_tensors(file, names=["counterfactuals"])["counterfactuals"]
-            found |= {(unit, sample): pictures[row_of[unit], sample] for unit, sample in mine}
-    return found
 
 
 def plot_attribution(

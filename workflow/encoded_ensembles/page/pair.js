@@ -54,7 +54,7 @@ function viewer(run, pair, stay) {
   const factual = picture(arrays.samples, sample);
   if (arrays.pair_picture[pair] < 0) {
     return [el("figure", {}, el("div", { class: "frame" }, canvas(factual, `Sample ${sample}`)), el("figcaption", {}, "with all members")),
-      el("p", { class: "quiet" }, `The picture without the unit is left out of the page: those of the ${facts.pictures} units of highest z by each statistic are in it. All are in landscape/.`)];
+      el("p", { class: "quiet" }, !arrays.pair_exact[pair] ? "This unit was not ablated for this sample: the landscape is screened, and its distance is predicted." : `The picture without the unit is left out of the page: those of the ${facts.pictures} units of highest z by each statistic are in it. All are in landscape/.`)];
   }
   const without = picture(arrays.pictures, arrays.pair_picture[pair]);
   const over = el("div", { class: "over" }, canvas(without));
