@@ -1,0 +1,143 @@
+"""Shared by all stages: options of shell lines, as the configuration says."""
+
+
+def truth_options(wildcards):
+    """Return these files as options of a shell line."""
+    options = [(name, f"results/{wildcards.run}/{file}") for name, file in truths()]
+    return [part for option in options for part in option]
+
+
+def foreign_options():
+    """Return the options that name scores of other methods."""
+    scores = config["grade"]["scores"].items()
+    return repeated("--foreign", [f"{name}={file}" for name, file in scores])
+
+
+def autoencoder_options():
+    """Return the autoencoder whose latents members see, as options of a shell line, if there is one."""
+    given = config["model"]["autoencoder"]
+    return ["--autoencoder", "results/{run}/autoencoder"] if given else []
+
+
+def sample_count(wildcards):
+    """Return how many samples a noise file is for."""
+    part = {"landscape": "sampling", "frechet": "frechet"}[wildcards.use]
+    return config[part]["samples"]
+
+
+def sampling_options():
+    """Return how samples are drawn, as options of a shell line."""
+    sampling = config["sampling"]
+    return [
+        *("--scheduler", sampling["scheduler"]),
+        *("--precision", sampling["precision"]),
+        "--compiled" if sampling["compile"] else "--no-compiled",
+        *optional("--batch", sampling["batch"]),
+        *autoencoder_options(),
+    ]
+
+
+def training_options():
+    """Return how members are trained, but for the seed, as options of a shell line."""
+    model, training = config["model"], config["training"]
+    return [
+        *("--widths", ",".join(map(str, model["widths"]))),
+        *("--layers-per-block", str(model["layers_per_block"])),
+        "--attention" if model["attention"] is True else "--no-attention",
+        *(
+            []
+            if isinstance(model["attention"], bool)
+            else repeated("--attention-at", map(str, model["attention"]))
+        ),
+        *("--dropout", str(model["dropout"])),
+        *("--norm-groups", str(model["norm_groups"])),
+        "--classes" if model["classes"] else "--no-classes",
+        *adapter_options(),
+        *autoencoder_options(),
+        "--flip" if training["flip"] else "--no-flip",
+        *("--epochs", str(training["epochs"])),
+        *("--steps-per-epoch", str(training["steps_per_epoch"])),
+        *("--learning-rate", str(training["learning_rate"])),
+        *("--ema", str(training["ema"])),
+        *("--precision", training["precision"]),
+    ]
+
+
+def adapter_options():
+    """Return what members are adapters of, and how, as options of a shell line, if they are."""
+    base, lora = config["model"]["base"], config["model"]["lora"]
+    if not base:
+        return []
+    return [
+        *("--base", "results/{run}/base", "--rank", str(lora["rank"])),
+        *("--alpha", str(lora["alpha"])),
+        *repeated("--target", lora["targets"]),
+    ]
+
+
+def arm_seed(wildcards):
+    """Return the seed that members are retrained with: their own, or the fresh one."""
+    return {"same": config["training"], "fresh": config["retrain"]}[wildcards.arm][
+        "seed"
+    ]
+
+
+def verbatim(values):
+    """Return what rules take values with braces from, since Snakemake looks for wildcards in strings."""
+
+    def taken(wildcards):
+        return values
+
+    return taken
+
+
+def optional(name, value):
+    """Return `name value` for a shell line, or nothing if the value is null."""
+    return [] if value is None else [name, str(value)]
+
+
+def unit_options():
+    """Return the options that say what a unit is."""
+    units = config["units"]
+    if units["by"] == "table":
+        return ["--by", "table", "--table", units["table"], "--column", units["column"]]
+    if units["by"] == "duplicates":
+        threshold = str(units["threshold"])
+        metric = ["--metric", units["metric"], "--threshold", threshold]
+        return ["--by", "duplicates", *metric]
+    return ["--by", units["by"]]
+
+
+def repeated(name, values):
+    """Return `name value` for each value."""
+    return [part for value in values for part in (name, value)]
+
+
+def exclude_options():
+    """Return the options that leave units out of the training images."""
+    excluded = repeated("--exclude", config["units"]["exclude"])
+    return [*excluded, *unit_options()] if excluded else []
+
+
+def set_options(wildcards):
+    """Return the options that name the units of a set."""
+    return repeated("--units", config["landscape"]["sets"][wildcards.set])
+
+
+def plant_options():
+    """Return the options that name the plants."""
+    return repeated(
+        "--plant",
+        [
+            f"{plant['name']}:{plant['kind']}:{plant['images']}:"
+            + ("together" if plant["together"] else "apart")
+            for plant in config["dataset"]["plant"]
+        ],
+    )
+
+
+def distance_options():
+    """Return the options that name distances beside the Euclidean, and their weights."""
+    files = [f"{network}={file}" for network, file in distance_weights().items()]
+    names = repeated("--distances", config["influence"]["distances"])
+    return [*names, *repeated("--weights", files)]
