@@ -26,16 +26,27 @@ def picture(*, size=(16, 16), kind="PNG"):
     return blob.getvalue()
 
 
-def write_mnist(folder):
-    """Write MNIST; return (module, published digest, the miniature's) of each file."""
-    changed = []
-    for name, digest in idx.MNIST.sha256.items():
-        array = pixels(MADE, 28, 28) if "images" in name else pixels(MADE) % 10
-        head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-        payload = head + array.tobytes()
-        (folder / f"{name}.gz").write_bytes(gzip.compress(payload))
-        changed.append(("idx.py", digest, hashlib.sha256(payload).hexdigest()))
-    return changed
+def write_idx(known):
+    """Return the writer of IDX files; it returns (module, published digest, the miniature's) of each."""
+
+    def write(folder):
+        changed = []
+        for name, digest in known.sha256.items():
+            array = pixels(MADE, 28, 28) if "images" in name else pixels(MADE) % 10
+            head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            payload = head + array.tobytes()
+            (folder / f"{name}.gz").write_bytes(gzip.compress(payload))
+            changed.append(("idx.py", digest, hashlib.sha256(payload).hexdigest()))
+        return changed
+
+    return write
+
+
+def write_pictures(folder):
+    """Write a folder of pictures."""
+    folder.mkdir()
+    for number in range(MADE):
+        (folder / f"{number}.png").write_bytes(picture())
 
 
 def write_cifar(known):
@@ -111,7 +122,8 @@ def write_openclipart(folder):
 
 
 WRITERS = {
-    "mnist": write_mnist,
+    "mnist": write_idx(idx.MNIST),
+    "fashion-mnist": write_idx(idx.FASHION_MNIST),
     "cifar10": write_cifar(cifar.CIFAR10),
     "cifar100": write_cifar(cifar.CIFAR100),
     "artbench": write_artbench,

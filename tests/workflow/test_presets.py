@@ -10,10 +10,12 @@ from conftest import REPOSITORY
 from encoded_ensembles import codes
 from encoded_ensembles.config import check_config
 from encoded_ensembles.families import Family
+from encoded_ensembles.unet import build_unet, save_unet, unet_config
 from small_run import write_autoencoder
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
-NEW = [each.stem for each in PRESETS if each.stem.startswith(("artists", "paper", "successor"))]
+NAMES = [each.stem for each in PRESETS]
+PAPERS = [name for name in NAMES if name.startswith(("paper", "successor"))]
 
 
 def planned(workspace, preset, *config):
@@ -28,13 +30,14 @@ def planned(workspace, preset, *config):
 def expected(config):
     """Return how many jobs a configuration asks for, of the rules that it decides on."""
     members = config["code"]["members"] + 1
-    controls = config["retrain"]["units"] * config["code"]["weight"]
+    retrain = config["retrain"]
+    controls = retrain["units"] + len(retrain["named"]) + retrain["fresh"]
     return {
         "fetch_dataset": 1,
         "train_member": members,
         "split_member": members,
         "ablate_block": config["landscape"]["blocks"],
-        "retrain_member": controls,
+        "retrain_member": controls * config["code"]["weight"],
         "project_gradients": members if config["rivals"]["gradients"] else 0,
         "all": 1,
     }
@@ -46,10 +49,28 @@ def presets(workspace):
     return workspace
 
 
+def give(workspace, preset, written):
+    """Put what a preset is given by its user where it is looked for; return what to configure."""
+    model, given = written.get("model", {}), workspace.folder / "given"
+    if preset == "pictures":
+        miniatures.write_pictures(workspace.folder / written["dataset"]["path"])
+    if preset == "lora":
+        options = {"widths": [8, 8], "layers_per_block": 1, "attention": True}
+        save_unet(build_unet(unet_config(shape=(1, 8, 8), **options), seed=0), given)
+        return ["model={base: given}"]
+    if model.get("autoencoder"):  # one that is trained, or on the hub: a tiny one of its shape
+        colour = preset != "latents"
+        widths = (8,) * (4 if colour else 3)
+        write_autoencoder(given, channels=3 if colour else 1, latents=4, widths=widths)
+        return ["model={autoencoder: given}"]
+    return []
+
+
 def check_jobs(workspace, schema, preset, *, smoke):
     written = yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text())
     config = check_config(written | {"smoke": smoke}, schema)
-    jobs = planned(workspace, preset, *(["smoke=true"] if smoke else []))
+    given = give(workspace, preset, written)
+    jobs = planned(workspace, preset, *given, *(["smoke=true"] if smoke else []))
     assert {name: jobs.get(name, 0) for name in expected(config)} == expected(config)
     return jobs
 
@@ -62,7 +83,7 @@ def test_jobs_of_the_artists(presets, schema):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("smoke", [False, True])
-@pytest.mark.parametrize("preset", [name for name in NEW if name != "artists"])
+@pytest.mark.parametrize("preset", [name for name in NAMES if name != "artists"])
 def test_jobs(presets, schema, preset, smoke):
     check_jobs(presets, schema, preset, smoke=smoke)
 
@@ -95,10 +116,11 @@ def test_smoke_changes_the_size_and_not_the_network(schema):
 def smoke(workspace, serve, preset, *config):
     """Run the smoke version of a preset on a miniature of its data, fetched as the real one is."""
     written = yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text())
-    name = written["dataset"]["name"]
+    name = written["dataset"].get("name", "digits")
+    given = [*give(workspace, preset, written), *config]
     folder = workspace.folder / "published"
     folder.mkdir()
-    digests = miniatures.WRITERS[name](folder)
+    digests = miniatures.WRITERS[name](folder) if name in miniatures.WRITERS else []
     for (
         module,
         old,
@@ -107,13 +129,10 @@ def smoke(workspace, serve, preset, *config):
         file = workspace.folder / "workflow/encoded_ensembles" / module
         assert old in file.read_text()
         file.write_text(file.read_text().replace(old, new))
-    if written["model"].get("autoencoder"):  # which is on the hub: a tiny one of the same shape
-        write_autoencoder(workspace.folder / "given", channels=3, latents=4, widths=(8, 8, 8, 8))
-        config = (*config, "model={autoencoder: given}")
-    where = f"mirror: {serve(folder)}" if name in miniatures.SERVED else f"path: {folder}"
-    done = workspace.snakemake(
-        "--config", "smoke=true", f"dataset={{{where}}}", *config, config=f"presets/{preset}.yaml"
-    )
+    if name in miniatures.WRITERS:
+        where = f"mirror: {serve(folder)}" if name in miniatures.SERVED else f"path: {folder}"
+        given.append(f"dataset={{{where}}}")
+    done = workspace.snakemake("--config", "smoke=true", *given, config=f"presets/{preset}.yaml")
     assert done.returncode == 0, done.stderr
     return workspace.results(f"{written['run']}-smoke")
 
@@ -130,12 +149,12 @@ def test_smoke_of_the_artists(presets, serve, read_json):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", [name for name in NEW if name != "artists"])
+@pytest.mark.parametrize("preset", [name for name in NAMES if name != "artists"])
 def test_smoke(presets, serve, read_json, preset):
     run = smoke(presets, serve, preset)
     check_run(run, read_json)
-    network = read_json(run / "members/00/config.json")
-    if preset != "artists32":
+    if preset in PAPERS:
+        network = read_json(run / "members/00/config.json")
         assert network["block_out_channels"] == [128, 256, 512, 512]
         assert network["attention_head_dim"] == 8
 
