@@ -134,8 +134,9 @@ def sampled(folder: Path, kinds: dict[str, list[Any]], case: dict[str, Any]) -> 
 def trained(config: dict[str, Any], case: dict[str, Any]) -> dict[str, float]:
     """Return the milliseconds of a training step of a whole network and of an adapter."""
     import torch
+    from encoded_ensembles.feed import Recipe
     from encoded_ensembles.finetune import add_adapter
-    from encoded_ensembles.train import Recipe, Trainer
+    from encoded_ensembles.train import Trainer
     from encoded_ensembles.unet import build_unet
 
     recipe, cpu = Recipe(1, 1, 2e-3, 0.995, "float32", 0), torch.device("cpu")

@@ -26,7 +26,8 @@ def main() -> None:
     import numpy as np
     import torch
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.train import Recipe, train
+    from encoded_ensembles.feed import Recipe
+    from encoded_ensembles.train import train
     from encoded_ensembles.unet import build_unet, unet_config
 
     cpu = choose_device("cpu")

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles import checkpoint, ensemble, finetune, gradients, lora, unet
+from encoded_ensembles import checkpoint, ensemble, feed, finetune, gradients, lora, unet
 from encoded_ensembles import train as training
 from encoded_ensembles.files import InputError
 from safetensors.numpy import load_file
@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 CPU = torch.device("cpu")
 NAMES = [f"x/{i}" for i in range(9)]
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
-RECIPE = training.Recipe(
+RECIPE = feed.Recipe(
     epochs=3, steps_per_epoch=4, learning_rate=1e-2, ema=0.9, precision="float32", seed=5
 )
 TARGETS = ["conv1", "conv2", "time_emb_proj", "to_q", "to_out.0"]

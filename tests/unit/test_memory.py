@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles import cli, ensemble, memory, train
+from encoded_ensembles import cli, ensemble, feed, memory, train
 from encoded_ensembles.files import InputError
 
 SAID = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB."
@@ -69,7 +69,7 @@ def test_sampling_names_the_batch_that_fits(holds, said):
 )
 def test_training_names_the_steps_whose_batches_fit(holds, said):
     """Ten images in two steps: where five do not fit, or nothing does."""
-    recipe = train.Recipe(3, 2, 1e-3, 0.9, "float32", 0)
+    recipe = feed.Recipe(3, 2, 1e-3, 0.9, "float32", 0)
     trainer = train.Trainer(Limited(holds), recipe=recipe, device=torch.device("cpu"))
     images = torch.zeros(10, 1, 4, 4)
     with pytest.raises(InputError) as caught:
@@ -79,7 +79,7 @@ def test_training_names_the_steps_whose_batches_fit(holds, said):
 
 
 def test_training_that_fits_is_as_it_was():
-    recipe = train.Recipe(1, 1, 1e-3, 0.9, "float32", 0)
+    recipe = feed.Recipe(1, 1, 1e-3, 0.9, "float32", 0)
     noise = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 1, 4, 4)).astype("f4"))
     batch = (noise, torch.arange(4), noise, None)
     ours, theirs = (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles import contrast, ensemble, noise, space, train, unet
+from encoded_ensembles import contrast, ensemble, feed, noise, space, unet
 from encoded_ensembles.data import to_signed
 from encoded_ensembles.files import InputError
 from small_run import pictures, write_autoencoder
@@ -136,16 +136,16 @@ def test_estimates_of_latents_are_not_clipped(members):
 
 def test_a_mirrored_image_is_encoded_mirrored(latents):
     images = pictures(16)
-    seen, turned = train.see(images, space=latents, flip=True, device=CPU)
+    seen, turned = feed.see(images, space=latents, flip=True, device=CPU)
     assert np.array_equal(seen.numpy(), latents.encode(to_signed(images)))
     assert np.array_equal(turned.numpy(), latents.encode(to_signed(images[:, :, ::-1])))
     assert not np.allclose(turned.numpy(), seen.flip(-1).numpy(), atol=1e-3)
     chosen = np.arange(len(images)) % 2 == 1
-    mixed = train.mirror(seen, chosen, turned)
+    mixed = feed.mirror(seen, chosen, turned)
     assert torch.equal(mixed[1::2], turned[1::2])
     assert torch.equal(mixed[::2], seen[::2])
-    assert train.see(images, space=latents, flip=False, device=CPU)[1] is None
-    assert train.see(images, space=space.PIXELS, flip=True, device=CPU)[1] is None
+    assert feed.see(images, space=latents, flip=False, device=CPU)[1] is None
+    assert feed.see(images, space=space.PIXELS, flip=True, device=CPU)[1] is None
 
 
 class Huge(Undecoded):

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles import checkpoint, unet
+from encoded_ensembles import checkpoint, feed, unet
 from encoded_ensembles import train as training
 from encoded_ensembles.files import InputError
 from encoded_ensembles.randomness import name_key
@@ -14,7 +14,7 @@ from encoded_ensembles.randomness import name_key
 CPU = torch.device("cpu")
 NAMES = [f"x/{i}" for i in range(9)]
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
-RECIPE = training.Recipe(
+RECIPE = feed.Recipe(
     epochs=3, steps_per_epoch=4, learning_rate=1e-3, ema=0.9, precision="float32", seed=5
 )
 
@@ -37,7 +37,7 @@ def run(images=IMAGES, names=NAMES, recipe=RECIPE, *, dropout=0.0, classes=None,
 
 def plan(keys, start=0, *, flip=False):
     recipe = dataclasses.replace(RECIPE, flip=flip)
-    return list(training.batches(sorted(keys), recipe=recipe, shape=(1, 2, 2), start=start))
+    return list(feed.batches(sorted(keys), recipe=recipe, shape=(1, 2, 2), start=start))
 
 
 def test_initial_weights_follow_from_the_seed():
@@ -84,7 +84,7 @@ def test_same_bytes_again_and_in_any_order_of_images():
 
 
 def test_training_learns():
-    recipe = training.Recipe(150, 1, 5e-3, 0.9, "float32", 0)
+    recipe = feed.Recipe(150, 1, 5e-3, 0.9, "float32", 0)
     _, losses = run(recipe=recipe)
     assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:5])
 
@@ -164,7 +164,7 @@ def test_checkpoint_of_something_else_or_damaged_is_passed_over(tmp_path):
 
 
 def test_diverging_training_says_so():
-    recipe = training.Recipe(50, 1, 1e30, 0.9, "float32", 0)
+    recipe = feed.Recipe(50, 1, 1e30, 0.9, "float32", 0)
     with pytest.raises(InputError, match=r"the loss became .* at step .*learning_rate \(1e\+30\)"):
         run(recipe=recipe)
 
@@ -175,7 +175,7 @@ def test_empty_split_is_refused():
 
 
 def test_bfloat16_runs():
-    recipe = training.Recipe(2, 1, 1e-3, 0.9, "bfloat16", 0)
+    recipe = feed.Recipe(2, 1, 1e-3, 0.9, "bfloat16", 0)
     assert np.isfinite(run(recipe=recipe)[1]).all()
 
 
@@ -194,7 +194,7 @@ def test_half_of_the_uses_are_mirrored_and_nothing_else_changes():
 
 def test_mirrored_by_hand():
     images = torch.tensor([[[[1, 2]]], [[[3, 4]]]])
-    assert training.mirror(images, np.array([False, True])).tolist() == [[[[1, 2]]], [[[4, 3]]]]
+    assert feed.mirror(images, np.array([False, True])).tolist() == [[[[1, 2]]], [[[4, 3]]]]
 
 
 def test_mirroring_a_symmetric_image_changes_nothing():

@@ -148,7 +148,7 @@ def test_training_hangs_on_few_modules():
     names = {path.stem for path in sources.closure("train")}
     assert names == {
         "train", "checkpoint", "data", "device", "disk", "files", "memory", "progress", "randomness", "seals",
-        "sources", "splits", "tensors", "unet", "finetune", "lora", "frozen", "space", "spread",
+        "sources", "splits", "tensors", "unet", "finetune", "lora", "feed", "frozen", "space", "spread",
     }  # fmt: skip
 
 

@@ -116,8 +116,8 @@ def _measure(
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from encoded_ensembles.feed import Recipe
     from encoded_ensembles.space import Latents, load_space
-    from encoded_ensembles.train import Recipe
 
     autoencoder = model.get("autoencoder")
     space = load_space(Path(autoencoder) if autoencoder else None, device=where)
@@ -266,7 +266,8 @@ def _training_step(
     device: "torch.device",
 ) -> float:
     """Return the seconds of a training step, without what comes once: a long less a short training."""
-    from encoded_ensembles.train import Recipe, train
+    from encoded_ensembles.feed import Recipe
+    from encoded_ensembles.train import train
 
     data = np.zeros((images, *shape[1:], shape[0]), np.uint8)
     names = [str(number) for number in range(images)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
     from encoded_ensembles.data import ImageSet
-    from encoded_ensembles.train import Recipe
+    from encoded_ensembles.feed import Recipe
 
 Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
 Widths = Annotated[str, Option(help="channels at each resolution, such as 16,32")]
@@ -94,8 +94,8 @@ class Training:
         """
         import math
 
+        from encoded_ensembles.feed import Recipe
         from encoded_ensembles.files import InputError
-        from encoded_ensembles.train import Recipe
 
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"--learning-rate is {self.learning_rate}, expected a number above 0.")
