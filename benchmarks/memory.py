@@ -26,7 +26,7 @@ def ablate(folder: Path, units: int) -> None:
     from encoded_ensembles.noise import draw_noise
 
     class Tiny(torch.nn.Module):
-        config = SimpleNamespace(num_class_embeds=None)
+        config = SimpleNamespace(num_class_embeds=None, in_channels=SHAPE[0], sample_size=SHAPE[1:])
 
         def forward(self, x: torch.Tensor, level: torch.Tensor) -> SimpleNamespace:
             return SimpleNamespace(sample=0.9 * x)

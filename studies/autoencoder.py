@@ -54,6 +54,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(0)
     images = torch.from_numpy(to_signed(read_images(given.images).images))
+    if len(images) < given.batch:
+        parser.error(f"{given.images} holds {len(images)} images, expected {given.batch} (--batch)")
     network = build(images.shape[1], given.widths)
     train(network, images, epochs=given.epochs, batch=given.batch)
     network.eval()

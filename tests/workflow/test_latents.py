@@ -1,22 +1,34 @@
 """The laws of latent ensembles: of the units that members are trained on, not of the autoencoder's."""
 
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import Workspace
 from encoded_ensembles import certificates, rates, unet, verification
 from encoded_ensembles.commands import certify as certify_command
 from encoded_ensembles.commands.frozen import fetch_autoencoder
+from encoded_ensembles.commands.noise import draw_noise
+from encoded_ensembles.commands.sample import ablate_block
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
 from encoded_ensembles.runs import Run
-from safetensors.numpy import load_file
-from small_run import MEMBERS, UNITS, digests, make, pictures, write_autoencoder
+from safetensors.numpy import load_file, save_file
+from small_run import MEMBERS, UNITS, digests, make, member_folders, pictures, write_autoencoder
 
 FILES = unet.member_files(adapter=False)
+SAID = {
+    "other": "a VQModel, expected a AutoencoderKL",
+    "pickled": "does not hold a AutoencoderKL of diffusers in safetensors",
+    "nowhere": "which is no folder here and could not be had from the Hugging Face Hub",
+    "list": r"config\.json holds a list, expected keys and values",
+    "parts": "whose weights lie in several files, expected one",
+    "lacking": r"does not hold the weights of its configuration: decoder\.conv_out\.bias",
+}
 HOW = {
     "widths": "8,8", "layers_per_block": 1, "epochs": 2, "steps_per_epoch": 2, "learning_rate": 1e-2,
     "ema": 0.5, "flip": True, "device": "cpu",
@@ -119,6 +131,13 @@ def test_a_pipeline_holds_the_autoencoder(copy, tmp_path):
         patch.setattr(pipeline_command, "_about", lambda run: {})  # of a run of verbs, no scores
         pipeline_command.export_pipeline(copy, tmp_path / "pipe")
     assert "latents of an autoencoder" in (tmp_path / "pipe/README.md").read_text()
+    assert "_name_or_path" not in (tmp_path / "pipe/vae/config.json").read_text()
+    with pytest.raises(
+        Exception, match="an ensemble samples in float32"
+    ):  # of the folder's own code
+        DiffusionPipeline.from_pretrained(
+            tmp_path / "pipe", trust_remote_code=True, torch_dtype=torch.bfloat16
+        )
     noise = read_tensors(copy / "noise/landscape.safetensors")["noise"]
     block = read_tensors(copy / "landscape.safetensors")["counterfactuals"]
     for pipe in (
@@ -129,7 +148,41 @@ def test_a_pipeline_holds_the_autoencoder(copy, tmp_path):
         assert np.array_equal(np.asarray(found), block[3])
 
 
-@pytest.mark.parametrize("spoiled", ["other", "pickled", "nowhere"])
+@pytest.mark.parametrize("part", ["autoencoder", "members/00"])
+def test_weights_are_of_the_bound_file_whatever_else_lies_beside_it(copy, part):
+    """Diffusers would take the parts that an index names."""
+    folder = copy / part
+    kind = "AutoencoderKL" if part == "autoencoder" else "UNet2DModel"
+    before = unet.load_network(folder, device="cpu", kind=kind).state_dict()
+    weights = load_file(folder / FILES[1])
+    save_file({name: each + 1 for name, each in weights.items()}, folder / "other.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(weights, "other.safetensors")}
+    (folder / f"{FILES[1]}.index.json").write_text(json.dumps(index))
+    after = unet.load_network(folder, device="cpu", kind=kind).state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_noise_of_another_shape_is_refused(made, tmp_path):
+    draw_noise(made / "data/training.npz", tmp_path / "noise.safetensors", samples=2, steps=3)
+    with pytest.raises(InputError, match=r"noise is for \(1, 16, 16\) .* expected \(2, 8, 8\)"):
+        ablate_block(
+            member_folders(made), made / "code/code.npz", tmp_path / "noise.safetensors", "1-of-1",
+            tmp_path / "block.safetensors", autoencoder=made / "autoencoder", device="cpu",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("told", ["nothing", "another"])
+def test_members_are_sampled_with_the_autoencoder_that_they_were_trained_on(made, tmp_path, told):
+    write_autoencoder(tmp_path / "another", seed=1)
+    autoencoder = {"nothing": None, "another": tmp_path / "another"}[told]
+    with pytest.raises(InputError, match="was not trained on"):
+        ablate_block(
+            member_folders(made), made / "code/code.npz", made / "noise/landscape.safetensors",
+            "1-of-1", tmp_path / "block.safetensors", autoencoder=autoencoder, device="cpu",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("spoiled", ["other", "pickled", "nowhere", "list", "parts", "lacking"])
 def test_what_is_no_autoencoder_is_refused(autoencoder, tmp_path, monkeypatch, spoiled):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     folder = shutil.copytree(autoencoder, tmp_path / "given")
@@ -138,8 +191,16 @@ def test_what_is_no_autoencoder_is_refused(autoencoder, tmp_path, monkeypatch, s
         (folder / "config.json").write_text(json.dumps(facts))
     if spoiled == "pickled":
         (folder / FILES[1]).rename(folder / "diffusion_pytorch_model.bin")
+    if spoiled == "list":
+        (folder / "config.json").write_text("[]")
+    if spoiled == "parts":
+        (folder / f"{FILES[1]}.index.json").write_text("{}")
+    if spoiled == "lacking":
+        weights = load_file(folder / FILES[1])
+        del weights["decoder.conv_out.bias"]
+        save_file(weights, folder / FILES[1], metadata={"format": "pt"})
     name = "no-one/nothing" if spoiled == "nowhere" else str(folder)
-    with pytest.raises(InputError, match=r"autoencoder|hold a network's weights"):
+    with pytest.raises(InputError, match=SAID[spoiled]):
         fetch_autoencoder(name, tmp_path / "out", tmp_path / "out/autoencoder.json")
     assert not (tmp_path / "out/autoencoder.json").exists()
 
@@ -199,11 +260,15 @@ def test_every_rule_that_needs_the_autoencoder_is_told_of_it(work):
     }  # fmt: skip
 
 
-def test_an_autoencoder_that_is_not_there_stops_at_once(work):
+@pytest.mark.parametrize("folder", ["autoencoder", "results/autoencoder"])
+def test_an_autoencoder_that_is_not_there_stops_at_once(work, folder):
+    """Also where its name might be one on the hub, if a folder here begins like it."""
+    (work.folder / "results").mkdir()
     shutil.rmtree(work.folder / "autoencoder")
-    done = work.snakemake("-n", config="latents.yaml")
+    named = f"model={{autoencoder: {folder}}}"
+    done = work.snakemake("-n", "--config", named, config="latents.yaml")
     assert done.returncode == 1
-    assert "config key model.autoencoder is autoencoder/config.json, expected a file" in done.stderr
+    assert f"config key model.autoencoder is {folder}/config.json, expected a file" in done.stderr
 
 
 @pytest.mark.slow
@@ -217,6 +282,9 @@ def test_a_whole_run_and_a_changed_autoencoder(work):
         (work.folder / "autoencoder" / name).touch()
     block = "results/toy/landscape/1-of-2.safetensors"
     assert "train_member" not in work.run(block, config="latents.yaml")
-    write_autoencoder(work.folder / "autoencoder", seed=1)
+    write_autoencoder(work.folder / "autoencoder", latents=4, seed=1)
+    for name in FILES:  # older than the one before, as a copy may be
+        os.utime(work.folder / "autoencoder" / name, (1e9, 1e9))
     counts = work.run(block, config="latents.yaml")
     assert (counts["train_member"], counts["ablate_block"]) == (members, 1)
+    assert counts["draw_noise"] == 1

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.data import to_signed
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.space import Pixels, Space
 from encoded_ensembles.unet import LEVELS
@@ -133,11 +132,10 @@ def see(
     """
     import torch
 
-    signed = to_signed(images)
-    seen = torch.from_numpy(space.encode(signed)).to(device)
+    seen = torch.from_numpy(space.see(images)).to(device)
     if not flip or isinstance(space, Pixels):
         return seen, None
-    return seen, torch.from_numpy(space.encode(signed[..., ::-1])).to(device)
+    return seen, torch.from_numpy(space.see(images[:, :, ::-1])).to(device)
 
 
 def mirror(

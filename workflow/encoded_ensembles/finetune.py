@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
 
-def check_base(base: "UNet2DModel", *, shape: tuple[int, int, int], classes: int | None) -> None:
+def check_base(
+    base: "UNet2DModel", *, shape: tuple[int, int, int], classes: int | None, scale: int = 1
+) -> None:
     """Check that a base is a network for the images at hand.
 
     Args:
         base: the network.
-        shape: (C, H, W) of an image.
+        shape: (C, H, W) of an image, as members see it.
+        scale: pixels of a side of the image for each of what members see.
         classes: number of labels that members are told; None for none.
 
     Raises:
@@ -32,8 +35,10 @@ def check_base(base: "UNet2DModel", *, shape: tuple[int, int, int], classes: int
     own = (config.in_channels, height, width)
     if own != shape or config.out_channels != shape[0]:
         raise InputError(
-            f"model.base is a network for images of {own} (channels, height, width), expected "
-            f"{shape}, as the images are; set dataset.size and dataset.channels, or take another base."
+            f"model.base is a network for {'images' if scale == 1 else 'latents'} of {own} (channels, "
+            f"height, width), expected {shape}, as they are here; "
+            + ("set dataset.size and dataset.channels" if scale == 1 else "set dataset.size")
+            + ", or take another base."
         )
     if config.num_class_embeds != classes:
         raise InputError(

@@ -96,9 +96,14 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
         """Read a folder; what else diffusers hands to the loading of large models is left out.
 
         Raises:
-            InputError: the folder does not hold an ensemble.
+            InputError: the folder does not hold an ensemble, or another arithmetic is asked for.
         """
         folder = Path(folder)
+        if torch_dtype not in (None, torch.float32):
+            raise InputError(
+                f"torch_dtype is {torch_dtype}, expected none: an ensemble samples in float32, whose "
+                "bytes the workflow's are."
+            )
         if not (folder / CODE).is_file():
             raise InputError(f"{folder} holds no {CODE}, expected a folder of save_pretrained.")
         arrays = read_arrays(folder / CODE)
@@ -107,7 +112,6 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
         whole = [
             UNet2DModel.from_pretrained(
                 folder / name,
-                torch_dtype=torch_dtype,
                 use_safetensors=True,
                 local_files_only=True,
                 low_cpu_mem_usage=False,

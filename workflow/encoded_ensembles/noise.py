@@ -1,8 +1,14 @@
 """Exogenous noise: all the randomness of sampling, fixed beforehand."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from encoded_ensembles.files import InputError
 from encoded_ensembles.randomness import Purpose, generator
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
 
 
 def draw_noise(
@@ -29,3 +35,20 @@ def draw_noise(
         for sample in range(samples)
     ]
     return np.stack(draws, axis=1)
+
+
+def check_noise(noise: np.ndarray, member: "UNet2DModel") -> None:
+    """Check that exogenous noise (T+1, B, C, H, W) is of the shape that a member sees.
+
+    Raises:
+        InputError: it is not.
+    """
+    config = member.config
+    size = config.sample_size
+    height, width = (size, size) if isinstance(size, int) else size
+    seen = (config.in_channels, height, width)
+    if noise.shape[2:] != seen:
+        raise InputError(
+            f"the noise is for {noise.shape[2:]} (channels, height, width), expected {seen}, what members "
+            "see: it is of another data set or autoencoder; draw it again."
+        )

@@ -217,6 +217,11 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         index["members"] = [f"{PREFIX}members", "Members"]
         if self.vae is None:
             index.pop("vae", None)
+        else:
+            own = folder / "vae" / self.vae.config_name
+            facts = read_json(own)
+            facts.pop("_name_or_path", None)
+            write_json(own, facts)
         write_json(folder / self.config_name, index)
         own = {
             "adapters": bool(changes(self.members.networks[0])),
@@ -226,9 +231,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         write_text(folder / "README.md", model_card(about, self.members.code))
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | Path, *, torch_dtype: torch.dtype | None = None
-    ) -> "EncodedEnsemblePipeline":
+    def from_pretrained(cls, folder: str | Path) -> "EncodedEnsemblePipeline":
         """Load a folder with the code of this package, running none of the folder's.
 
         Raises:
@@ -244,10 +247,9 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         vae = None
         if "vae" in index:
             vae = read_network(folder / "vae", kind="AutoencoderKL")
-            vae = vae.to(torch_dtype) if torch_dtype else vae
         scheduler_kind = type(make_scheduler(steps=1, sampler=index["sampler"]))
         return cls(
-            members=Members.from_pretrained(folder / "members", torch_dtype=torch_dtype),
+            members=Members.from_pretrained(folder / "members"),
             scheduler=scheduler_kind.from_pretrained(folder / "scheduler", local_files_only=True),
             vae=vae,
             **{key: index[key] for key in ("sampler", "steps", "about")},

@@ -174,5 +174,8 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
         "retrain_member": train(code["weight"] * (controls + retrain["fresh"]), seen),
         "train_fresh": train(n if retrain["fresh"] else 0, seen),
         "train_heldout": train(heldout["models"] * heldout["repeats"], heldout["share"]),
-        "project_gradients": Work(steps=(((n + 1) * gradients * rivals["gradients"], 1),)),
+        "project_gradients": Work(
+            steps=(((n + 1) * gradients * rivals["gradients"], 1),),
+            encoded=(n + 1) * gradients / rivals["levels"] * rivals["gradients"],
+        ),
     }

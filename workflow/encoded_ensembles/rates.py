@@ -122,7 +122,7 @@ def _measure(
     autoencoder = model.get("autoencoder")
     space = load_space(Path(autoencoder) if autoencoder else None, device=where)
     whole, shape = shape, space.seen(shape)
-    start = initial(model, shape)
+    start = initial(model, shape, scale=whole[1] // shape[1])
     network, trained, base = for_sampling(model, start())
     network.to(where)
     frozen = {"base": base} if base else {}
@@ -189,12 +189,20 @@ def with_copies(model: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
                 f"config key model.{part} is {source}, which is no folder here, and a plan is "
                 "measured on it; name a folder."
             )
-        copy_frozen(part, source, folder / part)
+        copy_frozen(part, str(source), folder / part)
     return {**model, **{part: str(folder / part) for part in given}}
 
 
-def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[], Any]:
-    """Return a function that makes networks to train, as `model` in the configuration says."""
+def initial(
+    model: Mapping[str, Any], shape: tuple[int, int, int], *, scale: int = 1
+) -> Callable[[], Any]:
+    """Return a function that makes networks to train, as `model` in the configuration says.
+
+    Args:
+        model: keys of `model`.
+        shape: (C, H, W) of what members see.
+        scale: pixels of a side of the image for each of what they see.
+    """
     from encoded_ensembles.files import read_json
     from encoded_ensembles.frozen import KINDS
     from encoded_ensembles.train import make_initial
@@ -204,7 +212,7 @@ def initial(model: Mapping[str, Any], shape: tuple[int, int, int]) -> Callable[[
     if model.get("base"):
         classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
         network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}
-    return lambda: make_initial(network, shape=shape, seed=0)
+    return lambda: make_initial(network, shape=shape, seed=0, scale=scale)
 
 
 def for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", int, int]:

@@ -130,7 +130,7 @@ def make_initial(
     from encoded_ensembles.finetune import add_adapter, check_base
 
     base = load_unet(network["base"], device=torch.device("cpu"))
-    check_base(base, shape=shape, classes=network["classes"])
+    check_base(base, shape=shape, classes=network["classes"], scale=scale)
     return add_adapter(base, **network["lora"], seed=seed)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from encoded_ensembles.files import (
     InputError,
     check_kept,
+    read_json,
     sha256_file,
     write_tensors,
     write_text,
@@ -191,31 +192,58 @@ def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
 
 
 def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -> Any:
-    """Load a network of a run that is no adapter, for inference.
+    """Load a network of a run that is no adapter, for inference: from the sealed files and no others.
 
     Raises:
         InputError: the folder does not hold a whole one, as it was written.
     """
+    from safetensors.torch import load_file
+
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"{folder} does not hold a network's weights, {WEIGHTS}; run again.")
     check_kept(folder / "config.json", keeper=weights)
-    return read_network(folder, kind=kind).to(device)
-
-
-def read_network(folder: Path, *, kind: str = NETWORK) -> Any:
-    """Read a network for inference, as diffusers writes it, sealed or not.
-
-    Raises:
-        InputError: the folder does not hold a whole network.
-    """
     try:
-        model = import_network(kind).from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
-        )
+        # Not from_pretrained, which prefers a file that says where parts of the weights lie.
+        network = import_network(kind).from_config(read_json(folder / "config.json"))
+        network.load_state_dict(load_file(weights), strict=True)
     except Exception as error:  # diffusers, safetensors and torch each raise their own
         raise InputError(
             f"{folder} does not hold a network's weights ({' '.join(str(error).split())[:200]}); "
-            f"delete {folder / WEIGHTS} and run again."
+            f"delete {weights} and run again."
         ) from error
+    return network.eval().requires_grad_(False).to(device)
+
+
+def read_network(source: str | Path, *, kind: str = NETWORK) -> Any:
+    """Read a network for inference that was not made here, as diffusers writes it.
+
+    Args:
+        source: a folder, or a name on the Hugging Face Hub.
+        kind: its class, of diffusers.
+
+    Raises:
+        InputError: it is not there, or not whole.
+    """
+    try:
+        model, said = import_network(kind).from_pretrained(
+            source,
+            use_safetensors=True,
+            local_files_only=isinstance(source, Path),
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # the hub's client, diffusers, safetensors and torch raise their own
+        raise InputError(
+            f"{source} does not hold a {kind} of diffusers in safetensors "
+            f"({' '.join(str(error).split())[:200]})."
+        ) from error
+    wrong = [
+        name for kind in ("missing", "unexpected", "mismatched") for name in said[f"{kind}_keys"]
+    ]
+    if wrong:
+        raise InputError(
+            f"{source} does not hold the weights of its configuration: {wrong[0]} and {len(wrong) - 1} "
+            f"others are missing, or of no {kind}."
+        )
     return model.eval().requires_grad_(False)

@@ -204,7 +204,7 @@ def frozen():
 def frozen_files(parts=("base", "autoencoder")):
     """Return the files of networks that the run is given, of some parts.
 
-    Old ones do: a network whose content changed has changed all members, too.
+    Old ones do: what hangs on the content takes the digest too, or members, which do.
     """
     return [
         ancient(f"results/{{run}}/{part}/{name}")
@@ -214,12 +214,18 @@ def frozen_files(parts=("base", "autoencoder")):
     ]
 
 
-def frozen_digests(wildcards):
+def frozen_digests(wildcards, parts=("base", "autoencoder")):
     """Return the digests of the networks that the run is given once they are known, as `split_digest`."""
     return [
         getattr(checkpoints, f"fetch_{part}").get(run=wildcards.run).output.digest
         for part in frozen()
+        if part in parts
     ]
+
+
+def autoencoder_digest(wildcards):
+    """Return the digest of the autoencoder once it is known, if there is one."""
+    return frozen_digests(wildcards, ["autoencoder"])
 
 
 def frozen_sources(part):
@@ -236,9 +242,16 @@ def frozen_sources(part):
                 "the run another name by `run`."
             )
         return [given(key, f"{named}/{name}") for name in NETWORK_FILES]
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", named):  # no name on the hub
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", named)
+    if not hub or Path(named).parts[0] in os.listdir():  # a folder that is not there
         given(key, f"{named}/config.json")
     return []
+
+
+def frozen_stamps(part):
+    """Return what tells whether such a network was replaced, if only by an older one."""
+    files = [Path(file) for file in frozen_sources(part)]
+    return [f"{file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
 
 
 def weights(names):

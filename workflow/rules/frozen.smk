@@ -26,6 +26,7 @@ if "base" in frozen():
             runtime=growing(60),
         params:
             base=verbatim(config["model"]["base"]),
+            stamps=frozen_stamps("base"),
             folder=subpath(output.config, parent=True),
         shell:
             """
@@ -56,6 +57,7 @@ if "autoencoder" in frozen():
             runtime=growing(60),
         params:
             autoencoder=verbatim(config["model"]["autoencoder"]),
+            stamps=frozen_stamps("autoencoder"),
             folder=subpath(output.config, parent=True),
         shell:
             """

@@ -10,6 +10,7 @@ rule draw_noise:
     """Fix all the randomness of sampling in a file."""
     input:
         data="results/{run}/data/training.npz",
+        autoencoder_digest=autoencoder_digest,
         autoencoder=frozen_files(["autoencoder"]),
         code=sources("noise"),
     output:

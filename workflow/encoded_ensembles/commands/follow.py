@@ -28,20 +28,25 @@ def follow_members(
     import numpy as np
 
     from encoded_ensembles import contrast
-    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
+    from encoded_ensembles.frozen import check_trained_on
+    from encoded_ensembles.noise import check_noise
     from encoded_ensembles.progress import track
     from encoded_ensembles.space import load_space
 
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
     where = choose_device(sampling.device)
+    check_trained_on(members, sampling.autoencoder)
     space = load_space(sampling.autoencoder, device=where)
-    images = space.encode(to_signed(read_images(data).images))
+    images = space.see(read_images(data).images)
     z = read_tensors(noise, names=["noise"])["noise"]
+    held = load_held(members, where, sampling)
+    check_noise(z, held[0])
     steps = contrast.estimates(
-        load_held(members, where, sampling),
+        held,
         noise=z, sampler=sampling.scheduler, device=where, space=space,
         batch=sampling.batch,
     )  # fmt: skip

@@ -41,29 +41,14 @@ def fetch_autoencoder(
     _fetch("autoencoder", autoencoder, output, digest)
 
 
-def _fetch(part: str, name: str, output: Path, digest: Path) -> None:
+def _fetch(part: str, source: str, output: Path, digest: Path) -> None:
     """Copy a network from a folder, or from the hub.
 
     Raises:
         InputError: it is not there, or of another kind.
     """
-    import tempfile
+    from encoded_ensembles.files import write_facts
+    from encoded_ensembles.frozen import copy_frozen, frozen_digests
 
-    from encoded_ensembles.files import InputError, write_facts
-    from encoded_ensembles.frozen import KINDS, copy_frozen, frozen_digests
-    from encoded_ensembles.unet import import_network
-
-    with tempfile.TemporaryDirectory() as downloaded:
-        folder = Path(name)
-        if not folder.is_dir():
-            folder = Path(downloaded)
-            try:
-                network = import_network(KINDS[part]).from_pretrained(name, use_safetensors=True)
-                network.save_pretrained(folder)
-            except Exception as error:  # the hub's client and diffusers each raise their own
-                raise InputError(
-                    f"model.{part} is {name}, which is no folder here and could not be had from the "
-                    f"Hugging Face Hub ({' '.join(str(error).split())[:200]}); name a folder."
-                ) from error
-        copy_frozen(part, folder, output)
+    copy_frozen(part, source, output)
     write_facts(digest, {"sha256": frozen_digests(output)})

@@ -5,8 +5,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from encoded_ensembles.commands.sample import Autoencoder
-
 
 def project_gradients(
     member: Annotated[Path, Argument(help="folder of the network, with config.json and weights")],
@@ -24,14 +22,17 @@ def project_gradients(
         str, Option(help="image: each its own at a level; common: all the same")
     ] = "image",
     seed: Annotated[int, Option(help="seed of noise and projection")] = 0,
-    autoencoder: Autoencoder = None,
+    autoencoder: Annotated[
+        Path | None, Option(help="folder of the autoencoder whose latents the network sees")
+    ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Take the gradients of all training images and samples in one network, and project them."""
     from encoded_ensembles import gradients
-    from encoded_ensembles.data import read_images, to_signed
+    from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import InputError, read_tensors, write_tensors
+    from encoded_ensembles.frozen import check_trained_on
     from encoded_ensembles.progress import track
     from encoded_ensembles.space import load_space
     from encoded_ensembles.unet import load_unet
@@ -39,13 +40,14 @@ def project_gradients(
     if noise not in ("image", "common"):
         raise InputError(f"--noise is {noise}, expected image or common.")
     where = choose_device(device)
+    check_trained_on([member], autoencoder)
     space = load_space(autoencoder, device=where)
     images = read_images(data)
     spread = gradients.spread_levels(levels)
     model = load_unet(member, device=where)
     found = gradients.network_gradients(
         model,
-        space.encode(to_signed(images.images)),
+        space.see(images.images),
         space.encode(read_tensors(samples, names=["factual"])["factual"]),
         images.names.tolist(),
         levels=spread,

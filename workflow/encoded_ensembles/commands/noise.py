@@ -5,8 +5,6 @@ from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.sample import Autoencoder
-
 
 def draw_noise(
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset: gives the shape")],
@@ -14,7 +12,9 @@ def draw_noise(
     samples: Annotated[int, Option(help="B, number of samples")],
     steps: Annotated[int, Option(help="T, sampling steps")],
     seed: Annotated[int, Option(help="seed of the noise")] = 0,
-    autoencoder: Autoencoder = None,
+    autoencoder: Annotated[
+        Path | None, Option(help="folder of the autoencoder whose latents members see")
+    ] = None,
 ) -> None:
     """Fix all the randomness of sampling in a file."""
     from encoded_ensembles.data import read_images

@@ -200,11 +200,14 @@ def prepare(folders: list[Path], noise: Path, sampling: Sampling, label: str) ->
     """Return what sampling needs besides keep masks: members, noise and how to sample.
 
     Raises:
-        InputError: the scheduler is not known, or the batch is too small.
+        InputError: the scheduler is not known, the batch is too small, or the noise or the autoencoder
+            are not the members'.
     """
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.ensemble import SAMPLERS, SMALLEST_BATCH
     from encoded_ensembles.files import InputError, read_tensors
+    from encoded_ensembles.frozen import check_trained_on
+    from encoded_ensembles.noise import check_noise
     from encoded_ensembles.progress import track
     from encoded_ensembles.space import load_space
 
@@ -212,10 +215,13 @@ def prepare(folders: list[Path], noise: Path, sampling: Sampling, label: str) ->
         raise InputError(f"--scheduler is {sampling.scheduler}, expected {' or '.join(SAMPLERS)}.")
     if sampling.batch is not None and sampling.batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {sampling.batch}, expected at least {SMALLEST_BATCH}.")
-    where = choose_device(sampling.device)
+    check_trained_on(folders, sampling.autoencoder)
+    where, drawn = choose_device(sampling.device), read_tensors(noise, names=["noise"])["noise"]
+    members = load_held(folders, where, sampling)
+    check_noise(drawn, members[0])
     return {
-        "members": load_held(folders, where, sampling),
-        "noise": read_tensors(noise, names=["noise"])["noise"],
+        "members": members,
+        "noise": drawn,
         "sampler": sampling.scheduler,
         "device": where,
         "space": load_space(sampling.autoencoder, device=where),

@@ -55,7 +55,7 @@ def screen_block(
     """
     import numpy as np
 
-    from encoded_ensembles.ensemble import sample, sample_pairs
+    from encoded_ensembles.ensemble import at_once, sample, sample_pairs
     from encoded_ensembles.files import read_arrays, read_tensors, write_tensors
     from encoded_ensembles.keep import ablation_keep
     from encoded_ensembles.screen import screen
@@ -73,6 +73,7 @@ def screen_block(
     label = f"block {block}"
     engine = prepare(members, noise, sampling, label)
     engine["noise"] = engine["noise"][:, mine]
+    most = at_once(factual.shape[1:], limit=8192)
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
     known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual
     searches = _searches(
@@ -80,7 +81,9 @@ def screen_block(
     )
 
     def ablate(units: "np.ndarray", which: "np.ndarray") -> "np.ndarray":
-        groups = sample_pairs(keep=ablation_keep(matrix[units]), which=which, **engine)
+        groups = sample_pairs(
+            keep=ablation_keep(matrix[units]), which=which, trajectories=most, **engine
+        )
         found = np.concatenate(list(groups))
         for name, each in {"unit": units, "sample": mine[which], "counterfactual": found}.items():
             pairs[name].append(each)

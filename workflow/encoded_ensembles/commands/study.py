@@ -56,6 +56,8 @@ def measure_levels(
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.families import Family as Kind
     from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_table
+    from encoded_ensembles.frozen import check_trained_on
+    from encoded_ensembles.noise import check_noise
     from encoded_ensembles.progress import track
     from encoded_ensembles.space import load_space
     from encoded_ensembles.unet import LEVELS
@@ -68,10 +70,13 @@ def measure_levels(
     kind = Kind(family, matrix.shape[1], int(matrix[0].sum()), distance)
     words = free_words(matrix, family=kind, limit=null_words)
     where = choose_device(sampling.device)
+    check_trained_on(members, sampling.autoencoder)
     space = load_space(sampling.autoencoder, device=where)
     z = read_tensors(noise, names=["noise"])["noise"]
+    held = load_held(members, where, sampling)
+    check_noise(z, held[0])
     steps = contrast.estimates(
-        load_held(members, where, sampling),
+        held,
         noise=z, sampler=sampling.scheduler, device=where, space=space,
         batch=sampling.batch,
     )  # fmt: skip
