@@ -23,7 +23,8 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
 
     Args:
         about: what is known of the run, each key may be missing: run; dataset, the facts of
-            data/dataset.json; units, what a unit is; adapters, whether members are; frechet, a list
+            data/dataset.json; units, what a unit is; adapters, whether members are; latents, whether
+            they see some; frechet, a list
             of {set, value, images} with the sets of frechet/scores.csv; distance, what that distance is
             called.
         code: C (U, n) bool.

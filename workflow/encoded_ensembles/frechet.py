@@ -16,6 +16,7 @@ from encoded_ensembles.files import InputError, read_tensors, write_tensors
 if TYPE_CHECKING:
     import torch
 
+BATCH = 1024  # images given to a classifier at once
 INCEPTION = "inception-2015-12-05.pt"  # file name that clean-fid expects
 FEATURES = 64
 
@@ -146,9 +147,13 @@ def accuracy(model: "torch.nn.Module", images: ImageSet, *, device: "torch.devic
     """Return the share of images that a classifier labels right, 0..1."""
     import torch
 
+    right = 0
     with torch.inference_mode():
-        scores = model(torch.from_numpy(to_signed(images.images)).to(device))
-    return float((scores.argmax(dim=1).cpu().numpy() == images.labels).mean())
+        for start in range(0, len(images), BATCH):
+            part = images.take(np.arange(start, min(start + BATCH, len(images))))
+            scores = model(torch.from_numpy(to_signed(part.images)).to(device))
+            right += int((scores.argmax(dim=1).cpu().numpy() == part.labels).sum())
+    return right / len(images)
 
 
 def save_classifier(path: Path, model: "torch.nn.Module") -> None:
@@ -167,7 +172,7 @@ def classifier_extractor(path: Path, *, shape: tuple[int, int, int]) -> Extracto
 
     def features(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            parts = torch.from_numpy(to_signed(images)).split(1024)
+            parts = torch.from_numpy(to_signed(images)).split(BATCH)
             return torch.cat([body(part) for part in parts]).numpy()
 
     return Extractor("classifier", features)

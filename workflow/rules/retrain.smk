@@ -1,7 +1,8 @@
 """Truth by retraining: ensembles that never saw a unit, and held-out models on random halves.
 
 Inputs: results/{run}/members/*, results/{run}/data/training.npz, results/{run}/code/code.npz,
-results/{run}/noise/landscape.safetensors, results/{run}/samples/ensemble.safetensors.
+results/{run}/noise/landscape.safetensors, results/{run}/samples/ensemble.safetensors,
+results/{run}/base and autoencoder, if there are.
 Outputs: results/{run}/retrain/{controls.*,samples.safetensors},
 results/{run}/retrain/{same,fresh}/{control}/{0..w-1}, results/{run}/retrain/fresh/member/{member},
 results/{run}/heldout/{{model}.{repeat}/*,measured.safetensors}.

@@ -1,6 +1,7 @@
 """Training: one job for each member, and one for the single-model baseline `full`.
 
-Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz, results/{run}/base.
+Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz,
+results/{run}/base and autoencoder, if there are.
 Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json},
 of adapters adapter_config.json in place of config.json.
 """

@@ -1,6 +1,7 @@
 """Training where training.members_per_job is above 1: a job for so many members, in place of train_member.
 
-Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz.
+Inputs: results/{run}/splits/{member}.{json,sha256}, results/{run}/data/training.npz,
+results/{run}/base and autoencoder, if there are.
 Outputs: results/{run}/members/{member}/{config.json,*.safetensors,loss.csv,training.json},
 of adapters adapter_config.json in place of config.json.
 """
