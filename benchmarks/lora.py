@@ -50,13 +50,13 @@ def measure(folder: Path, case: dict[str, Any]) -> dict[str, float]:
         build_unet,
         load_members,
         member_files,
-        save_unet,
+        save_network,
         unet_config,
     )
 
     cpu = choose_device("cpu")
     config = unet_config(**case["network"])
-    save_unet(build_unet(config, seed=0), folder / "base")
+    save_network(build_unet(config, seed=0), folder / "base")
     for member in range(MEMBERS):
         adapter = add_adapter(build_unet(config, seed=0), **case["adapter"], seed=member)
         stir(adapter)

@@ -82,11 +82,11 @@ def members(count: int) -> list[Any]:
 
 def save_members(folder: Path, count: int) -> list[Path]:
     """Write such networks as `train-member` does, and return their folders."""
-    from encoded_ensembles.unet import save_unet
+    from encoded_ensembles.unet import save_network
 
     folders = [folder / f"{m:02d}" for m in range(count)]
     for member, path in zip(members(count), folders, strict=True):
-        save_unet(member, path)
+        save_network(member, path)
     return folders
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from encoded_ensembles.data import read_images, to_signed
 from encoded_ensembles.progress import track
-from encoded_ensembles.unet import import_network, save_unet
+from encoded_ensembles.unet import import_network, save_network
 
 KL = 1e-6  # weight of the divergence from a normal distribution, as published
 
@@ -65,7 +65,7 @@ def main() -> None:
         shift_factor=float(np.round(latents.mean(), 4)),
         scaling_factor=float(np.round(1 / latents.std(), 4)),
     )
-    save_unet(network, given.output)
+    save_network(network, given.output)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.data import ImageSet, resize, write_images
 from encoded_ensembles.files import write_facts
-from encoded_ensembles.unet import import_network, save_unet
+from encoded_ensembles.unet import import_network, save_network
 from sklearn.datasets import load_digits
 
 UNITS, MEMBERS, WEIGHT = 6, 4, 2
@@ -35,7 +35,7 @@ def write_autoencoder(folder, *, channels=1, latents=2, widths=(8, 16), seed=0, 
         up_block_types=("UpDecoderBlock2D",) * len(widths),
         layers_per_block=1, norm_num_groups=4, **config,
     ).eval().requires_grad_(False)  # fmt: skip
-    save_unet(network, folder)
+    save_network(network, folder)
     return network
 
 

@@ -46,12 +46,12 @@ def killed_given(_: World | None, rng: random.Random, limit: int | None) -> Iter
 def _write_networks(folder: Path) -> None:
     """Write a tiny autoencoder, and a network for its latents of 8x8 images."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from encoded_ensembles.unet import build_unet, save_unet, unet_config
+    from encoded_ensembles.unet import build_unet, save_network, unet_config
     from small_run import write_autoencoder
 
     write_autoencoder(folder / "autoencoder")
     config = unet_config(shape=(2, 4, 4), widths=[8], layers_per_block=1, attention=False)
-    save_unet(build_unet(config, seed=0), folder / "base")
+    save_network(build_unet(config, seed=0), folder / "base")
 
 
 def _kill(world: World, rng: random.Random, job: Job) -> Row:

@@ -39,7 +39,7 @@ def trained(images=IMAGES, *, recipe=RECIPE, **options):
 def folder(tmp_path):
     """A base, and an adapter of it in members/00."""
     base = build()
-    unet.save_unet(base, tmp_path / "base")
+    unet.save_network(base, tmp_path / "base")
     save(trained(), tmp_path / "members/00")
     return tmp_path
 
@@ -63,7 +63,7 @@ def same(a, b):
 
 
 def test_a_fresh_adapter_predicts_what_the_base_does(tmp_path):
-    unet.save_unet(build(), tmp_path / "base")
+    unet.save_network(build(), tmp_path / "base")
     save(adapter(), tmp_path / "members/00")
     network = unet.load_unet(tmp_path / "members/00", device=CPU)
     assert torch.equal(predict(network), predict(unet.load_unet(tmp_path / "base", device=CPU)))

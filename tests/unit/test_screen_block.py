@@ -18,7 +18,7 @@ def run(tmp_path_factory):
     config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
     members = [unet.build_unet(config, seed=m).eval() for m in range(MEMBERS)]
     for m, member in enumerate(members):
-        unet.save_unet(member, folder / f"{m:02d}")
+        unet.save_network(member, folder / f"{m:02d}")
     words = np.repeat(keep.sized_keep(members=MEMBERS, sizes=[3], repeats=20, seed=0), 3, axis=0)
     code, null = words[:UNITS], words[-NULL:]
     names = np.array([f"unit/{u}" for u in range(UNITS)])

@@ -87,7 +87,7 @@ def test_what_has_no_seal_is_refused(tmp_path):
 @pytest.fixture
 def member(tmp_path):
     config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
-    unet.save_unet(unet.build_unet(config, seed=0), tmp_path / "00")
+    unet.save_network(unet.build_unet(config, seed=0), tmp_path / "00")
     return tmp_path / "00"
 
 

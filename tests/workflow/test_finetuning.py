@@ -35,7 +35,7 @@ def network(tmp_path_factory):
     """The folder of a network to take as a base."""
     config = unet.unet_config(shape=(1, 8, 8), widths=[8, 8], layers_per_block=1, attention=True)
     folder = tmp_path_factory.mktemp("network")
-    unet.save_unet(unet.build_unet(config, seed=1), folder)
+    unet.save_network(unet.build_unet(config, seed=1), folder)
     return folder
 
 

@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 from encoded_ensembles import codes
 from encoded_ensembles.config import check_config
 from encoded_ensembles.families import Family
-from encoded_ensembles.unet import build_unet, save_unet, unet_config
+from encoded_ensembles.unet import build_unet, save_network, unet_config
 from small_run import write_autoencoder
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
@@ -56,7 +56,7 @@ def give(workspace, preset, written):
         miniatures.write_pictures(workspace.folder / written["dataset"]["path"])
     if preset == "lora":
         options = {"widths": [8, 8], "layers_per_block": 1, "attention": True}
-        save_unet(build_unet(unet_config(shape=(1, 8, 8), **options), seed=0), given)
+        save_network(build_unet(unet_config(shape=(1, 8, 8), **options), seed=0), given)
         return ["model={base: given}"]
     if model.get("autoencoder"):  # one that is trained, or on the hub: a tiny one of its shape
         colour = preset != "latents"

@@ -12,7 +12,7 @@ from encoded_ensembles.files import (
     replacing,
     sha256_file,
 )
-from encoded_ensembles.unet import WEIGHTS, import_network, member_files, read_network, save_unet
+from encoded_ensembles.unet import WEIGHTS, import_network, member_files, read_network, save_network
 
 KINDS = {"base": "UNet2DModel", "autoencoder": "AutoencoderKL"}  # of diffusers, by key of `model`
 
@@ -46,7 +46,7 @@ def copy_frozen(part: str, source: str, output: Path) -> None:
         )
     network = read_network(folder if local else source, kind=kind)  # that it is whole
     if not local or not is_sealed(folder / WEIGHTS):
-        save_unet(network, output)
+        save_network(network, output)
         return
     check_kept(folder / "config.json", keeper=folder / WEIGHTS)
     for name in member_files(adapter=False):

@@ -167,7 +167,7 @@ def load_members(folders: Sequence[Path], *, device: "torch.device") -> "list[UN
     return found
 
 
-def save_unet(model: "UNet2DModel", folder: Path) -> None:
+def save_network(model: Any, folder: Path) -> None:
     """Write a network as diffusers does, config.json and weights, and sealed."""
     config = folder / "config.json"
     facts = json.loads(model.to_json_string())

@@ -278,7 +278,7 @@ def _save(
     from encoded_ensembles.files import sha256_file, write_facts, write_text
     from encoded_ensembles.finetune import save_adapter
     from encoded_ensembles.train import loss_table
-    from encoded_ensembles.unet import member_files, save_unet
+    from encoded_ensembles.unet import member_files, save_network
 
     for name in member_files(adapter=base is None):  # of an earlier member of the other kind
         (output / name).unlink(missing_ok=True)
@@ -286,7 +286,7 @@ def _save(
     if base:
         save_adapter(model, output, base=os.path.relpath(base.resolve(), output.resolve()))
     else:
-        save_unet(model, output)
+        save_network(model, output)
     table = output / "loss.csv"
     write_text(table, loss_table(losses))
     write_facts(output / "training.json", facts, kept={table.name: sha256_file(table)})
