@@ -116,7 +116,7 @@ def test_smoke_changes_the_size_and_not_the_network(schema):
 def smoke(workspace, serve, preset, *config):
     """Run the smoke version of a preset on a miniature of its data, fetched as the real one is."""
     written = yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text())
-    name = written["dataset"].get("name", "digits")
+    name = written.get("dataset", {}).get("name", "digits")
     given = [*give(workspace, preset, written), *config]
     folder = workspace.folder / "published"
     folder.mkdir()
