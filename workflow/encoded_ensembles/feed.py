@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from encoded_ensembles.data import to_signed
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.space import Pixels, Space
 from encoded_ensembles.unet import LEVELS
@@ -116,6 +117,18 @@ def dropout_seed(recipe: Recipe, step: int) -> int:
     return int(rng.integers(2**63))
 
 
+def as_seen(images: np.ndarray, *, space: Space) -> np.ndarray:
+    """Return images (N, H, W, C) uint8 as members see them, (N, c, h, w) float32."""
+    if isinstance(space, Pixels):
+        return to_signed(images)
+    # One at a time: as float32 pixels all would take far more memory than their latents.
+    height, width, channels = images.shape[1:]
+    found = np.empty((len(images), *space.seen((channels, height, width))), np.float32)
+    for number, image in enumerate(images):
+        found[number] = space.encode(to_signed(image[None]))[0]
+    return found
+
+
 def see(
     images: np.ndarray, *, space: Space, flip: bool, device: "torch.device"
 ) -> "tuple[torch.Tensor, torch.Tensor | None]":
@@ -132,10 +145,10 @@ def see(
     """
     import torch
 
-    seen = torch.from_numpy(space.see(images)).to(device)
+    seen = torch.from_numpy(as_seen(images, space=space)).to(device)
     if not flip or isinstance(space, Pixels):
         return seen, None
-    return seen, torch.from_numpy(space.see(images[:, :, ::-1])).to(device)
+    return seen, torch.from_numpy(as_seen(images[:, :, ::-1], space=space)).to(device)
 
 
 def mirror(

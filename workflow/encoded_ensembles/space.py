@@ -38,12 +38,6 @@ class Pixels:
         """Return what members see of images (N, C, H, W) float32 in [-1, 1]."""
         return images
 
-    def see(self, images: np.ndarray) -> np.ndarray:
-        """Return what members see of images (N, H, W, C) uint8."""
-        from encoded_ensembles.data import to_signed  # here: pipelines, which sample only, lack it
-
-        return to_signed(images)
-
     def decode(self, seen: "torch.Tensor") -> "torch.Tensor":
         """Return images (N, C, H, W), in [-1, 1] but for overshoots, from what members see."""
         return seen
@@ -83,15 +77,6 @@ class Latents:
                 mode = self.network.encode(one).latent_dist.mode()
                 found[number] = ((mode - self.shift) * self.scale)[0].cpu().numpy()
         return found
-
-    def see(self, images: np.ndarray) -> np.ndarray:
-        """Return the latents (N, c, h, w) float32 of images (N, H, W, C) uint8."""
-        from encoded_ensembles.data import to_signed
-
-        # One at a time: as float32 they would take four times their memory, and latents take little.
-        parts = [self.encode(to_signed(image[None])) for image in images]
-        height, width, channels = images.shape[1:]
-        return np.concatenate(parts or [np.empty((0, *self.seen((channels, height, width))))])
 
     def decode(self, seen: "torch.Tensor") -> "torch.Tensor":
         """Return images (N, C, H, W), in [-1, 1] but for overshoots, from latents (N, c, h, w)."""

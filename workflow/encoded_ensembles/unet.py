@@ -64,10 +64,11 @@ def unet_config(
     channels, height, width = shape
     factor = 2 ** (len(widths) - 1)
     if height % factor or width % factor:
+        side = f"{height}x{width}"
+        what = f"images of {side} pixels" if scale == 1 else f"latents of {side}"
         raise InputError(
             f"model.widths has {len(widths)} levels, which halve an image {len(widths) - 1} times, "
-            f"but {'images' if scale == 1 else 'latents'} of {height}x{width} do not divide by {factor}; "
-            "use fewer widths or set dataset.size to "
+            f"but {what} do not divide by {factor}; use fewer widths or set dataset.size to "
             f"{-(-max(height, width) // factor) * factor * scale}."
         )
     attending = set(range(1, len(widths)) if attention is True else attention or ())

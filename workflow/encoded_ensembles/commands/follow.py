@@ -30,6 +30,7 @@ def follow_members(
     from encoded_ensembles import contrast
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
+    from encoded_ensembles.feed import as_seen
     from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
     from encoded_ensembles.frozen import check_trained_on
     from encoded_ensembles.noise import check_noise
@@ -41,7 +42,7 @@ def follow_members(
     where = choose_device(sampling.device)
     check_trained_on(members, sampling.autoencoder)
     space = load_space(sampling.autoencoder, device=where)
-    images = space.see(read_images(data).images)
+    images = as_seen(read_images(data).images, space=space)
     z = read_tensors(noise, names=["noise"])["noise"]
     held = load_held(members, where, sampling)
     check_noise(z, held[0])

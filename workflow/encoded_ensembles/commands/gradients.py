@@ -31,6 +31,7 @@ def project_gradients(
     from encoded_ensembles import gradients
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
+    from encoded_ensembles.feed import as_seen
     from encoded_ensembles.files import InputError, read_tensors, write_tensors
     from encoded_ensembles.frozen import check_trained_on
     from encoded_ensembles.progress import track
@@ -47,7 +48,7 @@ def project_gradients(
     model = load_unet(member, device=where)
     found = gradients.network_gradients(
         model,
-        space.see(images.images),
+        as_seen(images.images, space=space),
         space.encode(read_tensors(samples, names=["factual"])["factual"]),
         images.names.tolist(),
         levels=spread,
