@@ -3,6 +3,9 @@
 import hashlib
 
 import numpy as np
+import pytest
+from encoded_ensembles import certificates, verification
+from encoded_ensembles.commands import certify
 from encoded_ensembles.commands.encode import encode_units
 from encoded_ensembles.commands.frozen import fetch_autoencoder, fetch_base
 from encoded_ensembles.commands.noise import draw_noise
@@ -10,8 +13,9 @@ from encoded_ensembles.commands.sample import ablate_block
 from encoded_ensembles.commands.split import split_member
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.data import ImageSet, resize, write_images
-from encoded_ensembles.files import write_facts
-from encoded_ensembles.unet import import_network, save_network
+from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
+from encoded_ensembles.runs import Run
+from encoded_ensembles.unet import import_network, member_files, save_network
 from sklearn.datasets import load_digits
 
 UNITS, MEMBERS, WEIGHT = 6, 4, 2
@@ -83,3 +87,37 @@ def member_folders(folder):
 def digests(folder, names):
     """Return the SHA-256 of files in a folder."""
     return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
+
+
+def certified(folder):
+    """Certify sample 1 without the first unit, and return the certificate's file."""
+    unit = read_arrays(folder / "code/code.npz")["unit_names"][0]
+    certify.certify(folder, 1, [unit], device="cpu")
+    (file,) = (folder / "certificates").glob("*.json")
+    return file
+
+
+def check_certificate_binds(folder, part):
+    """Check that a certificate is of the landscape's picture and binds a given network; return what it says."""
+    file, names = certified(folder), [f"{part}/{name}" for name in member_files(adapter=False)]
+    picture = read_tensors(file.with_suffix(".safetensors"))["counterfactual"]
+    block = read_tensors(folder / "landscape.safetensors")["counterfactuals"]
+    assert np.array_equal(picture, block[0, 1])
+    predicate = verification.verify(file, Run(folder))["predicate"]
+    assert predicate[part] == {"claim": certificates.FROZEN_CLAIMS[part], "files": names}
+    bound = {name.removeprefix(f"{part}/"): predicate["files"][name] for name in names}
+    assert bound == read_facts(folder / part / f"{part}.json")["sha256"]
+    certify.verify(file, folder, resample=True, device="cpu")
+    return predicate
+
+
+def check_altered_is_refused(folder, part, name):
+    """Check that nothing is certified or verified with a given network that was altered."""
+    file, target = certified(folder), folder / part / name
+    whole = bytearray(target.read_bytes())
+    whole[-1] ^= 1
+    target.write_bytes(whole)
+    with pytest.raises(InputError, match=f"{name} has sha256"):
+        verification.verify(file, Run(folder))
+    with pytest.raises(InputError, match=f"was trained on the {part}"):
+        certificates.statement(Run(folder), sample=0, units=["digits/0"], subjects=[])

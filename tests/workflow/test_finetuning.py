@@ -8,8 +8,7 @@ import pytest
 import torch
 import yaml
 from conftest import REPOSITORY, Workspace
-from encoded_ensembles import certificates, choice, datasets, rates, unet, verification
-from encoded_ensembles.commands import certify as certify_command
+from encoded_ensembles import certificates, choice, datasets, rates, unet
 from encoded_ensembles.commands import frozen as frozen_command
 from encoded_ensembles.commands.retrain import retrain_member
 from encoded_ensembles.commands.train import train_member
@@ -20,7 +19,16 @@ from encoded_ensembles.members import Members
 from encoded_ensembles.pipeline import EncodedEnsemblePipeline
 from encoded_ensembles.runs import Run
 from safetensors.numpy import load_file
-from small_run import MEMBERS, UNITS, digests, make, member_folders, pictures
+from small_run import (
+    MEMBERS,
+    UNITS,
+    check_altered_is_refused,
+    check_certificate_binds,
+    digests,
+    make,
+    member_folders,
+    pictures,
+)
 
 FILES = unet.member_files(adapter=True)
 WHOLE = unet.member_files(adapter=False)
@@ -144,38 +152,15 @@ def test_a_member_of_the_other_kind_leaves_nothing_behind(copy):
     assert adapters(copy)[1] == digests(copy, [f"members/01/{FILES[1]}"])[0]
 
 
-def certified(folder):
-    unit = read_arrays(folder / "code/code.npz")["unit_names"][0]
-    certify_command.certify(folder, 1, [unit], device="cpu")
-    (file,) = (folder / "certificates").glob("*.json")
-    return file
-
-
 def test_a_certificate_binds_the_base(copy, read_json):
-    file = certified(copy)
-    picture = read_tensors(file.with_suffix(".safetensors"))["counterfactual"]
-    block = read_tensors(copy / "landscape.safetensors")["counterfactuals"]
-    assert np.array_equal(picture, block[0, 1])
-    predicate = verification.verify(file, Run(copy))["predicate"]
-    assert predicate["base"]["claim"] == certificates.FROZEN_CLAIMS["base"]
-    assert predicate["base"]["files"] == [f"base/{name}" for name in WHOLE]
-    bound = {name: predicate["files"][f"base/{name}"] for name in WHOLE}
-    assert bound == read_json(copy / "base/base.json")["sha256"]
+    predicate = check_certificate_binds(copy, "base")
     kept = predicate["kept"]
     assert {f"members/{m}/{name}" for m in kept for name in FILES} < predicate["files"].keys()
-    certify_command.verify(file, copy, resample=True, device="cpu")
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_an_altered_base_is_refused(copy, name):
-    file, target = certified(copy), copy / "base" / name
-    whole = bytearray(target.read_bytes())
-    whole[-1] ^= 1
-    target.write_bytes(whole)
-    with pytest.raises(InputError, match=f"{name} has sha256"):
-        verification.verify(file, Run(copy))
-    with pytest.raises(InputError, match="was trained on the base"):
-        certificates.statement(Run(copy), sample=0, units=["digits/0"], subjects=[])
+    check_altered_is_refused(copy, "base", name)
 
 
 def test_an_adapter_that_names_another_base_is_not_certified(copy):

@@ -9,8 +9,7 @@ import pytest
 import torch
 import yaml
 from conftest import Workspace
-from encoded_ensembles import certificates, rates, unet, verification
-from encoded_ensembles.commands import certify as certify_command
+from encoded_ensembles import certificates, rates, unet
 from encoded_ensembles.commands.frozen import fetch_autoencoder
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.sample import ablate_block
@@ -18,7 +17,17 @@ from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
 from encoded_ensembles.runs import Run
 from safetensors.numpy import load_file, save_file
-from small_run import MEMBERS, UNITS, digests, make, member_folders, pictures, write_autoencoder
+from small_run import (
+    MEMBERS,
+    UNITS,
+    check_altered_is_refused,
+    check_certificate_binds,
+    digests,
+    make,
+    member_folders,
+    pictures,
+    write_autoencoder,
+)
 
 FILES = unet.member_files(adapter=False)
 SAID = {
@@ -78,37 +87,14 @@ def test_members_see_latents_and_say_of_which_autoencoder(made, read_json):
     assert read_json(made / "members/00/training.json")["autoencoder"] == bound
 
 
-def certified(folder):
-    unit = read_arrays(folder / "code/code.npz")["unit_names"][0]
-    certify_command.certify(folder, 1, [unit], device="cpu")
-    (file,) = (folder / "certificates").glob("*.json")
-    return file
-
-
 def test_a_certificate_binds_the_autoencoder(copy, read_json):
-    file = certified(copy)
-    picture = read_tensors(file.with_suffix(".safetensors"))["counterfactual"]
-    block = read_tensors(copy / "landscape.safetensors")["counterfactuals"]
-    assert np.array_equal(picture, block[0, 1])
-    predicate = verification.verify(file, Run(copy))["predicate"]
-    said = predicate["autoencoder"]
-    assert said["claim"] == certificates.FROZEN_CLAIMS["autoencoder"]
-    assert said["files"] == [f"autoencoder/{name}" for name in FILES]
-    assert set(said["files"]) < predicate["files"].keys()
+    predicate = check_certificate_binds(copy, "autoencoder")
     assert "base" not in predicate
-    certify_command.verify(file, copy, resample=True, device="cpu")
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_an_altered_autoencoder_is_refused(copy, name):
-    file, target = certified(copy), copy / "autoencoder" / name
-    whole = bytearray(target.read_bytes())
-    whole[-1] ^= 1
-    target.write_bytes(whole)
-    with pytest.raises(InputError, match=f"{name} has sha256"):
-        verification.verify(file, Run(copy))
-    with pytest.raises(InputError, match="was trained on the autoencoder"):
-        certificates.statement(Run(copy), sample=0, units=["digits/0"], subjects=[])
+    check_altered_is_refused(copy, "autoencoder", name)
 
 
 def test_a_run_of_pixels_does_not_take_a_member_of_latents(copy):

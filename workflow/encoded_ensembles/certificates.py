@@ -128,9 +128,10 @@ def statement(
         name: known.get(name) or sha256_file(run.folder / name)
         for name in [*given, *bound_files(kept, adapters="base" in frozen)]
     }
+    bound = {part: {Path(name).name: files[name] for name in frozen[part]} for part in frozen}
     for member in kept:
         check_member(run, member, forbidden=set(own["sha256"]))
-        check_frozen(run, member, digests={name: files[name] for name in given})
+        check_frozen(run, member, digests=bound)
     twins = masked(run.images)
     twins = twins[
         twins["pixels_sha256"].isin(own["pixels_sha256"]) & ~twins["name"].isin(own["name"])
@@ -227,13 +228,13 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
         )
 
 
-def check_frozen(run: Run, member: str, *, digests: Mapping[str, str]) -> None:
+def check_frozen(run: Run, member: str, *, digests: Mapping[str, Mapping[str, str]]) -> None:
     """Check that a member was trained on the networks that the run was given, and on no others.
 
     Args:
         run: a finished run.
         member: its name.
-        digests: of the files of `frozen_files`.
+        digests: of the files of each such network, by its part.
 
     Raises:
         InputError: otherwise.
@@ -241,19 +242,13 @@ def check_frozen(run: Run, member: str, *, digests: Mapping[str, str]) -> None:
     folder = run.folder / "members" / member
     facts = read_facts(folder / "training.json")
     for part in FROZEN_CLAIMS:
-        trained = facts.get(part, {})
-        start = f"{part}/"
-        expected = {
-            name.removeprefix(start): digest
-            for name, digest in digests.items()
-            if name.startswith(start)
-        }
+        trained, expected = facts.get(part, {}), digests.get(part, {})
         if trained != expected:
             raise InputError(
                 f"member {member} was trained on the {part} {trained or 'none'}, expected "
                 f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
             )
-    if run.config["model"].get("base"):
+    if "base" in digests:
         named = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
         if named != "../../base":
             raise InputError(

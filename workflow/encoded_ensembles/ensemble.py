@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 # ASSUME: same bytes.
 SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
-BATCH_PIXELS = {
-    "cpu": 2**15,
-    "cuda": 2**18,
-}  # of a batch: 512 images of 8x8, 32 of 32x32 on a processor
+# Pixels of a batch: 512 images of 8x8, 32 of 32x32 on a processor.
+BATCH_PIXELS = {"cpu": 2**15, "cuda": 2**18}
 HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
 SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
 ETA = {"ddim": 0.0, "ddpm": 1.0}

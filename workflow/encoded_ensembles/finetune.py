@@ -9,7 +9,7 @@ from encoded_ensembles.files import (
     close_matches,
     read_json,
 )
-from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS, seen_shape
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -30,9 +30,7 @@ def check_base(
         InputError: it is for others.
     """
     config = base.config
-    size = config.sample_size
-    height, width = (size, size) if isinstance(size, int) else size
-    own = (config.in_channels, height, width)
+    own = seen_shape(base)
     if own != shape or config.out_channels != shape[0]:
         raise InputError(
             f"model.base is a network for {'images' if scale == 1 else 'latents'} of {own} (channels, "

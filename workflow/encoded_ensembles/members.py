@@ -21,6 +21,7 @@ from encoded_ensembles.files import (
     write_json,
 )
 from encoded_ensembles.lora import adapt, changes, plain_base, write_adapter
+from encoded_ensembles.unet import seen_shape
 
 CODE, BASE = "code.npz", "base"
 
@@ -54,10 +55,7 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of an image."""
-        config = self.networks[0].config
-        size = config.sample_size
-        height, width = (size, size) if isinstance(size, int) else size
-        return config.in_channels, height, width
+        return seen_shape(self.networks[0])
 
     def words(self, units: Sequence[str]) -> np.ndarray:
         """Return the code words (k, n) bool of these units.

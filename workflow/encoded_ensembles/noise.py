@@ -6,6 +6,7 @@ import numpy as np
 
 from encoded_ensembles.files import InputError
 from encoded_ensembles.randomness import Purpose, generator
+from encoded_ensembles.unet import seen_shape
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -43,10 +44,7 @@ def check_noise(noise: np.ndarray, member: "UNet2DModel") -> None:
     Raises:
         InputError: it is not.
     """
-    config = member.config
-    size = config.sample_size
-    height, width = (size, size) if isinstance(size, int) else size
-    seen = (config.in_channels, height, width)
+    seen = seen_shape(member)
     if noise.shape[2:] != seen:
         raise InputError(
             f"the noise is for {noise.shape[2:]} (channels, height, width), expected {seen}, what members "

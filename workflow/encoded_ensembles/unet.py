@@ -129,6 +129,13 @@ def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
         return import_network()(**config)
 
 
+def seen_shape(network: "UNet2DModel") -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of what a network sees."""
+    size = network.config.sample_size
+    height, width = (size, size) if isinstance(size, int) else size
+    return network.config.in_channels, height, width
+
+
 def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tensor | None":
     """Return the classes (N,) of samples by their numbers `which` (N,): the labels in turn.
 

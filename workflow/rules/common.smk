@@ -17,6 +17,7 @@ sys.path.insert(0, str(PACKAGE.parent))
 from encoded_ensembles.config import check_config
 from encoded_ensembles.files import InputError, sha256_file
 from encoded_ensembles.frechet import INCEPTION
+from encoded_ensembles.frozen import KINDS
 from encoded_ensembles.integrity import files_ahead
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.sources import closure
@@ -198,10 +199,10 @@ def own_files():
 
 def frozen():
     """Return the networks that the run is given and does not train, by their keys in model."""
-    return [part for part in ("base", "autoencoder") if config["model"][part]]
+    return [part for part in KINDS if config["model"][part]]
 
 
-def frozen_files(parts=("base", "autoencoder")):
+def frozen_files(parts=tuple(KINDS)):
     """Return the files of networks that the run is given, of some parts.
 
     Old ones do: what hangs on the content takes the digest too, or members, which do.
@@ -214,7 +215,7 @@ def frozen_files(parts=("base", "autoencoder")):
     ]
 
 
-def frozen_digests(wildcards, parts=("base", "autoencoder")):
+def frozen_digests(wildcards, parts=tuple(KINDS)):
     """Return the digests of the networks that the run is given once they are known, as `split_digest`."""
     return [
         getattr(checkpoints, f"fetch_{part}").get(run=wildcards.run).output.digest

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.sample import Code, Members, Noise, Sampling, for_members, load_held
+from encoded_ensembles.commands.sample import Code, Members, Noise, Sampling, for_members, prepare
 from encoded_ensembles.commands.spread import spread
 
 
@@ -29,36 +29,22 @@ def follow_members(
 
     from encoded_ensembles import contrast
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.device import choose_device
     from encoded_ensembles.feed import as_seen
-    from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_tensors
-    from encoded_ensembles.frozen import check_trained_on
-    from encoded_ensembles.noise import check_noise
-    from encoded_ensembles.progress import track
-    from encoded_ensembles.space import load_space
+    from encoded_ensembles.files import InputError, read_arrays, write_tensors
 
     arrays = read_arrays(code)
     for_members(arrays["code"], members)
-    where = choose_device(sampling.device)
-    check_trained_on(members, sampling.autoencoder)
-    space = load_space(sampling.autoencoder, device=where)
-    images = as_seen(read_images(data).images, space=space)
-    z = read_tensors(noise, names=["noise"])["noise"]
-    held = load_held(members, where, sampling)
-    check_noise(z, held[0])
-    steps = contrast.estimates(
-        held,
-        noise=z, sampler=sampling.scheduler, device=where, space=space,
-        batch=sampling.batch,
-    )  # fmt: skip
+    engine = prepare(members, noise, sampling, "trajectory")
+    track, count = engine.pop("track"), len(engine["noise"]) - 1
+    images = as_seen(read_images(data).images, space=engine["space"])
     total, used = None, []
-    steps = track(steps, label="trajectory", total=len(z) - 1)
+    steps = track(contrast.estimates(**engine), count)
     for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=levels):
         total = pull if total is None else total + pull
         used.append(level)
     if total is None:
         raise InputError(
-            f"--levels is {levels}, but sampling in {len(z) - 1} steps has no noise level that low; "
+            f"--levels is {levels}, but sampling in {count} steps has no noise level that low; "
             "raise contrast.levels or sampling.steps."
         )
     write_tensors(output, {"pulls": total / len(used), "levels": np.array(used)})

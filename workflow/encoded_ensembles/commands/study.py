@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options import Data, Samples
-from encoded_ensembles.commands.sample import Code, Members, Noise, Sampling, for_members, load_held
+from encoded_ensembles.commands.sample import Code, Members, Noise, Sampling, for_members, prepare
 from encoded_ensembles.commands.spread import spread
 
 if TYPE_CHECKING:
@@ -53,13 +53,8 @@ def measure_levels(
     from encoded_ensembles import contrast
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.device import choose_device
     from encoded_ensembles.families import Family as Kind
     from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_table
-    from encoded_ensembles.frozen import check_trained_on
-    from encoded_ensembles.noise import check_noise
-    from encoded_ensembles.progress import track
-    from encoded_ensembles.space import load_space
     from encoded_ensembles.unet import LEVELS
 
     arrays = read_arrays(code)
@@ -69,20 +64,11 @@ def measure_levels(
     order = contrast.nearest_units(factual, images, arrays["unit_of"])
     kind = Kind(family, matrix.shape[1], int(matrix[0].sum()), distance)
     words = free_words(matrix, family=kind, limit=null_words)
-    where = choose_device(sampling.device)
-    check_trained_on(members, sampling.autoencoder)
-    space = load_space(sampling.autoencoder, device=where)
-    z = read_tensors(noise, names=["noise"])["noise"]
-    held = load_held(members, where, sampling)
-    check_noise(z, held[0])
-    steps = contrast.estimates(
-        held,
-        noise=z, sampler=sampling.scheduler, device=where, space=space,
-        batch=sampling.batch,
-    )  # fmt: skip
+    engine = prepare(members, noise, sampling, "trajectory")
+    track, count = engine.pop("track"), len(engine["noise"]) - 1
     rows: list[dict[str, object]] = []
-    steps = track(steps, label="trajectory", total=len(z) - 1)
-    seen = space.encode(images)
+    steps = track(contrast.estimates(**engine), count)
+    seen = engine["space"].encode(images)
     for level, pull in contrast.level_pulls(steps, seen, arrays["unit_of"], highest=LEVELS):
         rows += [{"level": level} | row for row in _signals(pull, matrix, words, order)]
     write_table(output, pd.DataFrame(rows))
