@@ -43,29 +43,31 @@ def write_autoencoder(folder, *, channels=1, latents=2, widths=(8, 16), seed=0, 
     return network
 
 
-def make(folder, images, *, how, **given):
+def make(folder, images, *, how, labels=1, **given):
     """Do what the workflow does up to the landscape, and write what a certificate needs.
 
     Args:
         folder: of the run.
         images: (UNITS, H, W, C) uint8.
         how: options of train_member.
+        labels: number of labels, which the images have in turn.
         given: folders of networks by their keys of `model`.
     """
     frozen = {part: folder / part for part in given}
     for part, source in given.items():
         FETCH[part](str(source), folder / part, folder / part / f"{part}.json")
-    labels = np.zeros(UNITS, np.int64)
+    label_names = np.array([f"digit {label}" for label in range(labels)])
     names = np.array([f"digits/{number}" for number in range(UNITS)])
     data, code = folder / "data/training.npz", folder / "code/code.npz"
-    write_images(data, ImageSet(images, labels, np.array(["digit"]), names))
+    write_images(data, ImageSet(images, np.arange(UNITS) % labels, label_names, names))
     encode_units(
         data, code, folder / "code/units.parquet", folder / "code/images.parquet",
         folder / "code/properties.json", members=MEMBERS, weight=WEIGHT, null_words=0,
     )  # fmt: skip
     for member in [*map("{:02d}".format, range(MEMBERS)), "full"]:
         manifest = folder / f"splits/{member}.json"
-        split_member(data, code, member, manifest, manifest.with_suffix(".sha256"))
+        digest, classes = manifest.with_suffix(".sha256"), how.get("classes", False)
+        split_member(data, code, member, manifest, digest, classes)
         train_member(data, manifest, folder / "members" / member, **frozen, **how)
     noise, latents = folder / "noise/landscape.safetensors", frozen.get("autoencoder")
     draw_noise(data, noise, samples=2, steps=3, autoencoder=latents)

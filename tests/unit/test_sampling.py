@@ -219,8 +219,25 @@ def test_samples_are_of_the_labels_in_turn(told):
 def test_a_label_changes_the_prediction(told):
     x = torch.from_numpy(draw(samples=2)[0])
     first, second = (
-        ensemble.predict(told[0], x, torch.tensor(500), batch=16, which=torch.tensor(numbers))
+        ensemble.predict(told[0], x, torch.tensor(500), batch=16, numbers=torch.tensor(numbers))
         for numbers in ([0, 0], [0, 1])
     )
     assert torch.equal(first[0], second[0])
     assert not torch.allclose(first[1], second[1])
+
+
+@pytest.mark.parametrize("sampler", ensemble.SAMPLERS)
+@pytest.mark.parametrize("kind", ["members", "told"])
+def test_a_sample_drawn_alone_or_in_any_order_is_the_same_to_the_byte(kind, sampler, request):
+    """Issue 14.1: a sample's class follows from its number in the run, not from its position."""
+    networks, z = request.getfixturevalue(kind), draw(samples=5)
+    keep = np.array([[1, 1, 1, 1], [0, 1, 0, 1]], bool)
+    among = sample(networks, keep, z, sampler=sampler)
+    for numbers in ([1], [4], [3, 0, 2], [4, 3, 2, 1, 0]):
+        alone = sample(networks, keep, z[:, numbers], sampler=sampler, numbers=np.array(numbers))
+        assert alone.tobytes() == among[:, numbers].tobytes(), numbers
+
+
+def test_numbers_are_one_for_each_sample(members):
+    with pytest.raises(ValueError, match=r"numbers has shape \(2,\), expected \(3,\)"):
+        sample(members, [[1, 1, 1, 1]], draw(), numbers=np.arange(2))

@@ -11,11 +11,13 @@ from encoded_ensembles.commands.screen import screen_block
 UNITS, MEMBERS, SAMPLES, NULL = 40, 6, 3, 10
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
+@pytest.fixture(scope="module", params=[None, 2], ids=["unconditional", "classes"])
+def run(tmp_path_factory, request):
     """The files that screening reads, of an ensemble of untrained members; and the exact landscape."""
     folder = tmp_path_factory.mktemp("run")
-    config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    config = unet.unet_config(
+        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, classes=request.param
+    )
     members = [unet.build_unet(config, seed=m).eval() for m in range(MEMBERS)]
     for m, member in enumerate(members):
         unet.save_network(member, folder / f"{m:02d}")

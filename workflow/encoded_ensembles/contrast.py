@@ -52,12 +52,16 @@ def estimates(
     z = torch.from_numpy(noise).to(device)
     x = z[0].clone()
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
+    numbers = torch.arange(len(x), device=device)  # of all samples of a run
     # Moved before the loop, so that on a GPU a step waits for the host once, to hand its estimates over.
     levels, alphas = scheduler.timesteps.to(device), scheduler.alphas_cumprod.to(device)
     for number, level in enumerate(scheduler.timesteps, start=1):
         with torch.inference_mode():
             predicted = torch.stack(
-                [predict(each, x, levels[number - 1], batch=batch) for each in members]
+                [
+                    predict(each, x, levels[number - 1], numbers=numbers, batch=batch)
+                    for each in members
+                ]
             )
             signal = alphas[int(level)]
             images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()

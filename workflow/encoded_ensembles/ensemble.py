@@ -165,6 +165,7 @@ def sample_pairs(
     noise: np.ndarray,
     sampler: str,
     device: "torch.device",
+    numbers: np.ndarray | None = None,
     space: Space = PIXELS,
     batch: int | None = None,
     trajectories: int = 8192,
@@ -176,10 +177,12 @@ def sample_pairs(
     Args:
         members: n networks.
         keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
-        which: (P,) int64 in 0..B-1, the sample of each pair.
+        which: (P,) int64 in 0..B-1, the sample of each pair, as a position in the noise.
         noise: z (T+1, B, C, H, W) float32.
         sampler: of SAMPLERS.
         device: where the members are.
+        numbers: (B,) int64, the numbers in the run of the samples that the noise is of: a member
+            with classes is conditioned on number % classes. None: 0..B-1, all samples of a run.
         space: that members see images in.
         batch: rows given to a member at once, at least 16; None: `batch_of` the images.
         trajectories: how many are held at once; bounds the memory, changes no byte.
@@ -192,6 +195,9 @@ def sample_pairs(
     Raises:
         ValueError: a row keeps no member, the shapes disagree, or `batch` is below 16.
     """
+    numbers = np.arange(noise.shape[1]) if numbers is None else np.asarray(numbers)
+    if numbers.shape != noise.shape[1:2]:
+        raise ValueError(f"numbers has shape {numbers.shape}, expected {noise.shape[1:2]}")
     if keep.ndim != 2 or keep.shape[1] != len(members):
         raise ValueError(f"keep has shape {keep.shape}, expected (A, {len(members)})")
     if not keep.any(axis=1).all():
@@ -202,6 +208,7 @@ def sample_pairs(
     import torch
 
     z = torch.from_numpy(noise).to(device)
+    numbered = torch.from_numpy(numbers.astype(np.int64)).to(device)
     chosen = scheduler or make_scheduler(
         steps=len(noise) - 1, sampler=sampler, bounded=space.bounded
     )
@@ -211,8 +218,9 @@ def sample_pairs(
         for start in starts:
             part = slice(start, start + trajectories)
             yield from _sample_group(
-                members, keep[part], which[part], z, chosen, space, sampler=sampler, batch=batch
-            )
+                members, keep[part], which[part], z, numbered, chosen, space,
+                sampler=sampler, batch=batch,
+            )  # fmt: skip
 
     for found in track(steps(), (len(noise) - 1) * len(starts)):
         if found is not None:
@@ -239,6 +247,7 @@ def _sample_group(
     keep: np.ndarray,
     which: np.ndarray,
     z: "torch.Tensor",
+    numbers: "torch.Tensor",
     scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
     space: Space,
     *,
@@ -253,6 +262,7 @@ def _sample_group(
     seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
     kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)
     of = torch.from_numpy(which).to(z.device)
+    named = numbers[of]
     levels = scheduler.timesteps.to(z.device)
     x = z[0][of]
     for number, level in enumerate(scheduler.timesteps, start=1):
@@ -261,7 +271,7 @@ def _sample_group(
             for m, rows in enumerate(seen_by):
                 if len(rows):  # and only then ask for the member: it may have to be fetched
                     seen = predict(
-                        members[m], x[rows], levels[number - 1], batch=batch, which=of[rows]
+                        members[m], x[rows], levels[number - 1], numbers=named[rows], batch=batch
                     )
                     total.index_add_(0, rows, seen)
             x = take_step(scheduler, total / kept, level, x, z[number][of], sampler=sampler)
@@ -274,19 +284,18 @@ def predict(
     x: "torch.Tensor",
     level: "torch.Tensor",
     *,
+    numbers: "torch.Tensor",
     batch: int,
-    which: "torch.Tensor | None" = None,
 ) -> "torch.Tensor":
     """Return a member's noise prediction for (N, C, H, W) images at one level, `batch` at a time.
 
     Short batches are filled up to 16 rows, so that a row's result does not depend on the others.
-    `which` (N,) are the numbers of the samples that the rows are of, None for 0..N-1: a member that
-    is told labels is told those in turn.
+    `numbers` (N,) int64 are the numbers of the samples that the rows are of: a member with classes is
+    conditioned on number % classes. Never a row's position: a sample may be drawn alone.
     """
     import torch
 
     parts = []
-    numbers = torch.arange(len(x), device=x.device) if which is None else which
     for part, number in zip(x.split(batch), numbers.split(batch), strict=True):
         missing = SMALLEST_BATCH - len(part)
         if missing > 0:

@@ -21,7 +21,7 @@ def denoising_losses(
 
     Args:
         network: in evaluation mode.
-        images: (B, C, H, W) float32, as the network sees them.
+        images: (B, C, H, W) float32, as the network sees them: all samples of a run, in order.
         draws: D, noisy copies of each image, one level each.
         seed: of the noise.
         batch: rows given to the network at once, at least 16; None: `batch_of` the images.
@@ -35,6 +35,7 @@ def denoising_losses(
     scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
     clean = torch.from_numpy(images).to(network.device)
     batch = batch or batch_of(images.shape[1:], kind=network.device.type)
+    numbers = torch.arange(len(clean), device=network.device)
     total = np.zeros(len(images))
     for draw in range(draws):
         level = torch.tensor([int((draw + 0.5) * LEVELS / draws)], device=network.device)
@@ -50,7 +51,11 @@ def denoising_losses(
         ).to(network.device)
         with torch.inference_mode():
             predicted = predict(
-                network, scheduler.add_noise(clean, noise, level), level[0], batch=batch
+                network,
+                scheduler.add_noise(clean, noise, level),
+                level[0],
+                numbers=numbers,
+                batch=batch,
             )
         total += (predicted - noise).square().mean(dim=(1, 2, 3)).double().cpu().numpy()
     return total / draws

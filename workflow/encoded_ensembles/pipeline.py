@@ -102,6 +102,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         without: Sequence[str] = (),
         keep: Sequence[bool] | np.ndarray | None = None,
         noise: np.ndarray | torch.Tensor | None = None,
+        numbers: Sequence[int] | np.ndarray | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
         batch: int | None = None,
@@ -117,6 +118,8 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             keep: (n,) bool, the members that stay; with `without`, those that both let stay.
             noise: exogenous noise z (T+1, B, C, H, W) in place of drawn one: it says B and T. That of
                 the workflow gives the workflow's samples.
+            numbers: (B,) the numbers of the samples, on which members with classes are conditioned
+                (number % classes); 0..B-1 if absent. With a part of the workflow's noise, say which.
             output_type: "pil", "np" (B, H, W, C) or "pt" (B, C, H, W) in [0, 1], or "latent": s
                 (B, C, H, W) as the workflow keeps it, in [-1, 1] and not cut off.
             return_dict: False returns a tuple.
@@ -129,6 +132,11 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             raise InputError(f"output_type is {output_type}, expected pil, np, pt or latent.")
         stay = self._keep(without, keep)
         z = self._noise(noise, batch_size, generator, num_inference_steps)
+        named = np.arange(z.shape[1]) if numbers is None else np.asarray(numbers)
+        if named.shape != z.shape[1:2] or named.dtype.kind not in "iu" or named.min() < 0:
+            raise InputError(
+                f"numbers is {numbers}, expected {z.shape[1]} whole numbers from 0, one for each image."
+            )
 
         def track(steps: Iterator[Any], total: int) -> Iterator[Any]:
             with self.progress_bar(total=total) as bar:
@@ -142,6 +150,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             noise=z,
             sampler=self.config.sampler,
             device=self.members.device,
+            numbers=named,
             space=PIXELS if self.vae is None else Latents(self.vae),
             batch=batch,
             scheduler=self.scheduler,

@@ -137,9 +137,9 @@ def seen_shape(network: "UNet2DModel") -> tuple[int, int, int]:
 
 
 def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tensor | None":
-    """Return the classes (N,) of samples by their numbers `which` (N,): the labels in turn.
+    """Return the classes (N,) of samples by their numbers in the run, `which` (N,): number % classes.
 
-    None for a network that is told no labels.
+    None for a network without classes.
     """
     classes = network.config.num_class_embeds
     return which % classes if classes else None

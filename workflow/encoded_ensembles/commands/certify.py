@@ -105,6 +105,8 @@ def _counterfactual(
     run: "Run", sample: int, units: list[str], device: str
 ) -> tuple["np.ndarray", "np.ndarray"]:
     """Sample one counterfactual (C, H, W) without some units; return it and the keep mask (n,)."""
+    import numpy as np
+
     from encoded_ensembles.certificates import kept_without
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.ensemble import sample as draw
@@ -126,6 +128,7 @@ def _counterfactual(
         load_members(kept, device=where),
         keep=keep[keep][None],
         noise=noise[:, sample : sample + 1],
+        numbers=np.array([sample]),
         sampler=run.config["sampling"]["scheduler"],
         device=where,
         space=load_space(run.autoencoder, device=where),

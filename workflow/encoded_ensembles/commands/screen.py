@@ -72,7 +72,7 @@ def screen_block(
         return
     label = f"block {block}"
     engine = prepare(members, noise, sampling, label)
-    engine["noise"] = engine["noise"][:, mine]
+    engine |= {"noise": engine["noise"][:, mine], "numbers": mine}
     most = at_once(factual.shape[1:], limit=8192)
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
     known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual
