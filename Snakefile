@@ -80,13 +80,8 @@ include: "workflow/rules/record.smk"
 
 
 rule all:
-    """All files of the run, so that a deleted one is made again, and the record of them."""
+    """Every file of the run, so that a deleted one is made again."""
     default_target: workflow.modifier.is_main_snakefile()  # as a module, the other's rule stays
     input:
-        expand(rules.record_run.input, run=config["run"]),
-        expand(
-            "results/{run}/figures/{figure}.pdf", run=config["run"], figure=figures()
-        ),
-        expand("results/{run}/gallery.html", run=config["run"]),
-        expand("results/{run}/run.json", run=config["run"]),
+        expand("results/{run}/{file}", run=config["run"], file=whole_run()),
     localrule: True

@@ -44,7 +44,10 @@ def write_run(
     write_images(folder / "training.npz", ImageSet(images, labels, np.array(["one"]), plain))
     write_arrays(
         folder / "code.npz",
-        {"code": code, "null_words": null_words, "unit_of": np.arange(units), "unit_names": np.array(names)},
+        {
+            "code": code, "null_words": null_words, "unit_of": np.arange(units),
+            "unit_names": np.array(names), "family": np.array(family), "distance": np.array(2),
+        },
     )  # fmt: skip
     write_table(
         folder / "units.parquet",
@@ -115,6 +118,6 @@ def write_page(folder, **options):
         code=folder / "code.npz", units=folder / "units.parquet", samples=folder / "samples.safetensors",
         influence=folder / "influence.parquet", null=folder / "null.parquet",
         radius=folder / "radius.parquet", pulls=folder / "pulls.safetensors", sets=folder / "sets.parquet",
-        expected=folder / "expected.parquet", output=page, **{"family": "random"} | options,
+        expected=folder / "expected.parquet", output=page, **options,
     )  # fmt: skip
     return page

@@ -274,7 +274,7 @@ def test_axe_finds_no_serious_violation(open_page, small, scheme):
 
 def test_a_code_without_null_words_says_that_nothing_can_be_attributed(open_page, tmp_path):
     write_run(tmp_path, names=[f"unit {i}" for i in range(9)], family="partition", found=0)
-    page = open_page(write_page(tmp_path, family="partition"))
+    page = open_page(write_page(tmp_path))
     assert "nothing can be attributed" in page.locator("#pair .verdict").inner_text()
     page.select_option("#by", "distance")
     assert "leaves no null code words" in page.locator("#pair .landscape figcaption").inner_text()

@@ -199,7 +199,7 @@ def test_the_page_stays_below_15_mb_and_says_what_it_leaves_out(tmp_path, monkey
 
 def test_a_code_without_null_words_is_shown_as_such(tmp_path):
     write_run(tmp_path, names=[f"unit {i}" for i in range(9)], family="partition", found=0)
-    facts, arrays = content(write_page(tmp_path, family="partition"))
+    facts, arrays = content(write_page(tmp_path))
     assert {each["words"] for each in facts["statistics"]} == {0}
     assert [each["null_radius"] for each in facts["samples"]] == [None] * 3
     assert (arrays["contrast_p"] == 1).all()
@@ -218,7 +218,7 @@ def test_a_missing_block_is_said(small, tmp_path):
             samples=folder / "samples.safetensors", influence=folder / "influence.parquet",
             null=folder / "null.parquet", radius=folder / "radius.parquet",
             pulls=folder / "pulls.safetensors", sets=folder / "sets.parquet",
-            expected=folder / "expected.parquet", family="random", output=tmp_path / "x.html",
+            expected=folder / "expected.parquet", output=tmp_path / "x.html",
         )  # fmt: skip
     assert not (tmp_path / "x.html").exists()
 

@@ -126,8 +126,8 @@ def board(toy, controls, monkeypatch_module):
             half_seed=2, seed=1, **TRAINING,
         )  # fmt: skip
     measure_heldout(
-        models, **toy.drawn, samples=toy.samples, output=at / "measured.safetensors", repeats=1,
-        share=0.5, half_seed=2,
+        toy.out / "heldout", **toy.drawn, samples=toy.samples, output=at / "measured.safetensors",
+        halves=4, repeats=1, share=0.5, half_seed=2,
     )  # fmt: skip
     networks = [*toy.members, toy.run / "members/full"]
     for network in networks:
@@ -149,7 +149,7 @@ def board(toy, controls, monkeypatch_module):
     foreign = [f"mine={at / 'mine.npy'}"]
     np.save(at / "mine.npy", np.random.default_rng(0).normal(size=(12, 3)))
     grade_methods(
-        at / "scores.safetensors", pulls, toy.code, "random", at / "gains.parquet",
+        at / "scores.safetensors", pulls, toy.code, at / "gains.parquet",
         at / "areas.parquet", at / "draws.safetensors", foreign=foreign, bootstrap=20,
     )  # fmt: skip
     score_methods(
@@ -219,7 +219,7 @@ def test_figures_and_studies_are_drawn(toy, board):
         assert (board / f"{name}.png").stat().st_size > 10_000
     check_null(
         toy.run / "contrast/pulls.safetensors", toy.code, toy.data, toy.samples,
-        toy.run / "influence/null.parquet", "random", board / "null.parquet",
+        toy.run / "influence/null.parquet", board / "null.parquet",
     )  # fmt: skip
     table = pd.read_parquet(board / "null.parquet").set_index("statistic")
     wanted = {"distance", "ssim", "features", "matched", "directional", "contrast", "sets"}

@@ -4,6 +4,7 @@ Source of the random family: Dai & Gifford, arXiv 2306.02174, section on encoded
 others guarantee, cost and buy is in docs/codes.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import comb
@@ -44,6 +45,21 @@ class Family:
         if self.name == "min-distance" and self.distance > 2:
             return _code_words(members=self.members, weight=self.weight, distance=self.distance)
         return None
+
+
+def family_of(code: Mapping[str, np.ndarray]) -> Family:
+    """Return the family of a code, as the arrays of code.npz say.
+
+    Raises:
+        InputError: they do not say, since an earlier version wrote them.
+    """
+    if "family" not in code:
+        raise InputError(
+            "the code says nothing of its family, expected family and distance beside the matrix: an "
+            "earlier version wrote it; run snakemake again, or encens encode-units."
+        )
+    matrix = code["code"]
+    return Family(str(code["family"]), matrix.shape[1], int(matrix[0].sum()), int(code["distance"]))
 
 
 def capacity(family: Family) -> int:

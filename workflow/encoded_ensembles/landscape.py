@@ -1,5 +1,6 @@
 """The blocks of a landscape: the counterfactuals of every unit, or of a screened one, of some pairs."""
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,30 @@ import numpy as np
 from encoded_ensembles.files import InputError, open_tensors, read_tensors
 
 Pair = tuple[int, int]  # of a unit and a sample
+
+
+def every_block(given: Iterable[Path]) -> list[Path]:
+    """Return files of blocks, with each name that has *-of-N in place of a number replaced by all N.
+
+    Raises:
+        InputError: one of the N is missing.
+    """
+    files = []
+    for path in given:
+        pattern = re.search(r"\*-of-(\d+)", path.name)
+        if not pattern:
+            files.append(path)
+            continue
+        total = int(pattern[1])
+        for number in range(1, total + 1):
+            file = path.with_name(path.name.replace("*", str(number)))
+            if not file.is_file():
+                raise InputError(
+                    f"{file} is missing, expected all {total} blocks that {path.name} stands for; "
+                    "finish them with snakemake first, or give the number of blocks that there are."
+                )
+            files.append(file)
+    return files
 
 
 def read_block(file: Path) -> tuple[np.ndarray, np.ndarray]:

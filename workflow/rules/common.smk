@@ -14,6 +14,7 @@ REPOSITORY = Path(workflow.snakefile).parent.parent.parent
 PACKAGE = REPOSITORY / "workflow" / "encoded_ensembles"
 sys.path.insert(0, str(PACKAGE.parent))
 
+from encoded_ensembles import layout
 from encoded_ensembles.config import check_config
 from encoded_ensembles.files import InputError, sha256_file
 from encoded_ensembles.frechet import INCEPTION
@@ -28,51 +29,6 @@ if workflow.modifier.modify_path("results/run") != "results/run":
         "Error: prefix or replace_prefix moves results of this workflow, whose commands name them, too; "
         "leave it out, and tell runs apart by `run` in the configuration."
     )
-
-FIGURES = [
-    "code",
-    "samples",
-    "influence",
-    "landscape",
-    "aliasing",
-    "attribution",
-    "evidence",
-    "gains",
-    "scoreboard",
-    "kept",
-    "loss",
-]
-RECORDED = [
-    "data/training.npz",
-    "data/heldout.npz",
-    "data/spare.npz",
-    "code/code.npz",
-    "code/units.parquet",
-    "code/images.parquet",
-    "noise/landscape.safetensors",
-    "noise/frechet.safetensors",
-    "samples/ensemble.safetensors",
-    "influence/influence.parquet",
-    "influence/null.parquet",
-    "influence/radius.parquet",
-    "influence/aliasing.parquet",
-    "contrast/pulls.safetensors",
-    "contrast/contrast.parquet",
-    "contrast/sets.parquet",
-    "contrast/units.parquet",
-    "rivals/scores.safetensors",
-    "expected/expected.parquet",
-    "expected/calibration.parquet",
-    "expected/scores.safetensors",
-    "grade/gains.parquet",
-    "grade/areas.parquet",
-    "grade/draws.safetensors",
-    "grade/scoreboard.parquet",
-    "grade/truth.parquet",
-    "grade/agreement.parquet",
-    "frechet/scores.parquet",
-]
-
 
 NETWORK_FILES = member_files(adapter=False)
 
@@ -103,40 +59,31 @@ def check_clock(run):
 
 def truths():
     """Return what methods are graded by besides contrasts: option and file, where the run has it."""
-    return [
-        *(
-            [
-                ("--controls", "retrain/controls.parquet"),
-                ("--retrained", "retrain/samples.safetensors"),
-            ]
-            if controls()
-            else []
-        ),
-        *(
-            [("--models", "heldout/measured.safetensors")]
-            if config["heldout"]["models"]
-            else []
-        ),
-        *(
-            [("--planted", "planted/planted.parquet")]
-            if config["dataset"]["plant"]
-            else []
-        ),
-    ]
+    return layout.truths(config).items()
+
+
+def whole_run():
+    """Return every file of the run, in its folder, with as many blocks as the work is scattered to."""
+    return layout.outputs(config, classifier=bool(classifier_file()), **scattered())
 
 
 def recorded():
     """Return the files of the run that its record lists, in the folder of the run."""
-    return [
-        *RECORDED,
-        *(file for _, file in truths()),
-        *(f"{part}/{name}" for part in frozen() for name in NETWORK_FILES),
-    ]
+    return layout.recorded(config, **scattered())
 
 
-def figures():
-    """Return the names of the figures that the run has."""
-    return [*FIGURES, *(["truth"] if controls() else [])]
+def scattered():
+    """Return how many blocks the landscape and the scored samples are scattered to."""
+    return {
+        "landscape": len(gather.landscape("{scatteritem}")),
+        "frechet": len(gather.frechet("{scatteritem}")),
+    }
+
+
+def all_blocks(wildcards, input):
+    """Return what stands for all blocks among the inputs on a shell line, however many there are."""
+    folder, _, name = str(input.blocks[0]).rpartition("/")
+    return f"{folder}/" + re.sub(r"\d+-of-", "*-of-", name)
 
 
 def truth_files():
@@ -189,17 +136,17 @@ def stop_second_writers():
 
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
-    return [f"{member:02d}" for member in range(config["code"]["members"])]
+    return layout.members(config)
 
 
 def own_files():
     """Return what the two files of a member are called that sampling reads."""
-    return member_files(adapter=config["model"]["base"] is not None)
+    return layout.own_files(config)
 
 
 def frozen():
     """Return the networks that the run is given and does not train, by their keys in model."""
-    return [part for part in KINDS if config["model"][part]]
+    return layout.frozen(config)
 
 
 def frozen_files(parts=tuple(KINDS)):
@@ -294,7 +241,7 @@ def jobs_of_members():
 
 def controls():
     """Return how many units are retrained without."""
-    return config["retrain"]["units"] + len(config["retrain"]["named"])
+    return layout.controls(config)
 
 
 def retrained(arm, controls):

@@ -63,15 +63,12 @@ rule measure_contrast:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        family=config["code"]["family"],
-        distance=config["code"]["distance"],
         null_words=config["contrast"]["null_words"],
         attributed=config["contrast"]["attributed"],
     shell:
         """
         encens measure-contrast --pulls {input.pulls:q} --code {input.matrix:q} \
             --data {input.data:q} --samples {input.samples:q} \
-            --family {params.family} --distance {params.distance} \
             --null-words {params.null_words} --attributed {params.attributed} \
             --contrast {output.contrast:q} --sets {output.sets:q} \
             --units {output.units:q} >{log:q} 2>&1

@@ -96,11 +96,12 @@ rule plot_influence:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        blocks=all_blocks,
         chosen=",".join(map(str, config["figures"]["samples"])),
         top=config["figures"]["top"],
     shell:
         """
-        encens plot-influence {input.blocks:q} \
+        encens plot-influence {params.blocks:q} \
             --data {input.data:q} --code {input.matrix:q} \
             --samples {input.samples:q} --influence {input.influence:q} \
             --chosen {params.chosen} --top {params.top} \

@@ -95,13 +95,14 @@ rule score_frechet:
         mem_mb=growing(8000),
         runtime=growing(4 * 60),
     params:
+        blocks=all_blocks,
         samples=config["frechet"]["samples"],
         weight=config["code"]["weight"],
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
     shell:
         """
-        encens score-frechet {input.blocks:q} --training {input.training:q} \
+        encens score-frechet {params.blocks:q} --training {input.training:q} \
             --spare {input.spare:q} --heldout {input.heldout:q} \
             --samples {params.samples} --weight {params.weight} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \

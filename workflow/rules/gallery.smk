@@ -38,20 +38,18 @@ rule make_gallery:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        family=config["code"]["family"],
-        distance=config["code"]["distance"],
+        blocks=all_blocks,
         null_words=config["contrast"]["null_words"],
         attributed=config["contrast"]["attributed"],
         shown=config["gallery"]["samples"],
         pictures=config["gallery"]["pictures"],
     shell:
         """
-        encens make-gallery {input.blocks:q} --run {wildcards.run} \
+        encens make-gallery {params.blocks:q} --run {wildcards.run} \
             --data {input.data:q} --code {input.matrix:q} --units {input.units:q} \
             --samples {input.samples:q} --influence {input.influence:q} --null {input.null:q} \
             --radius {input.radius:q} --pulls {input.pulls:q} --sets {input.sets:q} \
             --expected {input.expected:q} \
-            --family {params.family} --distance {params.distance} \
             --null-words {params.null_words} --attributed {params.attributed} \
             --shown {params.shown} --pictures {params.pictures} \
             --output {output.page:q} >{log:q} 2>&1

@@ -71,14 +71,12 @@ rule grade_methods:
     params:
         foreign=verbatim(foreign_options()),
         scores=contents(foreign_scores()),
-        family=config["code"]["family"],
-        distance=config["code"]["distance"],
         bootstrap=config["grade"]["bootstrap"],
         seed=config["grade"]["seed"],
     shell:
         """
         encens grade-methods --scores {input.scores:q} --pulls {input.pulls:q} \
-            --code {input.matrix:q} --family {params.family} --distance {params.distance} \
+            --code {input.matrix:q} \
             {params.foreign:q} --bootstrap {params.bootstrap} --seed {params.seed} \
             --gains {output.gains:q} --areas {output.areas:q} \
             --draws {output.draws:q} >{log:q} 2>&1
@@ -158,13 +156,11 @@ rule check_null:
         mem_mb=growing(16000),
         runtime=growing(4 * 60),
     params:
-        family=config["code"]["family"],
-        distance=config["code"]["distance"],
         seed=config["grade"]["seed"],
     shell:
         """
         encens check-null --pulls {input.pulls:q} --code {input.matrix:q} \
             --data {input.data:q} --samples {input.samples:q} --null {input.null:q} \
-            --family {params.family} --distance {params.distance} --seed {params.seed} \
+            --seed {params.seed} \
             --output {output.table:q} >{log:q} 2>&1
         """

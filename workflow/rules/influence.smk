@@ -39,12 +39,13 @@ rule measure_influence:
         mem_mb=growing(8000),
         runtime=growing(4 * 60),
     params:
+        blocks=all_blocks,
         distances=verbatim(distance_options()),
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
     shell:
         """
-        encens measure-influence {input.blocks:q} --code {input.matrix:q} \
+        encens measure-influence {params.blocks:q} --code {input.matrix:q} \
             --samples {input.samples:q} --data {input.data:q} --heldout {input.heldout:q} \
             --contrast {input.contrast:q} {params.distances:q} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
@@ -79,11 +80,12 @@ rule check_attribution:
         mem_mb=growing(8000),
         runtime=growing(4 * 60),
     params:
+        blocks=all_blocks,
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
     shell:
         """
-        encens check-attribution {input.blocks:q} --code {input.matrix:q} \
+        encens check-attribution {params.blocks:q} --code {input.matrix:q} \
             --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
             --output {output.table:q} >{log:q} 2>&1

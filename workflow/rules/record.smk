@@ -10,21 +10,6 @@ rule record_run:
     input:
         dataset="results/{run}/data/dataset.json",
         outputs=expand("results/{{run}}/{file}", file=recorded()),
-        members=expand(
-            "results/{{run}}/members/{member}/{file}",
-            member=[*members(), "full"],
-            file=[*own_files(), "loss.csv", "training.json"],
-        ),
-        splits=expand(
-            "results/{{run}}/splits/{member}.json", member=[*members(), "full"]
-        ),
-        landscape=gather.landscape(
-            "results/{{run}}/landscape/{scatteritem}.safetensors"
-        ),
-        sets=expand(
-            "results/{{run}}/sets/{set}.safetensors", set=config["landscape"]["sets"]
-        ),
-        frechet=gather.frechet("results/{{run}}/frechet/samples.{scatteritem}.npz"),
         code=sources("record"),
     output:
         record=report(
@@ -51,11 +36,11 @@ rule record_run:
         runtime=growing(30),
     params:
         config=verbatim(json.dumps(config, sort_keys=True)),
+        blocks=[f"--{part}-blocks {count}" for part, count in scattered().items()],
         repository=os.path.relpath(REPOSITORY),
     shell:
         """
-        encens record-run {input.outputs:q} {input.members:q} {input.splits:q} \
-            {input.landscape:q} {input.sets:q} {input.frechet:q} --config {params.config:q} \
-            --dataset {input.dataset:q} --repository {params.repository:q} \
+        encens record-run --run results/{wildcards.run} --config {params.config:q} \
+            {params.blocks} --dataset {input.dataset:q} --repository {params.repository:q} \
             --output {output.record:q} --resolved {output.config:q} >{log:q} 2>&1
         """

@@ -217,19 +217,16 @@ rule measure_heldout:
         mem_mb=growing(8000),
         runtime=growing(24 * 60),
     params:
-        folders=expand(
-            "results/{{run}}/heldout/{model}.{repeat}",
-            model=range(config["heldout"]["models"]),
-            repeat=range(config["heldout"]["repeats"]),
-        ),
+        halves=config["heldout"]["models"],
         repeats=config["heldout"]["repeats"],
         share=config["heldout"]["share"],
         half=config["heldout"]["seed"],
         sampling=sampling_options(),
     shell:
         """
-        encens measure-heldout {params.folders:q} --code {input.matrix:q} \
-            --noise {input.noise:q} --samples {input.samples:q} --repeats {params.repeats} \
+        encens measure-heldout results/{wildcards.run}/heldout --code {input.matrix:q} \
+            --noise {input.noise:q} --samples {input.samples:q} \
+            --halves {params.halves} --repeats {params.repeats} \
             --share {params.share} --half-seed {params.half} \
             {params.sampling} --output {output.measured:q} >{log:q} 2>&1
         """

@@ -74,9 +74,11 @@ rule measure_screened:
     resources:
         mem_mb=growing(8000),
         runtime=growing(4 * 60),
+    params:
+        blocks=all_blocks,
     shell:
         """
-        encens measure-screened {input.blocks:q} --code {input.matrix:q} \
+        encens measure-screened {params.blocks:q} --code {input.matrix:q} \
             --samples {input.samples:q} --contrast {input.contrast:q} \
             --influence {output.influence:q} --null {output.null:q} \
             --radius {output.radius:q} --aliasing {output.aliasing:q} >{log:q} 2>&1

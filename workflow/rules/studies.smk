@@ -33,16 +33,14 @@ rule measure_levels:
         gpu=1,
     params:
         members=member_folders,
-        family=config["code"]["family"],
-        distance=config["code"]["distance"],
         null_words=config["contrast"]["null_words"],
         sampling=sampling_options(),
     shell:
         """
         encens measure-levels {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --data {input.data:q} --samples {input.samples:q} \
-            --influence {input.influence:q} --family {params.family} \
-            --distance {params.distance} --null-words {params.null_words} \
+            --influence {input.influence:q} \
+            --null-words {params.null_words} \
             {params.sampling} --output {output.levels:q} \
             --statistics {output.statistics:q} >{log:q} 2>&1
         """
@@ -69,14 +67,12 @@ rule measure_members:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        family=config["code"]["family"],
-        distance=config["code"]["distance"],
         null_words=config["contrast"]["null_words"],
     shell:
         """
         encens measure-members --pulls {input.pulls:q} --code {input.matrix:q} \
-            --data {input.data:q} --samples {input.samples:q} --family {params.family} \
-            --distance {params.distance} --null-words {params.null_words} \
+            --data {input.data:q} --samples {input.samples:q} \
+            --null-words {params.null_words} \
             --output {output.table:q} >{log:q} 2>&1
         """
 

@@ -28,8 +28,6 @@ def measure_contrast(
     units: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per unit, on all samples together")
     ],
-    family: Annotated[str, Option(help="family of the code: which words might have been drawn")],
-    distance: Annotated[int, Option(help="for min-distance: its least Hamming distance")] = 2,
     null_words: Annotated[
         int, Option(help="words of no unit at most that make the null distribution")
     ] = 10_000,
@@ -52,14 +50,14 @@ def measure_contrast(
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.contrast import nearest_units
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.families import Family
+    from encoded_ensembles.families import family_of
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.influence import ranks
 
     arrays = read_arrays(code)
     matrix, names = arrays["code"], arrays["unit_names"]
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
-    kind = Family(family, matrix.shape[1], int(matrix[0].sum()), distance)
+    kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=null_words)
     value, p, z = _test(pull, matrix, words)
     q = false_discovery_control(p, axis=0)

@@ -19,7 +19,9 @@ def encode_units(
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
     code: Annotated[
         Path,
-        Option(help="output, .npz: code (U, n), null_words (R, n), unit_of (N,), unit_names (U,)"),
+        Option(
+            help="output, .npz: code (U, n), null_words (R, n), unit_of (N,), unit_names (U,), family, distance"
+        ),
     ],
     units: Annotated[Path, Option(help="output, .parquet with .csv: one row per unit")],
     images: Annotated[Path, Option(help="output, .parquet with .csv: one row per image")],
@@ -45,6 +47,8 @@ def encode_units(
     units: unit, unit_name, images, share (of all images), sha256, word. images: name, unit_name,
     sha256 (of name and pixels, as in a split's digest), pixels_sha256, in the order of --data.
     """
+    import numpy as np
+
     from encoded_ensembles import codes
     from encoded_ensembles.data import read_images
     from encoded_ensembles.families import Family
@@ -81,6 +85,8 @@ def encode_units(
             "null_words": null,
             "unit_of": assigned.unit_of,
             "unit_names": assigned.names,
+            "family": np.array(family),
+            "distance": np.array(distance),
         },
     )
     per_image = _image_table(pictures, assigned)

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Option
+
+from encoded_ensembles.commands.options import Blocks
 
 
 def check_attribution(
-    blocks: Annotated[
-        list[Path], Argument(help="all blocks of the landscape, .safetensors of ablate-block")
-    ],
+    blocks: Blocks,
     code: Annotated[Path, Option(help="code, .npz of encode-units")],
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
     heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from encoded_ensembles.commands.options import every_block
+
 
 def train_classifier(
     training: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
@@ -34,7 +36,13 @@ def train_classifier(
 
 
 def score_frechet(
-    blocks: Annotated[list[Path], Argument(help="all blocks, .npz of sample-frechet")],
+    blocks: Annotated[
+        list[Path],
+        Argument(
+            help="all blocks, .npz of sample-frechet; 'FOLDER/samples.*-of-N.npz' in quotes stands for all N",
+            callback=every_block,
+        ),
+    ],
     training: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
     spare: Annotated[Path, Option(help="spare images, .npz of fetch-dataset")],
     heldout: Annotated[Path, Option(help="held-out images, .npz: the reference")],

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
+from typer import Option
+
+from encoded_ensembles.commands.options import Blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +22,7 @@ IMAGES = 8  # of a unit, at most
 
 
 def make_gallery(
-    blocks: Annotated[
-        list[Path], Argument(help="all blocks of the landscape, .safetensors of ablate-block")
-    ],
+    blocks: Blocks,
     run: Annotated[str, Option(help="name of the run, for the title")],
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
     code: Annotated[Path, Option(help="code, .npz of encode-units")],
@@ -34,9 +34,7 @@ def make_gallery(
     pulls: Annotated[Path, Option(help="pulls, .safetensors of follow-members")],
     sets: Annotated[Path, Option(help="sets, .parquet of measure-contrast")],
     expected: Annotated[Path, Option(help="expected influence, .parquet of expect-influence")],
-    family: Annotated[str, Option(help="family of the code: which words might have been drawn")],
     output: Annotated[Path, Option(help="output, .html")],
-    distance: Annotated[int, Option(help="for min-distance: its least Hamming distance")] = 2,
     null_words: Annotated[
         int, Option(help="words of no unit at most, as of measure-contrast")
     ] = 10_000,
@@ -57,7 +55,7 @@ def make_gallery(
     from encoded_ensembles import gallery
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.families import Family
+    from encoded_ensembles.families import family_of
     from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_text
 
     first = [("sample", "<", shown)]
@@ -67,7 +65,7 @@ def make_gallery(
     statistics = gallery.statistics_of(table)
     arrays = read_arrays(code)
     matrix = arrays["code"]
-    kind = Family(family, matrix.shape[1], int(matrix[0].sum()), distance)
+    kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=null_words)
     pull = read_tensors(pulls, names=["pulls"])["pulls"][:shown]
     held = gallery.landscapes(table, of_null, statistics, pulls=pull, words=words)

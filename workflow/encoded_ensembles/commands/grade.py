@@ -15,13 +15,11 @@ def grade_methods(
     scores: Annotated[Path, Option(help="scores, .safetensors of expect-influence")],
     pulls: Annotated[Path, Option(help="pulls, .safetensors of follow-members")],
     code: Annotated[Path, Option(help="code, .npz of encode-units")],
-    family: Annotated[str, Option(help="family of the code: which words might have been drawn")],
     gains: Annotated[Path, Option(help="output, .parquet with .csv: one row per (method, k)")],
     areas: Annotated[Path, Option(help="output, .parquet with .csv: one row per method")],
     draws: Annotated[
         Path, Option(help="output, .safetensors: areas (S,) of the bootstrap draws, by method")
     ],
-    distance: Annotated[int, Option(help="for min-distance: its least Hamming distance")] = 2,
     foreign: Annotated[
         list[str] | None, Option(help="NAME=FILE, scores of another method; may be repeated")
     ] = None,
@@ -42,7 +40,7 @@ def grade_methods(
 
     from encoded_ensembles import grade
     from encoded_ensembles.assignment import free_words
-    from encoded_ensembles.families import Family
+    from encoded_ensembles.families import family_of
     from encoded_ensembles.files import read_arrays, read_tensors, write_table, write_tensors
 
     arrays = read_arrays(code)
@@ -58,7 +56,7 @@ def grade_methods(
         for name in sorted({name.partition("/")[0] for name in made})
     }
     orders["best possible"] = grade.best_orders(pull, matrix, folds)
-    kind = Family(family, matrix.shape[1], int(matrix[0].sum()), distance)
+    kind = family_of(arrays)
     free = free_words(matrix, family=kind, limit=10_000)
     shuffled = [grade.shuffle_words(matrix, free, seed=seed + i) for i in range(SHUFFLES)]
     rows, curves, found = [], [], {}

@@ -12,7 +12,7 @@ from encoded_ensembles.commands.spread import spread
 @spread
 def measure_heldout(
     models: Annotated[
-        list[Path], Argument(help="folders of the models, repeats of a half together")
+        Path, Argument(help="folder of the models, in folders {half}.{repeat}, both from 0")
     ],
     code: Code,
     noise: Noise,
@@ -23,6 +23,7 @@ def measure_heldout(
             help="output, .safetensors: units (M, U) bool, loss (M, B), samples (M, S, B, C, H, W)"
         ),
     ],
+    halves: Annotated[int, Option(help="M, random halves")],
     repeats: Annotated[int, Option(help="S, trainings on each half")],
     share: Annotated[float, Option(help="of the units that a model saw")],
     half_seed: Annotated[int, Option(help="seed of the halves")],
@@ -43,7 +44,7 @@ def measure_heldout(
     from encoded_ensembles.unet import load_unet
 
     names = read_arrays(code)["unit_names"]
-    halves = len(models) // repeats
+    folders = [models / f"{half}.{repeat}" for half in range(halves) for repeat in range(repeats)]
     factual = read_tensors(samples, names=["factual"])["factual"]
     where = choose_device(sampling.device)
     seen = load_space(sampling.autoencoder, device=where).encode(factual)
@@ -55,10 +56,10 @@ def measure_heldout(
             seed=half_seed,
             batch=sampling.batch,
         )
-        for folder in models
+        for folder in folders
     ]
-    keep = np.eye(len(models), dtype=bool)
-    drawn = sample_rows(models, keep, noise, sampling, "held-out models")
+    keep = np.eye(len(folders), dtype=bool)
+    drawn = sample_rows(folders, keep, noise, sampling, "held-out models")
     write_tensors(
         output,
         {

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Option
 
-from encoded_ensembles.commands.options import Code, Data, Samples
+from encoded_ensembles.commands.options import Blocks, Code, Data, Samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,7 @@ Aliasing = Annotated[
 
 
 def measure_influence(
-    blocks: Annotated[
-        list[Path], Argument(help="all blocks of the landscape, .safetensors of ablate-block")
-    ],
+    blocks: Blocks,
     code: Code,
     samples: Samples,
     data: Data,

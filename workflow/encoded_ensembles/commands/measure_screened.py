@@ -1,9 +1,7 @@
 """encens measure-screened: influence where only some units were ablated, the others predicted."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from typer import Argument
+from typing import TYPE_CHECKING
 
 from encoded_ensembles.commands.influence import (
     Aliasing,
@@ -15,16 +13,14 @@ from encoded_ensembles.commands.influence import (
     null_table,
     radius_table,
 )
-from encoded_ensembles.commands.options import Code, Samples
+from encoded_ensembles.commands.options import Blocks, Code, Samples
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def measure_screened(
-    blocks: Annotated[
-        list[Path], Argument(help="all blocks of the landscape, .safetensors of screen-block")
-    ],
+    blocks: Blocks,
     code: Code,
     samples: Samples,
     contrast: Contrast,

@@ -12,9 +12,7 @@ def check_null(
     data: Annotated[Path, Option(help="training images, .npz of fetch-dataset")],
     samples: Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")],
     null: Annotated[Path, Option(help="null values, .parquet of measure-influence")],
-    family: Annotated[str, Option(help="family of the code: which words might have been drawn")],
     output: Annotated[Path, Option(help="output, .parquet with .csv: one row per statistic")],
-    distance: Annotated[int, Option(help="for min-distance: its least Hamming distance")] = 2,
     seed: Annotated[int, Option(help="seed of the tests")] = 0,
 ) -> None:
     """Treat words that are nobody's as units and test them.
@@ -29,7 +27,7 @@ def check_null(
     from encoded_ensembles.commands.contrast import SIZES
     from encoded_ensembles.contrast import nearest_units
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.families import Family
+    from encoded_ensembles.families import family_of
     from encoded_ensembles.files import (
         InputError,
         read_arrays,
@@ -40,7 +38,7 @@ def check_null(
 
     arrays = read_arrays(code)
     matrix = arrays["code"]
-    kind = Family(family, matrix.shape[1], int(matrix[0].sum()), distance)
+    kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=20_000)
     table = read_table(null)
     sampled = table["word"].nunique()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 By = Annotated[str, Option(help="image, label, folder, table or duplicates: what a unit is")]
 Table = Annotated[
@@ -22,4 +22,23 @@ Ledger = Annotated[
 ]
 Code = Annotated[Path, Option(help="code, .npz of encode-units")]
 Data = Annotated[Path, Option(help="training images, .npz of fetch-dataset")]
+
+
+def every_block(given: list[Path]) -> list[Path]:
+    """Return blocks, with every FOLDER/*-of-N replaced by its N files.
+
+    A shell line holds one such argument however many blocks there are.
+    """
+    from encoded_ensembles.landscape import every_block as expanded
+
+    return expanded(given)
+
+
+Blocks = Annotated[
+    list[Path],
+    Argument(
+        help="all blocks of the landscape, .safetensors of ablate-block; 'FOLDER/*-of-N.safetensors' in quotes stands for all N",
+        callback=every_block,
+    ),
+]
 Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from encoded_ensembles.commands.options import Code, Data, Samples
+from encoded_ensembles.commands.options import Blocks, Code, Data, Samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ def plot_samples(data: Data, samples: Samples, scores: Scores, output: Output) -
 
 
 def plot_influence(
-    blocks: Annotated[list[Path], Argument(help="all blocks, .safetensors of ablate-block")],
+    blocks: Blocks,
     data: Data,
     code: Code,
     samples: Samples,

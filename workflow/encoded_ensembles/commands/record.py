@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Option
 
 
 def record_run(
-    outputs: Annotated[list[Path], Argument(help="files whose digests are recorded")],
+    run: Annotated[Path, Option(help="folder of the run, whose files' digests are recorded")],
     config: Annotated[str, Option(help="the resolved configuration, as JSON")],
     dataset: Annotated[Path, Option(help="facts of the data set, .json of fetch-dataset")],
     repository: Annotated[Path, Option(help="folder of the workflow, for its git commit")],
     output: Annotated[Path, Option(help="output, .json")],
     resolved: Annotated[Path, Option(help="output, .yaml: the configuration, to run again with")],
+    landscape_blocks: Annotated[int, Option(help="blocks of the landscape")],
+    frechet_blocks: Annotated[int, Option(help="blocks of the samples that are scored")],
 ) -> None:
     """Record what made this run: configuration, code, versions, devices, inputs and outputs."""
     import json
@@ -26,12 +28,15 @@ def record_run(
         write_text,
     )
     from encoded_ensembles.integrity import check_any
+    from encoded_ensembles.layout import recorded
     from encoded_ensembles.provenance import git_state, versions
 
+    complete = json.loads(config)
+    names = recorded(complete, landscape=landscape_blocks, frechet=frechet_blocks)
+    outputs = [run / name for name in names]
     for file in outputs:
         check_any(file)
     trainings = [read_facts(file) for file in outputs if file.name == "training.json"]
-    complete = json.loads(config)
     text = yaml.safe_dump(complete, sort_keys=False, allow_unicode=True)
     write_text(resolved, text, remark="# {}")
     write_facts(

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 SIZES = (1, 3, 10, 30)  # of the sets of nearest units
 SUBSETS = 5  # sets of members of each size
 SEED = 0
-Family = Annotated[str, Option(help="family of the code: which words might have been drawn")]
-Distance = Annotated[int, Option(help="for min-distance: its least Hamming distance")]
 Words = Annotated[int, Option(help="words of no unit at most that make the null distribution")]
 
 
@@ -29,7 +27,6 @@ def measure_levels(
     data: Data,
     samples: Samples,
     influence: Annotated[Path, Option(help="influence, .parquet of measure-influence")],
-    family: Family,
     output: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (noise level, size of the set)")
     ],
@@ -37,7 +34,6 @@ def measure_levels(
         Path, Option(help="output, .parquet with .csv: one row per (statistic, size of the set)")
     ],
     sampling: Sampling,
-    distance: Distance = 2,
     null_words: Words = 10_000,
 ) -> None:
     """Measure at which noise level, and in which statistic, the units nearest to a sample show.
@@ -53,7 +49,7 @@ def measure_levels(
     from encoded_ensembles import contrast
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.families import Family as Kind
+    from encoded_ensembles.families import family_of
     from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_table
     from encoded_ensembles.unet import LEVELS
 
@@ -62,7 +58,7 @@ def measure_levels(
     images = to_signed(read_images(data).images)
     factual = read_tensors(samples, names=["factual"])["factual"]
     order = contrast.nearest_units(factual, images, arrays["unit_of"])
-    kind = Kind(family, matrix.shape[1], int(matrix[0].sum()), distance)
+    kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=null_words)
     engine = prepare(members, noise, sampling, "trajectory")
     track, count = engine.pop("track"), len(engine["noise"]) - 1
@@ -117,11 +113,9 @@ def measure_members(
     code: Code,
     data: Data,
     samples: Samples,
-    family: Family,
     output: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (members, set of units)")
     ],
-    distance: Distance = 2,
     null_words: Words = 10_000,
 ) -> None:
     """Measure what the nearest units show if there are fewer members: what a member buys.
@@ -135,14 +129,14 @@ def measure_members(
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.contrast import nearest_units
     from encoded_ensembles.data import read_images, to_signed
-    from encoded_ensembles.families import Family as Kind
+    from encoded_ensembles.families import family_of
     from encoded_ensembles.files import read_arrays, read_tensors, write_table
     from encoded_ensembles.studies import first_known, member_subsets, with_members
 
     arrays = read_arrays(code)
     matrix, pull = arrays["code"], read_tensors(pulls, names=["pulls"])["pulls"]
     n = matrix.shape[1]
-    kind = Kind(family, n, int(matrix[0].sum()), distance)
+    kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=null_words)
     factual = read_tensors(samples, names=["factual"])["factual"]
     order = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
