@@ -1,5 +1,6 @@
 """Shared by all stages: the checked configuration, and names that follow from it."""
 
+import atexit
 import json
 import os
 import re
@@ -21,8 +22,11 @@ from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.frozen import KINDS
 from encoded_ensembles.integrity import files_ahead
 from encoded_ensembles.perceptual import weight_file
+from encoded_ensembles.reruns import replan_after_equal_outputs
 from encoded_ensembles.sources import closure
 from encoded_ensembles.unet import WEIGHTS, member_files
+
+replan_after_equal_outputs()
 
 if workflow.modifier.modify_path("results/run") != "results/run":
     sys.exit(
@@ -31,6 +35,13 @@ if workflow.modifier.modify_path("results/run") != "results/run":
     )
 
 NETWORK_FILES = member_files(adapter=False)
+
+
+@atexit.register
+def say_what_is_certain():
+    """Say at the end of a dry run what of it is certain, and what depends on what jobs find."""
+    if sentence := getattr(workflow.dag, "said", None):
+        print(f"\n{sentence}")
 
 
 def checked(config):
