@@ -81,8 +81,8 @@ def job(folder: Path) -> float:
     names = np.array([f"digits/{i:05d}" for i in range(IMAGES)])
     labels = np.zeros(IMAGES, np.int64)
     write_images(data, ImageSet(pictures, labels, np.array(["digit"]), names))
-    one = np.ones((IMAGES, 1), bool)
-    split = make_split(read_images(data), unit_of=np.arange(IMAGES), code=one, member="0")
+    everything = np.ones(IMAGES, bool)
+    split = make_split(read_images(data), unit_of=np.arange(IMAGES), seen=everything)
     write_facts(folder / "00.json", to_manifest(split, member="00"))
     return encens(
         "train-member", "--data", data, "--manifest", folder / "00.json", *OPTIONS,

@@ -42,6 +42,31 @@ def test_named_controls_come_last_and_are_chosen_once():
         assert how[count:].tolist() == ["named"] * len(named)
 
 
+def test_controls_that_were_chosen_stay_in_their_places():
+    """Issue 14.12: what else comes or goes, a control keeps its number as long as its unit is there."""
+    names = np.array([f"unit {u}" for u in range(20)])
+    nearest = np.stack([np.roll(np.arange(20), -b) for b in (0, 5)])
+    units, how = retrain.choose_controls(nearest, names, count=6, seed=0)
+    earlier = {kind: names[units[how == kind]] for kind in ("random", "near")}
+    # Other samples, and one more unit in front.
+    more = np.array(["a new one", *names])
+    moved = np.stack([np.roll(np.arange(21), -b) for b in (11, 2)])
+    again, _ = retrain.choose_controls(moved, more, count=6, seed=0, earlier=earlier)
+    assert more[again].tolist() == names[units].tolist()
+    # The second random and the first near one are gone: only their places are filled anew.
+    fewer = names[~np.isin(names, names[units[[1, 3]]])]
+    few = np.stack([np.roll(np.arange(18), -b) for b in (0, 5)])
+    left, _ = retrain.choose_controls(few, fewer, count=6, seed=0, earlier=earlier)
+    assert (fewer[left] == names[units]).tolist() == [True, False, True, False, True, True]
+    assert len(set(left.tolist())) == 6
+    # Named now, one that was random is not chosen twice.
+    named, _ = retrain.choose_controls(
+        nearest, names, count=6, seed=0, named=[str(names[units[0]])], earlier=earlier
+    )
+    assert len(set(named.tolist())) == 7
+    assert named[1:6].tolist() == units[1:].tolist()
+
+
 def test_retrained_members_take_the_places_of_those_that_saw_the_unit():
     keep, members = retrain.replaced(np.array([True, False, False, True]))
     assert keep.tolist() == [False, True, True, False, True, True]

@@ -28,9 +28,9 @@ def test_ranges_by_hand():
 
 def test_split_holds_the_images_of_its_units():
     unit_of = units.assign_units(IMAGES, units.Grouping("label")).unit_of
-    split = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="00")
+    split = splits.make_split(IMAGES, unit_of=unit_of, seen=CODE[:, 0])
     assert split.rows.tolist() == [0, 2, 4, 5]
-    full = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="full")
+    full = splits.make_split(IMAGES, unit_of=unit_of, seen=np.ones(3, bool))
     assert full.rows.tolist() == list(range(6))
     manifest = splits.to_manifest(split, member="00")
     assert splits.select(IMAGES, manifest).names.tolist() == ["x/0", "x/2", "x/4", "x/5"]
@@ -43,8 +43,7 @@ def test_digest_follows_the_images_not_their_positions():
         splits.make_split(
             each,
             unit_of=units.assign_units(each, units.Grouping("label")).unit_of,
-            code=CODE,
-            member="1",
+            seen=CODE[:, 1],
         ).digest
         for each in (IMAGES, moved)
     ]
@@ -53,7 +52,7 @@ def test_digest_follows_the_images_not_their_positions():
 
 def test_select_refuses_other_images():
     unit_of = units.assign_units(IMAGES, units.Grouping("label")).unit_of
-    split = splits.make_split(IMAGES, unit_of=unit_of, code=CODE, member="0")
+    split = splits.make_split(IMAGES, unit_of=unit_of, seen=CODE[:, 0])
     manifest = splits.to_manifest(split, member="0")
     with pytest.raises(InputError, match="make the split again"):
         splits.select(IMAGES.take(np.array([1, 0, 2, 3, 4, 5])), manifest)

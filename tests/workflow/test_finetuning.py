@@ -10,7 +10,6 @@ import yaml
 from conftest import REPOSITORY, Workspace
 from encoded_ensembles import certificates, choice, datasets, rates, unet
 from encoded_ensembles.commands import frozen as frozen_command
-from encoded_ensembles.commands.retrain import retrain_member
 from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.commands.train_together import train_members
 from encoded_ensembles.ensemble import make_scheduler
@@ -119,9 +118,10 @@ def test_plain_diffusers_and_peft_load_a_member(made):
 
 def test_retrained_without_a_unit_only_that_unit_is_missing(made, tmp_path):
     """Without leaving a unit out, the member comes out the same; the base is found from its folder."""
-    arguments = (made / "data/training.npz", made / "code/code.npz")
     folder = made / "retrain/fresh/member/01"
-    retrain_member(*arguments, folder, member=1, base=made / "base", **HOW)
+    train_member(
+        made / "data/training.npz", made / "splits/01.json", folder, base=made / "base", **HOW
+    )
     again, before = load_file(folder / FILES[1]), load_file(made / "members/01" / FILES[1])
     assert again.keys() == before.keys()
     assert all(np.array_equal(again[name], before[name]) for name in before)

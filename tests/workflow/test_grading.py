@@ -10,15 +10,17 @@ from encoded_ensembles import expected, scoreboard
 from encoded_ensembles.commands.controls import choose_controls, sample_controls
 from encoded_ensembles.commands.expect import expect_influence
 from encoded_ensembles.commands.false_attribution import check_attribution
-from encoded_ensembles.commands.grade import grade_methods, read_foreign
+from encoded_ensembles.commands.grade import grade_methods
 from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.null_check import check_null
 from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
-from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.scoreboard import score_methods
+from encoded_ensembles.commands.split import split_control, split_heldout, split_member
+from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.files import InputError, read_arrays
+from encoded_ensembles.foreign import OWN, read_foreign
 from safetensors.numpy import load_file
 
 TRAINING = {
@@ -51,22 +53,32 @@ def monkeypatch_module():
         yield patch
 
 
+def train(toy, split, output, *, seed=0, **which):
+    """Write a split and train on it."""
+    manifest = output.with_name(f"{output.name}.json")
+    split(toy.data, toy.code, manifest=manifest, digest=manifest.with_suffix(".sha256"), **which)
+    train_member(toy.data, manifest, output, seed=seed, **TRAINING)
+
+
 @pytest.fixture(scope="module")
 def controls(toy):
     """Three units to retrain without, and the samples of the ensembles that never saw them."""
     at = toy.out / "retrain"
     choose_controls(toy.code, toy.data, toy.samples, 3, at / "controls.parquet")
-    options = {"data": toy.data, "code": toy.code, "controls": at / "controls.parquet", **TRAINING}
+    table = at / "controls.parquet"
     for control in range(3):
         for seen in range(3):
-            output = at / "same" / f"{control}" / f"{seen}"
-            retrain_member(output=output, member=seen, control=control, **options)
+            output, which = (
+                at / "same" / f"{control}" / f"{seen}",
+                {"control": control, "seen": seen},
+            )
+            train(toy, split_control, output, **which, controls=table)
     for seen in range(3):
-        retrain_member(output=at / "fresh/0" / f"{seen}", member=seen, seed=1, **options)
-    options["controls"] = None
+        output, which = at / "fresh/0" / f"{seen}", {"control": 0, "seen": seen}
+        train(toy, split_control, output, seed=1, **which, controls=table)
     for member in range(6):
         output = at / "fresh/member" / f"{member:02d}"
-        retrain_member(output=output, member=member, seed=1, **options)
+        train(toy, split_member, output, seed=1, member=f"{member:02d}")
     sample_controls(
         toy.members, **toy.drawn, controls=at / "controls.parquet", retrained=at / "same",
         output=at / "samples.safetensors", fresh=at / "fresh", fresh_units=1,
@@ -77,7 +89,7 @@ def controls(toy):
 def test_a_member_retrained_with_everything_is_the_same_member(toy):
     """So that what a retrained one does differently is the unit's doing."""
     output = toy.out / "again"
-    retrain_member(data=toy.data, code=toy.code, output=output, member=2, **TRAINING)
+    train(toy, split_member, output, member="02")
     for name in ("config.json", "diffusion_pytorch_model.safetensors", "loss.csv"):
         assert (output / name).read_bytes() == (toy.members[2] / name).read_bytes()
 
@@ -121,10 +133,7 @@ def board(toy, controls, monkeypatch_module):
     at = toy.out / "grade"
     models = [toy.out / "heldout" / f"{m}.0" for m in range(4)]
     for number, output in enumerate(models):
-        train_heldout(
-            data=toy.data, code=toy.code, output=output, model=number, repeat=0, share=0.5,
-            half_seed=2, seed=1, **TRAINING,
-        )  # fmt: skip
+        train(toy, split_heldout, output, seed=1, model=number, share=0.5, half_seed=2)
     measure_heldout(
         toy.out / "heldout", **toy.drawn, samples=toy.samples, output=at / "measured.safetensors",
         halves=4, repeats=1, share=0.5, half_seed=2,
@@ -160,6 +169,16 @@ def board(toy, controls, monkeypatch_module):
         influence=toy.run / "influence/influence.parquet",
     )  # fmt: skip
     return at
+
+
+def test_no_method_of_the_run_can_be_replaced_by_scores_of_its_name(board):
+    """Issue 14.3: every name in the run's own files is refused, and others are not."""
+    own = {name.partition("/")[0] for name in load_file(board / "scores.safetensors")}
+    own |= {*load_file(board / "rivals.safetensors"), "pixels-30"}
+    assert {name for name in own if not OWN.fullmatch(name)} == set()
+    assert not any(map(OWN.fullmatch, ("mine", "my-pixels", "trakker", "lpips", "Contrast")))
+    with pytest.raises(InputError, match=r"grade\.scores holds pixels, which is the name"):
+        read_foreign([f"pixels={board / 'mine.npy'}"], names=np.arange(12), samples=3)
 
 
 def test_every_method_has_every_grade(board):
@@ -270,7 +289,7 @@ def test_the_whole_of_grading_runs_as_a_workflow(rerun):
     (rerun.folder / "all.yaml").write_text(yaml.safe_dump(config))
     counts = rerun.run(config="all.yaml")
     assert counts == {
-        "choose_controls": 1, "retrain_member": 9, "train_fresh": 6, "sample_controls": 1,
+        "choose_controls": 1, "split_control": 6, "split_heldout": 2, "retrain_member": 9, "train_fresh": 6, "sample_controls": 1,
         "train_heldout": 4, "measure_heldout": 1, "project_gradients": 7, "score_rivals": 1,
         "expect_influence": 1, "grade_methods": 1, "score_methods": 1, "plot_gains": 1,
         "plot_scoreboard": 1, "plot_truth": 1, "record_run": 1, "all": 1,

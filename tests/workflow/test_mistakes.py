@@ -1,7 +1,9 @@
 """Wrong inputs: each ends with one sentence and exit code 1, without traceback or partial output."""
 
 import gzip
+import re
 
+import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
@@ -27,7 +29,8 @@ CONFIGURATIONS = [
     ({"training.lerning_rate": 1}, "training.lerning_rate is not known; did you mean learning_rate?"),
     ({"colour": "red"}, "config key colour is not known; known keys: run, dataset"),
     ({"code.members": 9, "code.weight": None}, "code.members is 9, expected an even number"),
-    ({"code.members": 8}, "only 28 code words of weight 6 on 8 members exist; code.members: 10 with weight 5 would do"),
+    ({"code.members": 8, "code.weight": 6}, "only 28 code words of weight 6 on 8 members exist; code.members: 10 with weight 5 would do"),
+    ({"code.members": 8}, "only 70 code words of weight 4 on 8 members exist; code.members: 10 with weight 5 would do"),
     ({"code.weight": 12}, "code.weight is 12, expected 1 to 11"),
     ({"code.weight": 5.5}, "code.weight is 5.5, expected a whole number"),
     ({"code.members": 70}, "code.members is 70, expected a whole number, at least 2, at most 64"),
@@ -42,7 +45,7 @@ CONFIGURATIONS = [
     ({"run": "../elsewhere"}, "run is '../elsewhere', expected text, matching"),
     ({"model.widths": [20]}, "model.widths.0 is 20, expected a whole number, at least 8, at most 4096, a multiple of 8"),
     ({"code.family": "golay"}, "code.family is 'golay', expected one of random, balanced"),
-    ({"code.family": "partition"}, "code.weight is 6, expected 1 or null with code.family partition"),
+    ({"code.family": "partition", "code.weight": 6}, "code.weight is 6, expected 1 or null with code.family partition"),
     ({"code.family": "leave-one-out", "code.weight": None}, "code.null_words is 100, expected 0 with code.family leave-one-out"),
     ({"code.distance": 4}, "code.distance is 4, expected 2 with code.family random"),
     ({"code.distance": 3}, "code.distance is 3, expected a whole number, at least 2, at most 64, a multiple of 2"),
@@ -59,6 +62,18 @@ CONFIGURATIONS = [
     ({"dataset.plant": [{"name": "a", "kind": "mark", "images": 3, "size": 2}]}, "dataset.plant.0.size is not known; known keys: name, kind"),
     ({"influence.distances": ["l1"]}, "influence.distances.0 is 'l1', expected one of ssim, features"),
     ({"influence.weights": {"vgg": "x"}}, "influence.weights.vgg is not known; known keys: lpips, openclip, dinov2"),
+    ({"run": "a" * 101}, "expected text, letters: at most 100, matching"),
+    ({"run": "digits\n"}, "run is 'digits\\n', expected text, matching"),
+    ({"landscape.sets": {"a\n": ["x"]}}, "landscape.sets is 'a\\n', expected text, matching"),
+    ({"dataset.path": ""}, "dataset.path is '', expected text or null, letters: at least 1"),
+    ({"units.by": "table", "units.table": ""}, "units.table is '', expected text or null"),
+    ({"units.exclude": [""]}, "units.exclude.0 is '', expected text, letters: at least 1"),
+    ({"retrain.named": [""]}, "retrain.named.0 is '', expected text, letters: at least 1"),
+    ({"landscape.sets": {"a": [""]}}, "landscape.sets.a.0 is '', expected text, letters: at least 1"),
+    ({"grade.scores": {"x": ""}}, "grade.scores.x is '', expected text, letters: at least 1"),
+    ({"grade.scores": {"pixels": "x.npy"}}, "grade.scores holds pixels, which is the name of a method of the run's own; expected another name, such as my-pixels"),
+    ({"grade.scores": {"contrast": "x.npy"}}, "grade.scores holds contrast"),
+    ({"grade.scores": {"d-trak.full": "x.npy"}}, "grade.scores holds d-trak.full"),
     ({"dataset": 3}, "config key dataset is 3, expected a group of keys"),
 ]  # fmt: skip
 
@@ -73,6 +88,31 @@ def test_wrong_configurations(schema):
         with pytest.raises(InputError) as refused:
             check_config(merged, schema)
         assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "value"),
+    [
+        ("code: {members: 12.0, weight: 6.0}", ("code", "members"), 12),
+        ("landscape: {blocks: 4.0}", ("landscape", "blocks"), 4),
+        ("figures: {samples: [0.0, 2.0]}", ("figures", "samples"), [0, 2]),
+        ("training: {learning_rate: 1e-3}", ("training", "learning_rate"), 0.001),
+        ("training: {epochs: 1e2}", ("training", "epochs"), 100),
+        ("training: {ema: 0}", ("training", "ema"), 0),
+        ("sampling: {samples: 2}", ("figures", "samples"), [0, 1]),
+        ("sampling: {samples: 9}", ("figures", "samples"), [0, 1, 2, 3]),
+        ("code: {members: 14}", ("code", "weight"), 7),
+        ("code: {members: 10, null_words: 20}", ("code", "weight"), 5),
+    ],
+)
+def test_numbers_written_otherwise_and_defaults_that_follow_others(schema, given, key, value):
+    """Issue 14.17 and 14.18: whole floats, 1e-3, and defaults that fit fewer samples and members."""
+    default = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    changes = yaml.safe_load(given)
+    merged = {part: default.get(part, {}) | keys for part, keys in changes.items()}
+    found = check_config(default | merged, schema)[key[0]][key[1]]
+    assert found == value
+    assert type(found) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +168,6 @@ def wrong_idx(folder):
 
 DATA = [
     ("folder", lambda folder: None, {}, "holds no image, expected files ending in"),
-    ("folder", lambda folder: folder.rmdir(), {}, "expected a folder that exists"),
     ("folder", broken_png, {}, "broken.png cannot be read as an image"),
     ("fashion-mnist", lambda folder: None, {}, "expected a folder with train-images-idx3-ubyte.gz"),
     ("fashion-mnist", truncated_idx, {}, "is not a whole gzip file"),
@@ -209,3 +248,61 @@ def test_every_verb_has_help_and_refuses_what_is_missing(workspace):
     assert done.returncode == 1
     assert "absent.parquet" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+NAMES = [
+    ({"retrain.named": ["digits/9"]}, "config key retrain.named: digits/9 is no unit of the training images"),
+    ({"landscape.sets": {"mine": ["digits/9"]}}, "config key landscape.sets.mine: digits/9 is no unit"),
+    ({"landscape.sets": {"mine": "all"}}, "config key landscape.sets.mine holds units of which every one of the 6 members sees one"),
+    ({"retrain.units": 13}, "config key retrain.units is 13, expected at most 12"),
+    ({"landscape.blocks": 13}, "config key landscape.blocks is 13, expected at most 12, the number of units"),
+    ({"training.steps_per_epoch": 7}, "config key training.steps_per_epoch is 7, expected at most 5, the images in the split of member 00"),
+    ({"grade.scores": {"mine": "short.npy"}}, "holds scores (2, 3), 6 of them finite; expected a finite one for each of 12 units and 3 samples"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "sentence"), NAMES, ids=[case[1][11:40] for case in NAMES])
+def test_names_that_do_not_exist_are_found_before_any_training(
+    finished, tmp_path, changes, sentence
+):
+    """Issue 14.11 and 14.13: as soon as the units are known, by a job that all trainings wait for."""
+    from encoded_ensembles.commands.check_names import check_names
+
+    code = finished.results() / "code/code.npz"
+    np.save(tmp_path / "short.npy", np.zeros((2, 3)))
+    ((key, value),) = changes.items()
+    options = {"samples": 3}
+    if key == "landscape.sets":
+        ((name, units),) = value.items()
+        units = np.load(code)["unit_names"].tolist() if units == "all" else units
+        options["unit_set"] = [f"{name}={unit}" for unit in units]
+    elif key == "grade.scores":
+        options["foreign"] = [f"{name}={tmp_path / file}" for name, file in value.items()]
+    else:
+        option = {"retrain.units": "retrained"}.get(key, key.rpartition(".")[2])
+        options[option] = value
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        check_names(code, tmp_path / "checked.json", **options)
+    assert not (tmp_path / "checked.json").exists()
+
+
+def test_no_member_is_trained_where_a_name_does_not_exist(workspace):
+    """Issue 14.11: braces in a name neither stop the DAG nor reach the shell as a wildcard."""
+    own = config({"retrain.named": ["digits/{9}"]}) | {"run": "wrong"}
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(own))
+    done = workspace.snakemake("--configfile", "toy.yaml", "wrong.yaml", config=None)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "config key retrain.named: digits/{9} is no unit of the training images" in said
+    assert "Traceback" not in said
+    assert not (workspace.folder / "results/wrong/members").exists()
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_runs(workspace):
+    """Issue 14.11: also in a dry run."""
+    changes = {"dataset.name": "folder", "dataset.path": "nowhere", "dataset.size": 8}
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(changes)))
+    done = workspace.snakemake("--dry-run", config="wrong.yaml")
+    assert done.returncode == 1
+    assert "config key dataset.path is nowhere, expected a folder that exists" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

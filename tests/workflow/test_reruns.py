@@ -90,3 +90,32 @@ def test_a_dry_run_says_what_is_certain(rerun):
     ran = executed(rerun.snakemake("--configfile", "toy.yaml", "more.yaml", config=None).stderr)
     assert "train_member" not in ran
     assert "ablate_block" in ran
+
+
+def test_an_added_unit_retrains_only_what_saw_it(workspace, read_json):
+    """Issue 14.12: members, controls, fresh ones and held-out models depend on their splits' content."""
+    own = "retrain: {units: 1, fresh: 1}\nheldout: {models: 2}\n"
+    toy = workspace.folder / "toy.yaml"
+    toy.write_text(toy.read_text().replace("null_words: 8", "null_words: 7") + own)
+    root, target = workspace.results(), ["results/toy/grade/scoreboard.csv"]
+    workspace.run(*target)
+    toy.write_text(toy.read_text().replace("images: 12", "images: 13"))
+    before = {file: file.read_text() for file in root.glob("splits/*.sha256")}
+    weights = {file: file.stat().st_mtime_ns for file in root.rglob("diffusion_pytorch*")}
+    ran = workspace.run(*target)
+    changed = {file.stem for file, text in before.items() if file.read_text() != text}
+    assert {"full"} < changed < {file.stem for file in before}
+    again = {
+        str(file.parent.relative_to(root))
+        for file, date in weights.items()
+        if file.stat().st_mtime_ns != date
+    }
+    wanted = {f"members/{name}" for name in changed if name.isdigit() or name == "full"}
+    wanted |= {f"retrain/fresh/member/{name}" for name in changed if name.isdigit()}
+    wanted |= {f"heldout/{name.split('.')[1]}.0" for name in changed if "heldout" in name}
+    for name in changed:
+        if name.startswith("control."):
+            _, control, seen = name.split(".")
+            wanted |= {f"retrain/{arm}/{control}/{seen}" for arm in ("same", "fresh")}
+    assert again == wanted
+    assert ran["train_member"] == 4  # the three that see the new unit, and the full model

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from scipy.stats import false_discovery_control
 
 JOBS = {
-    "fetch_dataset": 1, "encode_units": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
+    "fetch_dataset": 1, "encode_units": 1, "check_names": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
     "sample_ensemble": 1, "ablate_block": 2, "measure_influence": 1, "sample_frechet": 2,
     "train_classifier": 1, "score_frechet": 1, "plot_code": 1, "plot_samples": 1,
     "plot_influence": 1, "plot_landscape": 1, "plot_aliasing": 1, "plot_attribution": 1,

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import typer
 
 from encoded_ensembles.commands.certify import certify, verify
+from encoded_ensembles.commands.check_names import check_names
 from encoded_ensembles.commands.check_run import check_run
 from encoded_ensembles.commands.contrast import measure_contrast
 from encoded_ensembles.commands.controls import choose_controls, sample_controls
@@ -48,13 +49,12 @@ from encoded_ensembles.commands.plot import (
 from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
 from encoded_ensembles.commands.plot_study import plot_levels, plot_members, plot_sizes
 from encoded_ensembles.commands.record import record_run
-from encoded_ensembles.commands.retrain import retrain_member, train_heldout
 from encoded_ensembles.commands.rivals import score_rivals
 from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
 from encoded_ensembles.commands.scoreboard import score_methods
 from encoded_ensembles.commands.screen import screen_block
 from encoded_ensembles.commands.sets import ablate_units
-from encoded_ensembles.commands.split import split_member
+from encoded_ensembles.commands.split import split_control, split_heldout, split_member
 from encoded_ensembles.commands.study import measure_levels, measure_members, measure_retraining
 from encoded_ensembles.commands.study_runs import keep_study, measure_sizes
 from encoded_ensembles.commands.train import train_member
@@ -76,6 +76,7 @@ for command in (
     fetch_base,
     fetch_autoencoder,
     encode_units,
+    check_names,
     split_member,
     train_member,
     train_members,
@@ -97,9 +98,9 @@ for command in (
     train_classifier,
     score_frechet,
     choose_controls,
-    retrain_member,
+    split_control,
     sample_controls,
-    train_heldout,
+    split_heldout,
     measure_heldout,
     expect_influence,
     grade_methods,

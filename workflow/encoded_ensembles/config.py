@@ -1,15 +1,19 @@
 """The configuration: its defaults, and one sentence for each thing wrong with it."""
 
 import math
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from encoded_ensembles.families import Family, check_capacity, check_null_words, default_weight
 from encoded_ensembles.files import InputError, close_matches
+from encoded_ensembles.foreign import check_name
 from encoded_ensembles.keep import kept_sizes
 from encoded_ensembles.smoke import smallest
 
 Schema = dict[str, Any]
 
+SHOWN = 4  # samples in figures, where figures.samples does not say which
 FEWEST_NULL_WORDS = 20  # from which the errors of screening are learnt
 
 
@@ -32,7 +36,9 @@ def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
         "number",
         lambda _, value: checker.is_type(value, "number") and math.isfinite(value),
     )
-    validator = extend(Draft202012Validator, type_checker=finite)(schema)
+    validator = extend(Draft202012Validator, {"pattern": whole_pattern}, type_checker=finite)(
+        schema
+    )
     filled = with_defaults(config, schema)
     error = best_match(validator.iter_errors(filled))
     if error:
@@ -41,16 +47,27 @@ def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
     return smallest(filled) if filled["smoke"] else filled
 
 
+def whole_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Any]:
+    """Check that a text matches a pattern from its first to its last letter.
+
+    JSON Schema searches, and Python's $ allows a line break after the last letter.
+    """
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 def with_defaults(config: Any, schema: Schema) -> Any:
     """Return a copy of `config` in which absent keys have the schema's defaults.
 
     Snakemake's --config makes words of true, null and, within braces, of numbers: where the schema
-    allows no word, they are read again.
+    allows no word, they are read again. Whole numbers may be written as 12.0.
     """
     if "items" in schema and isinstance(config, list):
         return [with_defaults(each, schema["items"]) for each in config]
     if "properties" not in schema or not isinstance(config, dict | None):
-        return read_word(config, schema) if isinstance(config, str) else config
+        return read_value(config, schema)
     filled = dict(config or {})
     for key, part in schema["properties"].items():
         if "properties" in part:
@@ -62,15 +79,28 @@ def with_defaults(config: Any, schema: Schema) -> Any:
     return filled
 
 
-def read_word(word: str, schema: Schema) -> Any:
-    """Return what a word stands for where the schema allows no words; else the word."""
-    import yaml
-
+def read_value(value: Any, schema: Schema) -> Any:
+    """Return a value as the schema has it: 12 for 12.0, and what a word stands for."""
     types = schema.get("type", [])
     allowed = [types] if isinstance(types, str) else types
+    if isinstance(value, str):
+        return read_word(value, allowed, schema)
+    whole = isinstance(value, float) and value.is_integer()
+    return int(value) if whole and "integer" in allowed and "number" not in allowed else value
+
+
+def read_word(word: str, allowed: list[str], schema: Schema) -> Any:
+    """Return what a word stands for where the schema allows no words; else the word.
+
+    YAML takes 1e-3 for a word, since it has no point.
+    """
+    import yaml
+
     words = "string" in allowed or any(isinstance(each, str) for each in schema.get("enum", []))
     if words and not (word == "null" and "null" in allowed):
         return word
+    if {"number", "integer"} & {*allowed} and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", word):
+        return read_value(float(word), {"type": allowed})
     try:
         return yaml.safe_load(word)
     except yaml.YAMLError:
@@ -117,6 +147,8 @@ def expected(schema: Schema) -> str:
         "exclusiveMaximum": "below",
         "multipleOf": "a multiple of",
         "minItems": "items: at least",
+        "maxLength": "letters: at most",
+        "minLength": "letters: at least",
         "pattern": "matching",
     }.items():
         if key in schema:
@@ -127,7 +159,7 @@ def expected(schema: Schema) -> str:
 
 
 def check_together(config: dict[str, Any]) -> None:
-    """Check what one key says against another; fill in code.weight and frechet.kept.
+    """Check what one key says against another; fill in code.weight, frechet.kept, figures.samples.
 
     Raises:
         InputError: they contradict each other.
@@ -166,7 +198,11 @@ def check_together(config: dict[str, Any]) -> None:
     config["frechet"]["kept"] = kept_sizes(
         members=code["members"], weight=code["weight"], wanted=kept
     )
+    for name in config["grade"]["scores"]:
+        check_name(name)
     samples = config["sampling"]["samples"]
+    if config["figures"]["samples"] is None:
+        config["figures"]["samples"] = list(range(min(SHOWN, samples)))
     if max(config["figures"]["samples"]) >= samples:
         raise InputError(
             f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "

@@ -32,7 +32,10 @@ TABLES = (
     "expected/expected", "expected/calibration", "grade/gains", "grade/areas", "grade/scoreboard",
     "grade/truth", "grade/agreement", "frechet/scores",
 )  # fmt: skip
-FACTS = ("data/dataset.json", "code/properties.json", "rivals/cost.json", "expected/choices.json")
+FACTS = (
+    "data/dataset.json", "code/properties.json", "code/checked.json", "rivals/cost.json",
+    "expected/choices.json",
+)  # fmt: skip
 PAGES = ("gallery.html", "run.json", "config.yaml")
 CLASSIFIER = ("frechet/classifier.safetensors", "frechet/classifier.json")
 
@@ -119,6 +122,11 @@ def outputs(config: Config, *, landscape: int, frechet: int, classifier: bool) -
         *(CLASSIFIER if classifier else ()),
         *(f"{part}/{part}.json" for part in frozen(config)),
         *(f"splits/{member}.sha256" for member in [*members(config), FULL]),
+        *(
+            f"splits/{split}.{kind}"
+            for split in _truth_splits(config)
+            for kind in ("json", "sha256")
+        ),
         *(f"{folder}/{name}" for folder in retrained(config) for name in _trained(config)),
         *_gradients(config),
         *(f"figures/{name}.{kind}" for name in figures(config) for kind in ("pdf", "png")),
@@ -150,6 +158,16 @@ def heldout_folders(models: int, repeats: int) -> list[str]:
 
 def _trained(config: Config) -> list[str]:
     return [*own_files(config), "loss.csv", "training.json"]
+
+
+def _truth_splits(config: Config) -> list[str]:
+    """Return the names of the splits of networks trained for the truth of grading."""
+    seen = range(config["code"]["weight"])
+    halves = range(config["heldout"]["models"])
+    return [
+        *(f"control.{control}.{s}" for control, s in product(range(controls(config)), seen)),
+        *(f"heldout.{model}" for model in halves),
+    ]
 
 
 def _gradients(config: Config) -> list[str]:

@@ -53,7 +53,11 @@ async def _changed_nothing(dag: "DAG", job: "Job") -> bool:
             continue
         if has_own_reason(dag.reason(waiting)):
             continue
-        known = [(file, dag.workflow.persistence.input_checksums(waiting, file)) for file in files]
+        known = [
+            (file, dag.workflow.persistence.input_checksums(waiting, file))
+            for file in files
+            if not file.is_ancient
+        ]
         limit = dag.max_checksum_file_size
         if all(
             [

@@ -8,7 +8,7 @@ there too.
 Source: leave-one-out retraining as in Dai & Gifford, arXiv 2406.07908; common random numbers are ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +16,13 @@ from encoded_ensembles.randomness import Purpose, turns
 
 
 def choose_controls(
-    nearest: np.ndarray, names: np.ndarray, *, count: int, seed: int, named: Sequence[str] = ()
+    nearest: np.ndarray,
+    names: np.ndarray,
+    *,
+    count: int,
+    seed: int,
+    named: Sequence[str] = (),
+    earlier: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose units to retrain without: half at random, half near to the samples, and those named.
 
@@ -26,23 +32,39 @@ def choose_controls(
     Args:
         nearest: (B, U) int64, units in the order of their distance from each sample.
         names: (U,) of the units.
-        count: how many to choose, at most U less those named.
+        count: how many to choose, at most U minus the number of those named.
         seed: of the random half.
         named: distinct names of other units.
+        earlier: names chosen before, `random` and `near`; those that are still there keep their places.
 
     Returns:
         units (K,) int64, and how each was chosen (K,) str: random, near, named, in this order.
     """
-    asked = np.array([names.tolist().index(name) for name in named], np.int64)
+    place = {name: unit for unit, name in enumerate(names.tolist())}
+    before = {
+        kind: [place.get(name) for name in (earlier or {}).get(kind, np.array([])).tolist()]
+        for kind in ("random", "near")
+    }
+    asked = [place[name] for name in named]
     turn = turns(names, seed=seed, purpose=Purpose.RETRAINING)
-    order = np.argsort(turn, kind="stable")
-    order = order[~np.isin(order, asked)]
-    random = order[: count - count // 2]
-    near = nearest.T.ravel()
-    near = near[~np.isin(near, [*random, *asked])]
-    near = near[np.sort(np.unique(near, return_index=True)[1])][: count // 2]
+    order = np.argsort(turn, kind="stable").tolist()
+    near_count = count // 2
+    stay = [unit for unit in before["near"][:near_count] if unit is not None]
+    random = _fill(before["random"], order, count - near_count, taken={*asked, *stay})
+    near = _fill(before["near"], nearest.T.ravel().tolist(), near_count, taken={*asked, *random})
     parts = {"random": random, "near": near, "named": asked}
-    return np.concatenate([*parts.values()]), np.repeat([*parts], [*map(len, parts.values())])
+    units = np.array([unit for part in parts.values() for unit in part], np.int64)
+    return units, np.repeat([*parts], [*map(len, parts.values())])
+
+
+def _fill(
+    earlier: Sequence[int | None], candidates: Sequence[int], count: int, *, taken: set[int]
+) -> list[int]:
+    """Return `count` distinct units: earlier ones in their places, candidates in turn in the others."""
+    stay = [unit if unit not in taken else None for unit in earlier[:count]]
+    fresh = (unit for unit in dict.fromkeys(candidates) if unit not in {*taken, *stay})
+    places = [*stay, *[None] * (count - len(stay))]
+    return [next(fresh) if unit is None else unit for unit in places]
 
 
 def replaced(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

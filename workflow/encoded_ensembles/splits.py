@@ -18,17 +18,15 @@ class Split(NamedTuple):
     digest: str  # SHA-256 over the names and pixels of its images, whatever their order
 
 
-def make_split(images: ImageSet, *, unit_of: np.ndarray, code: np.ndarray, member: str) -> Split:
-    """Return the split of a member.
+def make_split(images: ImageSet, *, unit_of: np.ndarray, seen: np.ndarray) -> Split:
+    """Return the split of a network.
 
     Args:
         images: N images.
         unit_of: (N,) int64.
-        code: (U, n) bool.
-        member: number of the member in 0..n-1, or "full".
+        seen: (U,) bool, the units it trains on: a column of the code matrix, say.
     """
-    held = np.ones(len(code), bool) if member == FULL else code[:, int(member)]
-    index = np.flatnonzero(held[unit_of])
+    index = np.flatnonzero(seen[unit_of])
     part = images.take(index)
     return Split(index, set_digest(image_digests(part.images, part.names)))
 

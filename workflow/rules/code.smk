@@ -1,7 +1,7 @@
 """Units, code words and splits.
 
 Inputs: results/{run}/data/training.npz, and the table in units.table.
-Outputs: results/{run}/code/{code.npz,units.*,images.*,properties.json} and, for each member,
+Outputs: results/{run}/code/{code.npz,units.*,images.*,properties.json,checked.json} and, for each member,
 results/{run}/splits/{member}.{json,sha256}. What was given to whom is remembered in
 results/{run}/ledger, outside the outputs: a unit keeps its word when others come or go.
 """
@@ -47,6 +47,38 @@ rule encode_units:
             --ledger results/{wildcards.run}/ledger \
             --code {output.code:q} --units {output.units:q} --images {output.images:q} \
             --properties {output.properties:q} >{log:q} 2>&1
+        """
+
+
+rule check_names:
+    """Check what the configuration says of units as soon as they are known, before any training."""
+    input:
+        matrix="results/{run}/code/code.npz",
+        foreign=verbatim(foreign_scores()),
+        code=sources("check_names"),
+    output:
+        facts="results/{run}/code/checked.json",
+    log:
+        "results/{run}/logs/check_names.log",
+    benchmark:
+        "results/{run}/benchmarks/check_names.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        names=verbatim(named_options()),
+        foreign=verbatim(foreign_options()),
+        scores=contents(foreign_scores()),
+        samples=config["sampling"]["samples"],
+        blocks=checked_blocks(),
+        steps_per_epoch=config["training"]["steps_per_epoch"],
+    shell:
+        """
+        encens check-names --code {input.matrix:q} {params.names:q} {params.foreign:q} \
+            --samples {params.samples} --blocks {params.blocks} \
+            --steps-per-epoch {params.steps_per_epoch} --output {output.facts:q} >{log:q} 2>&1
         """
 
 

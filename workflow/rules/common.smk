@@ -235,6 +235,18 @@ def split_digest(wildcards):
     return checkpoints.split_member.get(**wildcards).output.digest
 
 
+def control_digest(wildcards):
+    """Return the digest of what a member is retrained on, as `split_digest`."""
+    own = {name: wildcards[name] for name in ("run", "control", "seen")}
+    return checkpoints.split_control.get(**own).output.digest
+
+
+def half_digest(wildcards):
+    """Return the digest of what a held-out model is trained on, as `split_digest`."""
+    own = {name: wildcards[name] for name in ("run", "model")}
+    return checkpoints.split_heldout.get(**own).output.digest
+
+
 def split_digests(names):
     """Return what gives the digests of the splits of several members."""
 
@@ -320,6 +332,11 @@ def listing(path):
     """Return what tells whether files in a folder changed: names, sizes and times."""
     if path is None:
         return []
+    if not Path(path).is_dir():
+        sys.exit(
+            f"Error: config key dataset.path is {path}, expected a folder that exists; put the data "
+            "there, or set dataset.path to another."
+        )
     return sorted(
         f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}".encode(
             "utf-8", "backslashreplace"

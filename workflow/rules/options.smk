@@ -82,6 +82,11 @@ def arm_seed(wildcards):
     ]
 
 
+def heldout_seed(wildcards):
+    """Return the seed that a held-out model is trained with: another for each repeat."""
+    return config["training"]["seed"] + 1 + int(wildcards.repeat)
+
+
 def verbatim(values):
     """Return what rules take values with braces from, since Snakemake looks for wildcards in strings."""
 
@@ -122,6 +127,23 @@ def exclude_options():
 def set_options(wildcards):
     """Return the options that name the units of a set."""
     return repeated("--units", config["landscape"]["sets"][wildcards.set])
+
+
+def named_options():
+    """Return the units that the configuration names, as options of a shell line."""
+    sets, retrain = config["landscape"]["sets"], config["retrain"]
+    members = [f"{name}={unit}" for name, units in sets.items() for unit in units]
+    return [
+        *repeated("--unit-set", members),
+        *repeated("--named", retrain["named"]),
+        *("--retrained", str(retrain["units"])),
+    ]
+
+
+def checked_blocks():
+    """Return how many blocks the units are shared by; 1 where samples are."""
+    screened = config["landscape"]["mode"] == "screened"
+    return 1 if screened else config["landscape"]["blocks"]
 
 
 def plant_options():

@@ -4,6 +4,7 @@ Inputs: results/{run}/members/*, results/{run}/data/training.npz, results/{run}/
 results/{run}/noise/landscape.safetensors, results/{run}/samples/ensemble.safetensors,
 results/{run}/base and autoencoder, if there are.
 Outputs: results/{run}/retrain/{controls.*,samples.safetensors},
+results/{run}/splits/{control.{control}.{0..w-1},heldout.{model}}.{json,sha256},
 results/{run}/retrain/{same,fresh}/{control}/{0..w-1}, results/{run}/retrain/fresh/member/{member},
 results/{run}/heldout/{{model}.{repeat}/*,measured.safetensors}.
 """
@@ -30,25 +31,56 @@ rule choose_controls:
         runtime=growing(30),
     params:
         units=config["retrain"]["units"],
-        named=repeated("--named", config["retrain"]["named"]),
+        named=verbatim(repeated("--named", config["retrain"]["named"])),
         seed=config["retrain"]["seed"],
     shell:
         """
         encens choose-controls --code {input.matrix:q} --data {input.data:q} \
             --samples {input.samples:q} --units {params.units} {params.named:q} \
-            --seed {params.seed} --output {output.controls:q} >{log:q} 2>&1
+            --seed {params.seed} --ledger results/{wildcards.run}/ledger \
+            --output {output.controls:q} >{log:q} 2>&1
+        """
+
+
+checkpoint split_control:
+    """Write what a member that saw a unit is retrained on, and the digest its training depends on."""
+    input:
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        controls="results/{run}/retrain/controls.parquet",
+        code=sources("split"),
+    output:
+        manifest="results/{run}/splits/control.{control}.{seen}.json",
+        digest="results/{run}/splits/control.{control}.{seen}.sha256",
+    log:
+        "results/{run}/logs/split_control.{control}.{seen}.log",
+    benchmark:
+        "results/{run}/benchmarks/split_control.{control}.{seen}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        classes="--classes" if config["model"]["classes"] else "--no-classes",
+    shell:
+        """
+        encens split-control --data {input.data:q} --code {input.matrix:q} \
+            --controls {input.controls:q} --control {wildcards.control} --seen {wildcards.seen} \
+            {params.classes} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
         """
 
 
 rule retrain_member:
     """Train a member that saw a unit again without it; a killed job goes on from its checkpoint."""
     input:
-        controls="results/{run}/retrain/controls.parquet",
-        matrix="results/{run}/code/code.npz",
-        data="results/{run}/data/training.npz",
+        digest=control_digest,
+        manifest=ancient("results/{run}/splits/control.{control}.{seen}.json"),
+        data=ancient("results/{run}/data/training.npz"),
+        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
-        code=sources("retrain"),
+        code=sources("train"),
     output:
         config=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{own_files()[0]}",
         weights=f"results/{{run}}/retrain/{{arm}}/{{control}}/{{seen}}/{own_files()[1]}",
@@ -70,9 +102,8 @@ rule retrain_member:
         seed=arm_seed,
     shell:
         """
-        encens retrain-member --data {input.data:q} --code {input.matrix:q} \
-            --controls {input.controls:q} --control {wildcards.control} \
-            --member {wildcards.seen} {params.training} --seed {params.seed} \
+        encens train-member --data {input.data:q} --manifest {input.manifest:q} \
+            {params.training} --seed {params.seed} \
             --checkpoint results/{wildcards.run}/checkpoints/{wildcards.arm}.{wildcards.control}.{wildcards.seen}.safetensors \
             --output {params.folder:q} >{log:q} 2>&1
         """
@@ -81,11 +112,13 @@ rule retrain_member:
 rule train_fresh:
     """Train a member on its own split with the fresh seed: what the seed alone does."""
     input:
-        matrix="results/{run}/code/code.npz",
-        data="results/{run}/data/training.npz",
+        digest=split_digest,
+        manifest=ancient("results/{run}/splits/{member}.json"),
+        data=ancient("results/{run}/data/training.npz"),
+        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
-        code=sources("retrain"),
+        code=sources("train"),
     output:
         config=f"results/{{run}}/retrain/fresh/member/{{member}}/{own_files()[0]}",
         weights=f"results/{{run}}/retrain/fresh/member/{{member}}/{own_files()[1]}",
@@ -107,8 +140,8 @@ rule train_fresh:
         seed=config["retrain"]["seed"],
     shell:
         """
-        encens retrain-member --data {input.data:q} --code {input.matrix:q} \
-            --member {wildcards.member} {params.training} --seed {params.seed} \
+        encens train-member --data {input.data:q} --manifest {input.manifest:q} \
+            {params.training} --seed {params.seed} \
             --checkpoint results/{wildcards.run}/checkpoints/fresh.{wildcards.member}.safetensors \
             --output {params.folder:q} >{log:q} 2>&1
         """
@@ -151,14 +184,46 @@ rule sample_controls:
         """
 
 
+checkpoint split_heldout:
+    """Write a fresh random half of the units, and the digest that training on it depends on."""
+    input:
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        code=sources("split"),
+    output:
+        manifest="results/{run}/splits/heldout.{model}.json",
+        digest="results/{run}/splits/heldout.{model}.sha256",
+    log:
+        "results/{run}/logs/split_heldout.{model}.log",
+    benchmark:
+        "results/{run}/benchmarks/split_heldout.{model}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        share=config["heldout"]["share"],
+        half=config["heldout"]["seed"],
+        classes="--classes" if config["model"]["classes"] else "--no-classes",
+    shell:
+        """
+        encens split-heldout --data {input.data:q} --code {input.matrix:q} \
+            --model {wildcards.model} --share {params.share} --half-seed {params.half} \
+            {params.classes} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
+        """
+
+
 rule train_heldout:
     """Train a model on a fresh random half of the units."""
     input:
-        matrix="results/{run}/code/code.npz",
-        data="results/{run}/data/training.npz",
+        digest=half_digest,
+        manifest=ancient("results/{run}/splits/heldout.{model}.json"),
+        data=ancient("results/{run}/data/training.npz"),
+        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
-        code=sources("retrain"),
+        code=sources("train"),
     output:
         config=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{own_files()[0]}",
         weights=f"results/{{run}}/heldout/{{model}}.{{repeat}}/{own_files()[1]}",
@@ -177,14 +242,10 @@ rule train_heldout:
     params:
         folder=subpath(output.config, parent=True),
         training=training_options(),
-        seed=config["training"]["seed"] + 1,
-        share=config["heldout"]["share"],
-        half=config["heldout"]["seed"],
+        seed=heldout_seed,
     shell:
         """
-        encens train-heldout --data {input.data:q} --code {input.matrix:q} \
-            --model {wildcards.model} --repeat {wildcards.repeat} \
-            --share {params.share} --half-seed {params.half} \
+        encens train-member --data {input.data:q} --manifest {input.manifest:q} \
             {params.training} --seed {params.seed} \
             --checkpoint results/{wildcards.run}/checkpoints/heldout.{wildcards.model}.{wildcards.repeat}.safetensors \
             --output {params.folder:q} >{log:q} 2>&1

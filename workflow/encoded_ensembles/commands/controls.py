@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from encoded_ensembles.commands.options import Ledger
 from encoded_ensembles.commands.sample import (
     Code,
     Members,
@@ -31,10 +32,12 @@ def choose_controls(
         list[str] | None, Option(help="name of another unit to retrain without; may be repeated")
     ] = None,
     seed: Annotated[int, Option(help="seed of the random half")] = 1,
+    ledger: Ledger = None,
 ) -> None:
     """Choose the units to retrain without: half at random, half near to the samples, and those named.
 
-    chosen: random, near or named.
+    chosen: random, near or named. A unit that was chosen before stays, under its number, as long as it
+    is there: what is retrained without it then depends on its members' splits alone.
     """
     import pandas as pd
 
@@ -46,8 +49,10 @@ def choose_controls(
         close_matches,
         read_arrays,
         read_tensors,
+        write_arrays,
         write_table,
     )
+    from encoded_ensembles.ledger import ledger_file, read_ledger
 
     arrays = read_arrays(code)
     names = arrays["unit_names"]
@@ -65,9 +70,13 @@ def choose_controls(
         )
     factual = read_tensors(samples, names=["factual"])["factual"]
     nearest = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
+    memory = ledger_file(ledger, "controls", seed)
     units_chosen, how = retrain.choose_controls(
-        nearest, names, count=units, seed=seed, named=named or []
+        nearest, names, count=units, seed=seed, named=named or [], earlier=read_ledger(memory)
     )
+    if memory:
+        chosen_names = names[units_chosen]
+        write_arrays(memory, {kind: chosen_names[how == kind] for kind in ("random", "near")})
     table = pd.DataFrame({"unit": units_chosen, "unit_name": names[units_chosen], "chosen": how})
     write_table(output, table.rename_axis("control").reset_index())
 

@@ -42,6 +42,7 @@ def grade_methods(
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.families import family_of
     from encoded_ensembles.files import read_arrays, read_tensors, write_table, write_tensors
+    from encoded_ensembles.foreign import read_foreign
 
     arrays = read_arrays(code)
     matrix = arrays["code"]
@@ -89,51 +90,3 @@ def _orders(
 
     first, second = (made.get(f"{name}/{fold}", made[name])[:, graded] for fold in (0, 1))
     return order_units(first), order_units(second)
-
-
-def read_foreign(given: list[str], *, names: "np.ndarray", samples: int) -> "dict[str, np.ndarray]":
-    """Read scores of other methods: .npy (U, B), or a table with sample, unit_name and score.
-
-    Raises:
-        InputError: a file is missing, has another shape, or lacks a pair.
-    """
-    import numpy as np
-    import pandas as pd
-
-    from encoded_ensembles.files import InputError
-
-    found = {}
-    shape = (len(names), samples)
-    for text in given:
-        name, _, file = text.partition("=")
-        path = Path(file)
-        if not path.is_file():
-            raise InputError(f"grade.scores.{name} is {file}, but there is no such file.")
-        try:
-            if path.suffix == ".npy":
-                each = np.load(path, allow_pickle=False)
-                if not isinstance(each, np.ndarray) or each.dtype.kind not in "fiub":
-                    raise ValueError("it is no array of numbers")
-            elif path.suffix == ".parquet":
-                table = pd.read_parquet(path)
-            else:  # a unit may be called NA, or 007
-                kinds, blank = {"unit_name": str}, {"score": ["", "nan", "NaN"]}
-                table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=blank)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{file} cannot be read as scores ({error}).") from error
-        if path.suffix != ".npy":
-            missing = {"sample", "unit_name", "score"} - set(table.columns)
-            if missing:
-                raise InputError(
-                    f"{file} has the columns {', '.join(table.columns)}, expected sample, unit_name "
-                    "and score."
-                )
-            wide = table.pivot_table(index="unit_name", columns="sample", values="score")
-            each = wide.reindex(index=names, columns=range(samples)).to_numpy()
-        if each.shape != shape or not np.isfinite(each).all():
-            raise InputError(
-                f"{file} holds scores {each.shape}, {int(np.isfinite(each).sum())} of them finite; "
-                f"expected a finite one for each of {shape[0]} units and {shape[1]} samples."
-            )
-        found[name] = each
-    return found

@@ -62,7 +62,6 @@ def score_methods(
     import pandas as pd
 
     from encoded_ensembles import scoreboard
-    from encoded_ensembles.commands.grade import read_foreign
     from encoded_ensembles.files import (
         read_arrays,
         read_facts,
@@ -70,6 +69,7 @@ def score_methods(
         read_tensors,
         write_table,
     )
+    from encoded_ensembles.foreign import read_foreign
     from encoded_ensembles.scoreboard import Grade
 
     names = read_arrays(code)["unit_names"]

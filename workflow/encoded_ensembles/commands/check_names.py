@@ -1,0 +1,93 @@
+"""encens check-names: what the configuration says of units, held against the units that there are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options import Code
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def check_names(
+    code: Code,
+    output: Annotated[Path, Option(help="output, .json: units, and images in the smallest split")],
+    unit_set: Annotated[
+        list[str] | None, Option(help="SET=UNIT of landscape.sets, one option for each unit")
+    ] = None,
+    named: Annotated[list[str] | None, Option(help="unit of retrain.named; repeatable")] = None,
+    retrained: Annotated[int, Option(help="retrain.units, number of other units")] = 0,
+    foreign: Annotated[
+        list[str] | None, Option(help="NAME=FILE of grade.scores; repeatable")
+    ] = None,
+    samples: Annotated[int, Option(help="sampling.samples, that foreign scores are of")] = 0,
+    blocks: Annotated[int, Option(help="landscape.blocks that share the units")] = 1,
+    steps_per_epoch: Annotated[int, Option(help="training.steps_per_epoch")] = 1,
+) -> None:
+    """Check what can be known as soon as there are units, before anything is trained."""
+    from encoded_ensembles.files import InputError, read_arrays, write_facts
+    from encoded_ensembles.foreign import read_foreign
+
+    arrays = read_arrays(code)
+    names, matrix = arrays["unit_names"], arrays["code"]
+    sets: dict[str, list[str]] = {}
+    for text in unit_set or []:
+        name, _, unit = text.partition("=")
+        sets.setdefault(name, []).append(unit)
+    for name, members in sets.items():
+        _check_set(f"landscape.sets.{name}", members, names, matrix)
+    _find("retrain.named", named or [], names)
+    others = len(names) - len(named or [])
+    if retrained > others:
+        raise InputError(
+            f"config key retrain.units is {retrained}, expected at most {others}, the number of "
+            "units that are not in retrain.named."
+        )
+    if blocks > len(names):
+        raise InputError(
+            f"config key landscape.blocks is {blocks}, expected at most {len(names)}, the number of "
+            "units: jobs without a unit do nothing."
+        )
+    images = matrix[arrays["unit_of"]].sum(axis=0)
+    smallest = int(images.argmin())
+    if steps_per_epoch > images[smallest]:
+        raise InputError(
+            f"config key training.steps_per_epoch is {steps_per_epoch}, expected at most "
+            f"{images[smallest]}, the images in the split of member {smallest:02d}: most batches "
+            "would be empty."
+        )
+    read_foreign(foreign or [], names=names, samples=samples)
+    write_facts(output, {"units": len(names), "smallest_split": int(images[smallest])})
+
+
+def _find(key: str, wanted: list[str], names: "np.ndarray") -> "np.ndarray":
+    """Return the numbers of units that a key of the configuration names.
+
+    Raises:
+        InputError: there is no such unit; the message names the key.
+    """
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.units import find_units
+
+    try:
+        return find_units(names, wanted)
+    except InputError as error:
+        raise InputError(f"config key {key}: {error}") from error
+
+
+def _check_set(key: str, units: list[str], names: "np.ndarray", matrix: "np.ndarray") -> None:
+    """Check that the units of a set exist, and that a member is left without them.
+
+    Raises:
+        InputError: otherwise.
+    """
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.keep import set_keep
+
+    if not set_keep(matrix[_find(key, units, names)]).any():
+        raise InputError(
+            f"config key {key} holds units of which every one of the {matrix.shape[1]} members sees "
+            "one, expected a member left to sample with; leave some out, or raise code.members."
+        )
