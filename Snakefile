@@ -28,6 +28,10 @@ onstart:
     stop_second_writers()
 
 
+onerror:
+    say_what_failed(log)
+
+
 wildcard_constraints:
     run=re.escape(config["run"]),  # so that other modules may hold other runs
     member=r"\d+|full",

@@ -50,3 +50,18 @@ def test_wanted_pairs_come_from_either_kind(request, kind):
 
 def test_what_was_not_ablated_does_not_come(screened):
     assert not dict(landscape.pictures_of(screened, {(1, 1)}))
+
+
+def test_a_pattern_stands_for_all_blocks_and_a_missing_one_is_named(tmp_path):
+    """Issue 14.9: in the order of units, and only those of this number of blocks."""
+    for name in (*(f"{i}-of-11" for i in range(1, 12)), "1-of-2"):
+        (tmp_path / f"{name}.safetensors").touch()
+    given = [tmp_path / "*-of-11.safetensors"]
+    wanted = [tmp_path / f"{i}-of-11.safetensors" for i in range(1, 12)]
+    assert landscape.every_block(given) == wanted
+    assert landscape.every_block(wanted[:3]) == wanted[:3]
+    wanted[6].unlink()
+    with pytest.raises(
+        InputError, match=r"7-of-11\.safetensors is missing, expected all 11 blocks"
+    ):
+        landscape.every_block(given)

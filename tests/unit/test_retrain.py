@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from encoded_ensembles import loss, retrain, splits, unet
+from encoded_ensembles.randomness import name_key
 from encoded_ensembles.unet import LEVELS
 
 
@@ -47,7 +48,8 @@ def test_controls_that_were_chosen_stay_in_their_places():
     names = np.array([f"unit {u}" for u in range(20)])
     nearest = np.stack([np.roll(np.arange(20), -b) for b in (0, 5)])
     units, how = retrain.choose_controls(nearest, names, count=6, seed=0)
-    earlier = {kind: names[units[how == kind]] for kind in ("random", "near")}
+    keys = np.array([name_key(name) for name in names], np.uint64)
+    earlier = {kind: keys[units[how == kind]] for kind in ("random", "near")}
     # Other samples, and one more unit in front.
     more = np.array(["a new one", *names])
     moved = np.stack([np.roll(np.arange(21), -b) for b in (11, 2)])

@@ -18,11 +18,17 @@ NAMES = [each.stem for each in PRESETS]
 PAPERS = [name for name in NAMES if name.startswith(("paper", "successor"))]
 
 
+LONGEST = 16_000  # bytes of a shell line
+
+
 def planned(workspace, preset, *config):
-    """Return how many jobs of each rule a dry run plans."""
+    """Return how many jobs of each rule a dry run plans; none has a long shell line (issue 14.9)."""
     chosen = ["--config", *config] if config else []
-    done = workspace.snakemake("-n", "--quiet", "rules", *chosen, config=f"presets/{preset}.yaml")
+    done = workspace.snakemake("-n", "--printshellcmds", *chosen, config=f"presets/{preset}.yaml")
     assert done.returncode == 0, done.stderr
+    lines = re.findall(r"^ +encens .+?^ *$", done.stdout, re.MULTILINE | re.DOTALL)
+    assert len(lines) > 40
+    assert max(map(len, lines)) < LONGEST
     table = (done.stdout + done.stderr).split("Job stats:")[1].split("total")[0]
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
@@ -77,8 +83,8 @@ def check_jobs(workspace, schema, preset, *, smoke):
 
 def test_jobs_of_the_artists(presets, schema):
     jobs = check_jobs(presets, schema, "artists", smoke=False)
-    assert sum(jobs.values()) == 92
-    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 53
+    assert sum(jobs.values()) == 93
+    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 54
 
 
 @pytest.mark.slow
@@ -86,6 +92,16 @@ def test_jobs_of_the_artists(presets, schema):
 @pytest.mark.parametrize("preset", [name for name in NAMES if name != "artists"])
 def test_jobs(presets, schema, preset, smoke):
     check_jobs(presets, schema, preset, smoke=smoke)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["paper-mnist", "paper-cifar10"])
+def test_shell_lines_of_ten_thousand_blocks_and_a_long_name(presets, preset):
+    """Issue 14.9: a line holds a pattern, whatever the landscape; 131,072 bytes would end a job."""
+    name = "a-run-of-a-rather-long-name-as-somebody-may-well-choose-it-6"
+    assert len(name) == 60
+    jobs = planned(presets, preset, f"run={name}", "landscape={blocks: 10000}")
+    assert jobs["ablate_block"] == 10_000
 
 
 @pytest.mark.parametrize("count", [4, 8])

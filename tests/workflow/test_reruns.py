@@ -92,6 +92,7 @@ def test_a_dry_run_says_what_is_certain(rerun):
     assert "ablate_block" in ran
 
 
+@pytest.mark.slow
 def test_an_added_unit_retrains_only_what_saw_it(workspace, read_json):
     """Issue 14.12: members, controls, fresh ones and held-out models depend on their splits' content."""
     own = "retrain: {units: 1, fresh: 1}\nheldout: {models: 2}\n"

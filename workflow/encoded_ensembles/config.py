@@ -14,6 +14,8 @@ from encoded_ensembles.smoke import smallest
 Schema = dict[str, Any]
 
 SHOWN = 4  # samples in figures, where figures.samples does not say which
+CARRIED = 100_000  # bytes of unit names that a command line carries, of the system's 131,072
+OPTION = len("--exclude ''")
 FEWEST_NULL_WORDS = 20  # from which the errors of screening are learnt
 
 
@@ -147,9 +149,9 @@ def expected(schema: Schema) -> str:
         "exclusiveMaximum": "below",
         "multipleOf": "a multiple of",
         "minItems": "items: at least",
+        "pattern": "matching",
         "maxLength": "letters: at most",
         "minLength": "letters: at least",
-        "pattern": "matching",
     }.items():
         if key in schema:
             parts.append(f"{words} {schema[key]}")
@@ -167,6 +169,7 @@ def check_together(config: dict[str, Any]) -> None:
     code, dataset = config["code"], config["dataset"]
     check_code(code)
     check_units(config["units"])
+    check_lengths(config)
     check_retrain(config)
     check_plants(dataset)
     check_pictures(dataset)
@@ -207,6 +210,32 @@ def check_together(config: dict[str, Any]) -> None:
         raise InputError(
             f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
             f"{samples - 1} (sampling.samples is {samples})."
+        )
+
+
+def check_lengths(config: dict[str, Any]) -> None:
+    """Check that command lines can carry the names of units that the configuration lists.
+
+    Raises:
+        InputError: there are too many.
+    """
+    lists = {
+        "units.exclude": config["units"]["exclude"],
+        "retrain.named": config["retrain"]["named"],
+        "landscape.sets": [
+            unit for units in config["landscape"]["sets"].values() for unit in units
+        ],
+    }
+    sizes = {
+        key: sum(len(name.encode("utf-8", "replace")) + OPTION for name in names)
+        for key, names in lists.items()
+    }
+    if sum(sizes.values()) > CARRIED:
+        key = max(sizes, key=lambda name: sizes[name])
+        raise InputError(
+            f"config key {key} lists {len(lists[key])} units, whose names take {sizes[key]} bytes, "
+            f"expected at most {CARRIED} in all lists of units: a command line carries no more. Take "
+            "the pictures out of the data, or name larger units (units.by)."
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from encoded_ensembles.randomness import Purpose, turns
+from encoded_ensembles.randomness import Purpose, name_key, turns
 
 
 def choose_controls(
@@ -35,14 +35,16 @@ def choose_controls(
         count: how many to choose, at most U minus the number of those named.
         seed: of the random half.
         named: distinct names of other units.
-        earlier: names chosen before, `random` and `near`; those that are still there keep their places.
+        earlier: keys (`randomness.name_key`) of the names chosen before, `random` and `near`; those that
+            are still there keep their places.
 
     Returns:
         units (K,) int64, and how each was chosen (K,) str: random, near, named, in this order.
     """
     place = {name: unit for unit, name in enumerate(names.tolist())}
+    keyed = {name_key(name): unit for name, unit in place.items()}
     before = {
-        kind: [place.get(name) for name in (earlier or {}).get(kind, np.array([])).tolist()]
+        kind: [keyed.get(key) for key in (earlier or {}).get(kind, np.array([])).tolist()]
         for kind in ("random", "near")
     }
     asked = [place[name] for name in named]

@@ -145,6 +145,21 @@ def stop_second_writers():
         )
 
 
+def say_what_failed(logs):
+    """Say at the end, where it is seen, what each failed job said last, and in which log the rest is."""
+    texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs]
+    failed = re.findall(r"^ +log: (.+?) \(check log", "\n".join(texts), re.MULTILINE)
+    said = {}
+    for name in filter(os.path.isfile, dict.fromkeys(failed)):
+        lines = Path(name).read_text(errors="replace").strip().splitlines()
+        sentences = [line for line in lines if line.startswith("encens: error: ")]
+        said.setdefault(
+            (sentences or lines or ["the job ended without a word"])[-1], name
+        )
+    for sentence, name in said.items():
+        print(f"\n{sentence}\n(all that this job said: {name})", file=sys.stderr)
+
+
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
     return layout.members(config)

@@ -39,6 +39,7 @@ def choose_controls(
     chosen: random, near or named. A unit that was chosen before stays, under its number, as long as it
     is there: what is retrained without it then depends on its members' splits alone.
     """
+    import numpy as np
     import pandas as pd
 
     from encoded_ensembles import retrain
@@ -53,6 +54,7 @@ def choose_controls(
         write_table,
     )
     from encoded_ensembles.ledger import ledger_file, read_ledger
+    from encoded_ensembles.randomness import name_key
 
     arrays = read_arrays(code)
     names = arrays["unit_names"]
@@ -75,8 +77,8 @@ def choose_controls(
         nearest, names, count=units, seed=seed, named=named or [], earlier=read_ledger(memory)
     )
     if memory:
-        chosen_names = names[units_chosen]
-        write_arrays(memory, {kind: chosen_names[how == kind] for kind in ("random", "near")})
+        keys = np.array([name_key(name) for name in names[units_chosen]], np.uint64)
+        write_arrays(memory, {kind: keys[how == kind] for kind in ("random", "near")})
     table = pd.DataFrame({"unit": units_chosen, "unit_name": names[units_chosen], "chosen": how})
     write_table(output, table.rename_axis("control").reset_index())
 
