@@ -1,12 +1,16 @@
 """Studies: what near units show together, with all members and with fewer."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from encoded_ensembles.commands.study import measure_retraining
 from encoded_ensembles.contrast import null_contrasts, own_contrasts
+from encoded_ensembles.files import read_table, write_table
 from encoded_ensembles.studies import (
     first_known,
     member_subsets,
     near_signal,
+    seed_share,
     slope,
     with_members,
 )
@@ -79,3 +83,31 @@ def test_some_members_keep_units_that_they_tell_apart(experiment):
 
 def test_slope_by_hand():
     assert slope(np.array([1.0, 2.0]), np.array([2.0, 5.0])) == pytest.approx(12 / 5)
+
+
+def test_seed_share_by_hand():
+    """Issue 14.7: both means are over the pairs that have a fresh seed."""
+    nan = np.nan
+    assert seed_share(np.array([2.0, 4.0, 90.0]), np.array([1.0, 2.0, nan])) == pytest.approx(0.5)
+    assert np.isnan(seed_share(np.array([2.0]), np.array([nan])))
+
+
+def test_retraining_shares_are_over_the_units_with_a_fresh_seed(tmp_path):
+    """Issue 14.7: three units on two samples, only the first with a fresh seed."""
+    pairs = {"sample": [0, 0, 0, 1, 1, 1], "unit": [0, 1, 2, 0, 1, 2]}
+    nan = np.nan
+    truth = pd.DataFrame(
+        pairs
+        | {"same": [2.0, 8, 9, 4, 7, 5], "fresh": [4, nan, nan, 5, nan, nan]}
+        | {"seed": [3, nan, nan, 3, nan, nan]}
+    )
+    write_table(tmp_path / "truth.parquet", truth)
+    distances = pd.DataFrame(pairs | {"distance": [10.0, 1, 1, 14, 2, 3]})
+    write_table(tmp_path / "influence.parquet", distances)
+    measure_retraining(
+        tmp_path / "truth.parquet", tmp_path / "influence.parquet", tmp_path / "out.parquet"
+    )
+    table = read_table(tmp_path / "out.parquet").set_index("way")
+    assert table["units"].to_dict() == {"same": 3, "fresh": 1, "seed": 1, "ablation": 3}
+    expected = {"same": 6 / 6, "fresh": 6 / 9, "seed": 1, "ablation": 6 / 24}
+    assert table["seed_share"].to_dict() == pytest.approx(expected)

@@ -133,3 +133,19 @@ def first_known(order: np.ndarray, known: np.ndarray, *, size: int) -> np.ndarra
 def slope(first: np.ndarray, second: np.ndarray) -> float:
     """Return the least-squares slope of `second` on `first` through the origin."""
     return float((first * second).sum() / np.square(first).sum())
+
+
+def seed_share(moved: np.ndarray, seed: np.ndarray) -> float:
+    """Return the mean distance under the fresh seed alone over the mean distance of another way.
+
+    Both means are over the same pairs of a sample and a unit: those that have a fresh seed.
+
+    Args:
+        moved: (P,), distances of that way.
+        seed: (P,), distances under the fresh seed alone, NaN where a pair has none.
+
+    Returns:
+        NaN where no pair has a fresh seed.
+    """
+    both = np.isfinite(seed)
+    return float(seed[both].mean() / moved[both].mean()) if both.any() else float("nan")

@@ -162,13 +162,13 @@ def measure_retraining(
     fresh seed alone; ablation), units (how many were left out), distance (mean over units and samples),
     radius (mean over samples of the largest), slope (of ablation on it, through the origin),
     pairs (Spearman with ablation over all pairs), within_samples, within_units (mean over samples,
-    over units), seed_share (mean distance of the fresh seed alone over that of this way).
+    over units), seed_share (mean distance of the fresh seed alone over that of this way, both over the
+    units that were retrained with a fresh seed; empty where none was).
     """
-    import numpy as np
     import pandas as pd
 
     from encoded_ensembles.files import read_table, write_table
-    from encoded_ensembles.studies import slope
+    from encoded_ensembles.studies import seed_share, slope
     from encoded_ensembles.truth import spearman, within_samples, within_units
 
     both = read_table(truth).merge(
@@ -183,7 +183,6 @@ def measure_retraining(
             known.pivot(index="unit", columns="sample", values=each).to_numpy()  # noqa: PD010
             for each in (way, "distance")
         )
-        seed = known["seed"].mean()
         rows.append(
             {
                 "way": "ablation" if way == "distance" else way,
@@ -194,7 +193,7 @@ def measure_retraining(
                 "pairs": spearman(moved.reshape(-1, 1), ablated.reshape(-1, 1))[0],
                 "within_samples": within_samples(ablated, moved),
                 "within_units": within_units(ablated, moved),
-                "seed_share": seed / moved.mean() if np.isfinite(seed) else np.nan,
+                "seed_share": seed_share(known[way].to_numpy(), known["seed"].to_numpy()),
             }
         )
     write_table(output, pd.DataFrame(rows))
