@@ -1,7 +1,7 @@
 # make demo    set up, run the default configuration, say where the figures are
 # make test    set up, run the test suite
 # make test-slurm  set up, start a Slurm of one node (root; Debian's packages), run the tests on it
-# make bench   set up, run the benchmarks, write benchmarks/out/figures.json
+# make bench   set up, run the benchmarks, write benchmarks/out/figures.json, say which failed
 # make families  set up, run every family of codes, draw docs/figures/families.png (half an hour)
 # make notebook  set up, run the default configuration, execute docs/example.ipynb on it
 # make docs    set up, build the documentation site: site/index.html
@@ -34,8 +34,13 @@ test-slurm: install
 	pytest -m slurm --numprocesses 5 --dist load tests/slurm; \
 	  status=$$?; tests/slurm/slurm_up.sh down; exit $$status
 
+# The last one says which figures are of another commit.
+bench: LAST := benchmarks/machine.py
 bench: install
-	for program in benchmarks/*.py; do python $$program || exit 1; done
+	failed=; for program in $(filter-out $(LAST),$(sort $(wildcard benchmarks/*.py))) $(LAST); do \
+	  python $$program || failed="$$failed $$program"; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 families: install
 	python studies/families.py

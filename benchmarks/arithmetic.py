@@ -8,13 +8,11 @@ left out; samples are compared by their largest difference, and by the Spearman 
 """
 
 import statistics
-from pathlib import Path
 
 import numpy as np
-from machine import in_turns, keep
-from steps import finished_run
+from machine import finished_run, in_turns, keep, sized
 
-UNITS, SAMPLES, TURNS = 15, 4, 3
+UNITS, SAMPLES, TURNS = sized((15, 4, 3), smoke=(2, 2, 1))
 OPTIONS = {
     "float32": {},
     "bfloat16": {"precision": "bfloat16"},
@@ -24,13 +22,16 @@ OPTIONS = {
 
 def main() -> None:
     """Sample with each option in turns."""
+    import torch
     from encoded_ensembles.commands.sample import Sampling, prepare
     from encoded_ensembles.ensemble import sample
     from encoded_ensembles.files import read_arrays
     from encoded_ensembles.keep import ablation_keep
     from scipy.stats import spearmanr
 
-    run: Path = finished_run()
+    # Compiling takes a minute; tests/unit/test_holding.py does it, too.
+    torch.compiler.set_stance(sized("default", smoke="force_eager"))
+    run = finished_run("config.yaml", "run.json")
     code = read_arrays(run / "code/code.npz")["code"]
     n = code.shape[1]
     masks = np.concatenate([np.ones((1, n), bool), ablation_keep(code[:UNITS])])

@@ -7,14 +7,14 @@ of memory and with channels-last; figures are medians of images a second over th
 import statistics
 from functools import partial
 
-from machine import in_turns, keep
+from machine import in_turns, keep, sized
 
 CASES = [
-    ((1, 8, 8), [16, 32], (64, 128, 256, 512, 1024)),
-    ((3, 16, 16), [32, 64], (16, 32, 64, 128, 256)),
-    ((3, 32, 32), [32, 64, 64], (16, 32, 64)),
+    ((1, 8, 8), [16, 32], sized((64, 128, 256, 512, 1024), smoke=(1, 2))),
+    ((3, 16, 16), [32, 64], sized((16, 32, 64, 128, 256), smoke=(1, 2))),
+    ((3, 32, 32), [32, 64, 64], sized((16, 32, 64), smoke=(1, 2))),
 ]
-VALUES, TURNS = 2**16, 3  # pixels given to a network in each turn
+VALUES, TURNS = sized((2**16, 3), smoke=(2**11, 1))  # pixels given to a network in each turn
 
 
 def main() -> None:

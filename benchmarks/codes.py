@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 
-from machine import keep
+from machine import keep, sized
 
-CASES = [
+USUAL = [
     # family, members, weight, distance, units
     ("random", 20, 10, 2, 60_000),
     ("balanced", 20, 10, 2, 60_000),
@@ -23,6 +23,7 @@ CASES = [
     ("balanced", 24, 12, 2, 1_000_000),
     ("partition", 24, 1, 2, 1_000_000),
 ]
+CASES = sized(USUAL, smoke=[("random", 12, 6, 2, 12), ("partition", 6, 1, 2, 12)])
 
 
 def construct(family: str, members: int, weight: int, distance: int, units: int) -> None:
@@ -49,8 +50,9 @@ def main() -> None:
     print(f"{'family':14} {'n':>3} {'w':>3} {'d':>2} {'units':>9} {'seconds':>8} {'peak MB':>8}")
     for case in CASES:
         done = subprocess.run(
-            [sys.executable, __file__, *map(str, case)], capture_output=True, text=True, check=True
-        )
+            [sys.executable, __file__, *map(str, case)],
+            stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
         figures = json.loads(done.stdout)
         family, members, weight, distance, units = case
         print(

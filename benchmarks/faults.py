@@ -6,6 +6,8 @@ tmpfs (root, or user namespaces).
 
     python benchmarks/faults.py                     all kinds
     python benchmarks/faults.py --only kill --seed 3
+
+A smoke run injects one fault of the kind that takes seconds; `make test-slow` injects all of them.
 """
 
 import argparse
@@ -87,7 +89,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="faults of each kind at most")
     parser.add_argument("--table", type=Path, default=TABLE, help=f"{TABLE} if absent")
     given = parser.parse_args()
-    kinds, options = given.only or list(KINDS), {"seed": given.seed, "limit": given.limit}
+    kinds = given.only or machine.sized(list(KINDS), smoke=["download"])
+    options = {"seed": given.seed, "limit": given.limit or machine.sized(None, smoke=1)}
     table = given.table.absolute()
     if set(kinds) <= WORLDLESS:
         rows = keep_rows(inject(None, kinds, **options), table)

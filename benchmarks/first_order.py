@@ -8,8 +8,8 @@ in evaluations of a member, by the time that dropping members takes in the same 
 """
 
 import numpy as np
-from machine import in_turns, keep
-from screening import TOP, finished_run, read
+from machine import finished_run, in_turns, keep
+from screening import RUN, TOP, read
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     from encoded_ensembles.first_order import derivatives
     from scipy.stats import spearmanr
 
-    run = finished_run()
+    run = finished_run(*RUN)
     data = read(run)
     n = data["code"].shape[1]
     folders = [run / f"members/{m:02d}" for m in range(n)]

@@ -5,17 +5,16 @@ several tries are given. Beside them stands the time of the page's own thread, w
 the machine do not lengthen. Prints a table; `make bench` keeps the figures in benchmarks/out/figures.json.
 """
 
-import json
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parent.parent
-sys.path += [str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "browser")]
-FIGURES = Path(__file__).parent / "out" / "figures.json"
-UNITS, SAMPLES, TRIES = 10_000, 16, 9
+from machine import ROOT, keep, sized
+
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
+UNITS, SAMPLES, TRIES = sized((10_000, 16, 9), smoke=(300, 3, 1))
 
 # Act, wait for the frame that shows the result to be painted, and tell the milliseconds.
 TIMED = """() => new Promise((done) => {{
@@ -90,10 +89,7 @@ def main() -> None:
         print(f"{name:22} {statistics.median(wall):7.1f} {max(wall):7.1f} {max(thread):16.1f}")
         figures[f"{name}_ms"] = round(statistics.median(wall), 1)
         figures[f"{name}_thread_ms"] = round(max(thread), 1)
-    FIGURES.parent.mkdir(exist_ok=True)
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    kept = known | {f"gallery_10000_{key}": value for key, value in figures.items()}
-    FIGURES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    keep({f"gallery_{UNITS}_{key}": value for key, value in figures.items()})
 
 
 if __name__ == "__main__":

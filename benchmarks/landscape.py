@@ -6,11 +6,12 @@ landscape is that of the digits run: 128 units, 12 members of which 6 stay, 16 s
 
 import statistics
 
-from machine import SHAPE, in_turns, keep, members
+from machine import SHAPE, in_turns, keep, members, sized
 
-STEPS, TURNS = 2, 7
-BATCHES = [64, 128, 256, 512, 1024]
-ROWS = 4096  # given to a member alone, in each turn
+STEPS, TURNS = sized((2, 7), smoke=(1, 1))
+UNITS, SAMPLES = sized((128, 16), smoke=(2, 2))
+BATCHES = sized([64, 128, 256, 512, 1024], smoke=[2, 4])
+ROWS = sized(4096, smoke=8)  # given to a member alone, in each turn
 
 
 def main() -> None:
@@ -23,8 +24,8 @@ def main() -> None:
 
     cpu = choose_device("cpu")
     ensemble = members(12)
-    keep_masks = sized_keep(members=12, sizes=[6], repeats=128, seed=0)
-    z = draw_noise(steps=STEPS, samples=16, shape=SHAPE, seed=0)
+    keep_masks = sized_keep(members=12, sizes=[6], repeats=UNITS, seed=0)
+    z = draw_noise(steps=STEPS, samples=SAMPLES, shape=SHAPE, seed=0)
     inputs = {batch: torch.randn(batch, *SHAPE) for batch in BATCHES}
     level = torch.tensor(500)
 
@@ -38,7 +39,7 @@ def main() -> None:
         ensemble, keep=keep_masks, noise=z, sampler="ddpm", device=cpu
     )
     seconds = in_turns(work, turns=TURNS)
-    evaluations = int(keep_masks.sum()) * 16 * STEPS
+    evaluations = int(keep_masks.sum()) * SAMPLES * STEPS
     rates = {name: [ROWS / each for each in seconds[name]] for name in map(str, BATCHES)}
     best = max(rates, key=lambda name: statistics.median(rates[name]))
     ours = [evaluations / each for each in seconds["landscape"]]

@@ -12,21 +12,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from machine import in_turns, keep
+from machine import in_turns, keep, sized
 
-MEMBERS = 12
+MEMBERS = sized(12, smoke=2)
 CASES = {
     "8x8": {
         "network": {"shape": (1, 8, 8), "widths": [16, 32], "layers_per_block": 1, "attention": True},
         "adapter": {
             "rank": 4, "alpha": 4, "targets": ["conv1", "conv2", "to_q", "to_k", "to_v", "to_out.0"]
         },
-        "batch": 256, "trained": 64, "turns": 3,
+        "batch": sized(256, smoke=4), "trained": sized(64, smoke=4), "turns": sized(3, smoke=1),
     },
     "16x16": {
         "network": {"shape": (3, 16, 16), "widths": [32, 64], "layers_per_block": 1, "attention": True},
         "adapter": {"rank": 4, "alpha": 4, "targets": ["to_q", "to_k", "to_v", "to_out.0"]},
-        "batch": 16, "trained": 16, "turns": 3,
+        "batch": sized(16, smoke=2), "trained": sized(16, smoke=2), "turns": sized(3, smoke=1),
     },
 }  # fmt: skip
 

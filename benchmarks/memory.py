@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from machine import keep
+from machine import keep, sized
 
-UNITS, MEMBERS, SAMPLES, SHAPE = 60_000, 20, 16, (1, 16, 16)
+MEMBERS, SAMPLES, SHAPE = 20, 16, (1, 16, 16)
+UNITS = sized((600, 60_000), smoke=(6,))
 
 
 def ablate(folder: Path, units: int) -> None:
@@ -47,7 +48,7 @@ def ablate(folder: Path, units: int) -> None:
 def main() -> None:
     """Run a small and the large block, each in a process of its own."""
     found = {}
-    for units in (600, UNITS):
+    for units in UNITS:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [sys.executable, __file__, folder, str(units)],

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from machine import SHAPE, encens, keep, run, save_members
+from machine import SHAPE, encens, keep, run, save_members, sized
 
-STEPS, SAMPLES, UNITS, BLOCKS = 50, 16, 128, 4
-FEWER = (10, 15, 25)  # steps of ours beside the reference's 1000, besides those of the digits run
-TURNS = 3
+STEPS, SAMPLES, UNITS, BLOCKS = sized((50, 16, 128, 4), smoke=(2, 2, 4, 2))
+MANY = sized(1000, smoke=3)  # steps of the reference scripts by themselves
+FEWER = sized((10, 15, 25), smoke=())  # steps of ours beside those
+TURNS = sized(3, smoke=1)
 
 
 def ablate(noise: Path, steps: int, samples: int, folders: list[str]) -> None:
@@ -98,10 +99,10 @@ def by_picture(runs: Runs) -> dict[str, float]:
 
 def fewer_steps(runs: Runs) -> dict[str, float]:
     """Compare with the reference at its 1000 steps."""
-    long, short = runs.reference(1000), {steps: runs.ours(steps) for steps in FEWER}
-    print("processor seconds of a unit: reference at 1000 steps, ours at", *short)
+    long, short = runs.reference(MANY), {steps: runs.ours(steps) for steps in FEWER}
+    print(f"processor seconds of a unit: reference at {MANY} steps, ours at", *short)
     print(*(f"{each:8.2f}" for each in (long, *short.values())))
-    name = "landscape_speedup_vs_reference_1000_steps"
+    name = f"landscape_speedup_vs_reference_{MANY}_steps"
     return {f"{name}_{steps}_of_ours": round(long / own, 1) for steps, own in short.items()}
 
 

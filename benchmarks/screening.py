@@ -8,30 +8,16 @@ sampled in both kinds of run; the figures with `_null_words_counted` add them to
     python benchmarks/screening.py [folder of the run]
 """
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import ROOT, keep
+from machine import DRAWINGS, finished_run, keep, sized
 
-TOP, MISSED, BUDGET = 10, 0.5, 0.15
-FIGURE = ROOT / "docs" / "figures" / "screening.png"
-
-
-def finished_run() -> Path:
-    """Return the folder of the run, given or the usual one, which is made where it is not there."""
-    if len(sys.argv) > 1:
-        return Path(sys.argv[1])
-    target = "results/screening/influence/influence.parquet"
-    if not (ROOT / target).exists():
-        subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", "benchmarks/screening.yaml", "--", target],
-            cwd=ROOT, check=True,
-        )  # fmt: skip
-    return ROOT / "results/screening"
+RUN = ("benchmarks/screening.yaml", "influence/influence.parquet")
+TOP, FEWER = sized((10, 25), smoke=(2, 4))  # units wanted; null words of the smaller search
+MISSED, BUDGET = 0.5, 0.15
 
 
 def read(run: Path) -> dict[str, np.ndarray]:
@@ -105,7 +91,7 @@ def ranked(
 
 def main() -> None:
     """Screen every sample, and compare with fixed orders."""
-    data = read(finished_run())
+    data = read(finished_run(*RUN))
     (units, n), samples = data["code"].shape, data["units"].shape[1]
     kept = n - int(data["code"][0].sum())
 
@@ -113,7 +99,7 @@ def main() -> None:
         return (n * (n - 1) + kept * (count + null)) / (kept * (units + null))
 
     figures, curves = {}, {}
-    for null in (25, len(data["null"])):
+    for null in (FEWER, len(data["null"])):
         rounds = [follow(data, b, null=null) for b in range(samples)]
         ends = [next((each for each in every if each[2] <= MISSED), every[-1]) for every in rounds]
         counts, recalls = (np.array([end[i] for end in ends]) for i in (0, 1))
@@ -162,7 +148,7 @@ def draw(curves: dict[str, Any], cost: Callable[[float], float]) -> None:
     ax.axhline(0.95, color="grey", lw=0.8, ls=":")
     ax.set(xlabel="evaluations, % of the exact landscape", ylabel="recall at 10", ylim=(0, 1.02))
     ax.legend(frameon=False, fontsize=8)
-    fig.savefig(FIGURE, dpi=150)
+    fig.savefig(DRAWINGS / "screening.png", dpi=150)
 
 
 if __name__ == "__main__":

@@ -16,22 +16,23 @@ The rankings of two different samples of a reference are what agrees for no reas
     python benchmarks/steps.py [folder of the run]     half an hour of one core, kept as it goes
 """
 
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import ROOT, SHAPE, keep
+from machine import DRAWINGS, SHAPE, finished_run, keep, sized
 
-EQUATION = ("dpmsolver++", 200)  # solves DDIM's equation; its 50 steps agree with it
+LEVELS = 1000  # of training
+STEPS, ALL = sized(((5, 10, 15, 25, 50), LEVELS), smoke=((2, 3), 4))
+EQUATION = (
+    "dpmsolver++",
+    sized(200, smoke=4),
+)  # solves DDIM's equation; its 50 steps agree with it
 # Samplers, and what their landscapes are compared with.
-SAMPLERS = {"ddpm": ("ddpm", 1000), "ddim": EQUATION, "dpmsolver++": EQUATION}
-STEPS, ALL = (5, 10, 15, 25, 50), 1000
-SAMPLES = {"ddpm": 8, "ddim": 4, "dpmsolver++": 4}
-UNITS, TOP, IMAGES, BOOTSTRAPS = 40, 10, 256, 50
-FIGURE = ROOT / "docs" / "figures" / "steps.png"
+SAMPLERS = {"ddpm": ("ddpm", ALL), "ddim": EQUATION, "dpmsolver++": EQUATION}
+SAMPLES = sized({"ddpm": 8, "ddim": 4, "dpmsolver++": 4}, smoke=dict.fromkeys(SAMPLERS, 2))
+UNITS, TOP, IMAGES, BOOTSTRAPS = sized((40, 10, 256, 50), smoke=(4, 2, 8, 2))
 Cell = Mapping[str, np.ndarray]
 
 
@@ -62,7 +63,7 @@ def noise_of(sampler: str, steps: int, *, samples: int, seed: int) -> np.ndarray
     from encoded_ensembles.ensemble import make_scheduler
     from encoded_ensembles.noise import draw_noise
 
-    z = draw_noise(steps=ALL, samples=samples, shape=SHAPE, seed=seed)
+    z = draw_noise(steps=LEVELS, samples=samples, shape=SHAPE, seed=seed)
     if sampler != "ddpm":
         return z[: steps + 1]
     scheduler = make_scheduler(steps=steps)
@@ -147,19 +148,9 @@ def agreement(cell: Cell, reference: Cell, *, shift: int = 0) -> tuple[float, fl
     return float(np.mean(agree)), float(min(agree)), float(np.mean(recall))
 
 
-def finished_run() -> Path:
-    """Return the folder of the run, given or the default one, which is made where it is not there."""
-    if len(sys.argv) > 1:
-        return Path(sys.argv[1])
-    run = ROOT / "results/digits"
-    if not (run / "frechet/classifier.safetensors").exists():
-        subprocess.run([sys.executable, "-m", "snakemake", "--cores", "all"], cwd=ROOT, check=True)
-    return run
-
-
 def main() -> None:
     """Measure each cell, compare, print, draw and keep."""
-    run = finished_run()
+    run = finished_run("config.yaml", "run.json")
     known = [(sampler, steps) for steps in STEPS for sampler in SAMPLERS]
     images = {cell: pictures(run, *cell) for cell in known}
     known += [EQUATION, ("ddim", ALL), ("ddpm", ALL)]
@@ -256,7 +247,7 @@ def plot(rows: list[dict[str, Any]], figures: dict[str, float]) -> None:
         ax.set_xticks(STEPS, map(str, STEPS), minor=False)
         ax.set_xticks([], minor=True)
     left.legend(frameon=False, fontsize=8)
-    fig.savefig(FIGURE, dpi=150)
+    fig.savefig(DRAWINGS / "steps.png", dpi=150)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from machine import NETWORK, SHAPE, encens, in_turns, keep
+from machine import NETWORK, SHAPE, encens, in_turns, keep, sized
 
-IMAGES, STEPS, SHORT, TURNS, TOGETHER = 64, 44, 4, 5, 4
+IMAGES, STEPS, SHORT, TURNS = sized((64, 44, 4, 5), smoke=(4, 2, 1, 1))
+JOBS, TOGETHER = sized((3, 4), smoke=(1, 2))  # jobs of each kind; members of one
 OPTIONS = [
     "--widths", "16,32", "--layers-per-block", 1, "--epochs", 1, "--steps-per-epoch", 1,
     "--learning-rate", 2e-3, "--ema", 0.995,
@@ -35,7 +36,11 @@ def main() -> None:
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), np.uint8)
     names = [f"image/{i}" for i in range(IMAGES)]
     model = build_unet(config, seed=0).train()
-    x, noise, levels = torch.randn(IMAGES, *SHAPE), torch.randn(IMAGES, *SHAPE), torch.arange(64)
+    x, noise, levels = (
+        torch.randn(IMAGES, *SHAPE),
+        torch.randn(IMAGES, *SHAPE),
+        torch.arange(IMAGES),
+    )
 
     def passes() -> None:
         for _ in range(STEPS - SHORT):
@@ -55,7 +60,7 @@ def main() -> None:
         milliseconds = 1000 * statistics.median(each) / (STEPS - SHORT)
         print(f"{name:8} {milliseconds:6.1f} ms a batch of {IMAGES}")
     with tempfile.TemporaryDirectory() as name:
-        turns = [(job(Path(name)), together(Path(name)) / TOGETHER) for _ in range(3)]
+        turns = [(job(Path(name)), together(Path(name)) / TOGETHER) for _ in range(JOBS)]
     for one, four in turns:
         print(f"a member of one step: {one:.2f} processor seconds alone, {four:.2f} of {TOGETHER}")
     overhead, shared = (statistics.median(each) for each in zip(*turns, strict=True))
@@ -92,11 +97,11 @@ def job(folder: Path) -> float:
 
 def together(folder: Path) -> float:
     """Return the processor seconds of a job that trains several members so, after `job`."""
-    from encoded_ensembles.files import read_json, write_json
+    from encoded_ensembles.files import read_facts, write_facts
 
     manifests = [folder / f"{m:02d}.json" for m in range(TOGETHER)]
     for m, file in enumerate(manifests):
-        write_json(file, read_json(manifests[0]) | {"member": f"{m:02d}"})
+        write_facts(file, read_facts(manifests[0]) | {"member": f"{m:02d}"})
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return encens(
         "train-members", *manifests, "--data", folder / "training.npz", *OPTIONS,

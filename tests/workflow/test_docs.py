@@ -14,7 +14,7 @@ import typer
 from conftest import REPOSITORY
 from encoded_ensembles.cli import app
 from encoded_ensembles.config import with_defaults
-from encoded_ensembles.sources import PACKAGE
+from encoded_ensembles.sources import PACKAGE, closure
 from safetensors import safe_open
 
 DOCS = REPOSITORY / "docs"
@@ -203,6 +203,46 @@ def test_the_tour_of_the_code_names_modules_and_rules_that_exist():
             assert (PACKAGE / f"{module}.py").exists(), module
         for rule in re.findall("`(.+?)`", named):
             assert re.search(rf"^(rule|checkpoint) {rule}:", rules, re.MULTILINE), rule
+
+
+def test_the_tour_of_the_code_says_which_modules_handle_files():
+    """Issue 14.27: they are those that know of paths; `train` uses one that does."""
+    text = (DOCS / "reading.md").read_text()
+    said = re.search(r"Of the modules in the table only (.+?) handle files", text, re.DOTALL)[1]
+    rows = re.findall(r"^\| .+? \| (`.+) \| `.+` \|$", text, re.MULTILINE)
+    modules = {module for row in rows for module in re.findall("`(.+?)`", row)}
+    of_paths = {
+        module
+        for module in modules
+        if re.search(
+            r"^ *(from|import) (pathlib|os)\b", (PACKAGE / f"{module}.py").read_text(), re.MULTILINE
+        )
+    }
+    assert of_paths == set(re.findall("`(.+?)`", said))
+
+
+def test_the_tour_of_the_code_says_what_a_changed_module_does_again():
+    """Issue 14.27: which rules take a module as input."""
+    text = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    command_of = dict(
+        re.findall(
+            r"^ *(?:rule|checkpoint) (\w+):.+?code=sources\(\"(\w+)\"\)",
+            text,
+            re.MULTILINE | re.DOTALL,
+        )
+    )
+    stale = {
+        module: {
+            rule
+            for rule, command in command_of.items()
+            if PACKAGE / f"{module}.py" in closure(command)
+        }
+        for module in ("grade_figures", "code_figures", "train")
+    }
+    figures = {rule for rule in command_of if rule.startswith("plot_")}
+    assert stale["grade_figures"] == {"plot_gains", "plot_scoreboard", "plot_truth"}
+    assert stale["code_figures"] == figures
+    assert stale["train"] == {"train_member", "retrain_member", "train_fresh", "train_heldout"}
 
 
 def test_the_module_of_the_how_to_works(workspace, tmp_path):

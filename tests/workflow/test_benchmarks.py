@@ -1,0 +1,164 @@
+"""Benchmarks and studies: each program runs all of its code, on sizes that take seconds.
+
+Issue 14.26. A program finds in SMOKE the folder for what it keeps; one that does not look there fails here.
+"""
+
+import datetime
+import importlib
+import json
+import multiprocessing
+import os
+import re
+import resource
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+sys.path.append(str(REPOSITORY / "tests/browser"))
+from browser import find_chromium
+
+PROGRAMS = sorted(
+    str(file.relative_to(REPOSITORY))
+    for folder in ("benchmarks", "studies")
+    for file in (REPOSITORY / folder).glob("*.py")
+)
+FIGURES = REPOSITORY / "benchmarks/out/figures.json"
+PROCESSOR_SECONDS, SECONDS = 60, 500  # of one process, of one program, at most
+# What programs are given: a finished run, and places in the folder for what they keep.
+ARGUMENTS = {
+    "benchmarks/arithmetic.py": ["{run}"],
+    "benchmarks/first_order.py": ["{run}"],
+    "benchmarks/screening.py": ["{run}"],
+    "benchmarks/steps.py": ["{run}"],
+    "studies/autoencoder.py": [
+        *("{run}/data/spare.npz", "{kept}/autoencoder"),
+        *("--widths", "8", "8", "--epochs", "1"),
+    ],
+    "studies/families.py": ["{run}"],
+}
+HEAVY = [
+    "torch", "diffusers.training_utils", "encoded_ensembles.train", "encoded_ensembles.ensemble",
+    "peft", "pandas", "scipy.stats", "matplotlib.pyplot", "pyarrow.parquet",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Start processes from one that has imported what most programs import."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    return context
+
+
+def work(program, arguments, kept, log):
+    """Run a program in a child process, as from the root of the repository."""
+    os.setsid()  # so that it is killed with its own children
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+    with log.open("w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    os.chdir(REPOSITORY)
+    os.environ |= {
+        "SMOKE": str(kept),
+        "PYTHONPATH": str(REPOSITORY / "workflow"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    sys.argv = [program, *arguments]
+    sys.path.insert(0, str((REPOSITORY / program).parent))
+    runpy.run_path(program, run_name="__main__")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_runs_in_its_smoke_form(processes, finished, tmp_path, program):
+    """Issue 14.26: a new program without a smoke form fails here."""
+    if program == "benchmarks/gallery.py" and not find_chromium():
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is not installed")
+        pytest.skip("Chromium is not installed")
+    kept, run, log, before = tmp_path / "kept", tmp_path / "toy", tmp_path / "log", digest()
+    kept.mkdir()
+    given = ARGUMENTS.get(program, [])
+    if given:
+        shutil.copytree(finished.results(), run)  # programs keep what they drew beside it
+    arguments = [each.format(run=run, kept=kept) for each in given]
+    process = processes.Process(target=work, args=(program, arguments, kept, log))
+    process.start()
+    process.join(SECONDS)
+    if process.exitcode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    assert process.exitcode == 0, log.read_text()
+    assert any(kept.iterdir()), "it keeps nothing in the folder that SMOKE names"
+    assert digest() == before, "it writes where `make bench` does"
+
+
+def digest():
+    """Return what changes when a kept figure or drawing is written."""
+    files = [FIGURES, *(REPOSITORY / "docs/figures").iterdir()]
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
+def test_make_bench_runs_on_and_says_which_programs_failed(tmp_path):
+    """Issue 14.26: programs behind one that fails run, and the exit code says that one did."""
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    for name, code in {
+        "a": "1 / 0",
+        "b": "print('b ran')",
+        "machine": "print('machine ran')",
+    }.items():
+        (tmp_path / f"benchmarks/{name}.py").write_text(code)
+    (tmp_path / "ready").touch()
+    line = ["make", "bench", f"READY={tmp_path / 'ready'}", f"VENV={sys.prefix}"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2  # make's own, for a command that failed
+    assert "b ran\nmachine ran" in done.stdout
+    assert "failed: benchmarks/a.py\n" in done.stderr
+    (tmp_path / "benchmarks/a.py").write_text("")
+    assert subprocess.run(line, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """benchmarks/machine.py, which keeps figures in a folder of the test."""
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    monkeypatch.delitem(sys.modules, "machine", raising=False)
+    monkeypatch.setenv("SMOKE", str(tmp_path))
+    yield importlib.import_module("machine")
+    del sys.modules["machine"]
+
+
+def test_figures_stand_under_the_commit_and_the_date_of_their_program(machine, monkeypatch):
+    """Issue 14.26: figures of two commits are not mixed."""
+    monkeypatch.setattr(machine, "commit", lambda: "one")
+    monkeypatch.setattr(sys, "argv", ["benchmarks/first.py"])
+    machine.keep({"old": 1, "same": 2})
+    monkeypatch.setattr(sys, "argv", ["benchmarks/second.py"])
+    machine.keep({"part": 3})
+    machine.keep({"rest": 4})
+    monkeypatch.setattr(machine, "commit", lambda: "two")
+    monkeypatch.setattr(sys, "argv", ["benchmarks/first.py"])
+    machine.keep({"same": 5})
+    kept = json.loads(machine.FIGURES.read_text())
+    assert kept["second.py"]["commit"] == "one"
+    assert kept["second.py"]["figures"] == {"part": 3, "rest": 4}
+    assert kept["first.py"]["commit"] == "two"
+    assert kept["first.py"]["figures"] == {"same": 5}
+    assert kept["first.py"]["date"] == datetime.datetime.now(datetime.UTC).date().isoformat()
+    assert kept["first.py"]["machine"] == machine.facts()
+
+
+def test_every_kept_figure_has_a_commit_and_a_date():
+    """Issue 14.26: of the programs that there are, and of no others."""
+    kept = json.loads(FIGURES.read_text())
+    assert kept.keys() <= {Path(program).name for program in PROGRAMS}
+    assert sum(len(each["figures"]) for each in kept.values()) > 100
+    for each in kept.values():
+        assert re.fullmatch(r"[0-9a-f]{7,40}(-changed)?", each["commit"]), each
+        assert re.fullmatch(r"2\d{3}-\d\d-\d\d", each["date"]), each
