@@ -1,7 +1,7 @@
 """Memory of a landscape job does not grow with its units: 60,000 of them in one block.
 
 `ablate-block` runs whole, in a process of its own, on members that are a multiplication each: 20
-members of which 10 stay, 16 samples of 16x16 pixels, one step. The block is a file of 0.98 GB.
+members of which 10 stay, 16 samples of 16x16 pixels, one step. The block is a file of 937 MiB.
 """
 
 import json

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
@@ -29,6 +30,7 @@ PROGRAMS = sorted(
     for file in (REPOSITORY / folder).glob("*.py")
 )
 FIGURES = REPOSITORY / "benchmarks/out/figures.json"
+STUDIES = sorted(file.name for file in (REPOSITORY / "docs/studies").iterdir() if file.is_dir())
 PROCESSOR_SECONDS, SECONDS = 60, 500  # of one process, of one program, at most
 # What programs are given: a finished run, and places in the folder for what they keep.
 ARGUMENTS = {
@@ -162,3 +164,39 @@ def test_every_kept_figure_has_a_commit_and_a_date():
     for each in kept.values():
         assert re.fullmatch(r"[0-9a-f]{7,40}(-changed)?", each["commit"]), each
         assert re.fullmatch(r"2\d{3}-\d\d-\d\d", each["date"]), each
+
+
+def test_every_study_is_planned():
+    """Issue 14.26: all targets of studies/Snakefile, in a dry run of what one asks for by default."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", "studies/Snakefile", "--dry-run", "--forceall"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.split("Job stats:")[1].split("total")[0]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE))
+    text = (REPOSITORY / "studies/Snakefile").read_text()
+    assert {jobs[rule] for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)} == {"1"}
+    assert (
+        sorted(re.findall(r"^        \"docs/studies/(\w+)/made.json\"", text, re.MULTILINE))
+        == STUDIES
+    )
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_kept_study_says_what_made_it(study):
+    """Issue 14.27: configurations and commit; what is not known is null, and `afterwards` says why."""
+    made = json.loads((REPOSITORY / "docs/studies" / study / "made.json").read_text())
+    assert made["runs"].keys() == {each["run"] for each in made["runs"].values()}
+    assert re.fullmatch("[0-9a-f]{40}", made["git"]["commit"])
+    unknown = made["versions"] is None or made["git"]["changed"] is None
+    assert not unknown or "Not known" in made["afterwards"]
+
+
+def test_kept_share_of_the_seed_is_that_of_the_kept_distances():
+    """Issue 14.7: over the units that were retrained with a fresh seed."""
+    kept = REPOSITORY / "docs/studies/retraining"
+    truth = pd.read_csv(kept / "truth.csv").dropna(subset=["seed"])
+    share = pd.read_csv(kept / "retraining.csv").set_index("way")["seed_share"].dropna()
+    expected = {way: truth["seed"].mean() / truth[way].mean() for way in ("same", "fresh", "seed")}
+    assert share.to_dict() == pytest.approx(expected)
