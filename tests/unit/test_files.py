@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from encoded_ensembles import disk, files
+from encoded_ensembles import disk, files, ledger
 from encoded_ensembles.progress import track
 
 
@@ -63,7 +63,7 @@ def test_objects_are_not_pickled(tmp_path):
         files.write_arrays(tmp_path / "a", {"x": np.array([object()])})
     np.save(tmp_path / "evil.npy", np.array([{}]), allow_pickle=True)
     (tmp_path / "evil.npy").rename(tmp_path / "evil.npz")
-    with pytest.raises(files.InputError, match="is damaged"):
+    with pytest.raises(files.InputError, match="was not written by this program"):
         files.read_arrays(tmp_path / "evil.npz")
 
 
@@ -73,11 +73,64 @@ def test_table_is_written_twice(tmp_path):
     assert pd.read_parquet(tmp_path / "t.parquet")["a"].tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("read", [files.read_arrays, files.read_tensors, files.read_json])
-def test_damaged_files_are_named(tmp_path, read):
-    (tmp_path / "x").write_bytes(b"\x80garbage")
-    with pytest.raises(files.InputError, match="delete it and run again"):
-        read(tmp_path / "x")
+READERS = [
+    files.read_arrays,
+    files.read_tensors,
+    files.read_json,
+    files.read_facts,
+    files.read_table,
+]
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_to_delete_a_file_is_advised_only_of_one_of_this_program(tmp_path, read):
+    """Issue 14.16: a file of the user's that is given by mistake is not to be deleted."""
+    ours = [
+        tmp_path / "results/a/code/code.npz",
+        tmp_path / "copy/data/x",
+        tmp_path / "results/a/run.json",
+    ]
+    theirs = [tmp_path / "README.md", tmp_path / "results/a/notes/x", tmp_path / "data/x"]
+    files.write_facts(tmp_path / "copy/run.json", {})
+    for file in [*ours, *theirs]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"\x80garbage")
+        with pytest.raises(files.InputError) as refused:
+            read(file)
+        assert ("delete it and run again" in str(refused.value)) == (file in ours)
+        assert ("was not written by this program" in str(refused.value)) == (file in theirs)
+        assert str(file) in str(refused.value)
+
+
+def test_another_file_of_this_program_is_not_called_damaged(tmp_path):
+    """Issue 14.16: what is read where something else was expected is as it was written."""
+    file = tmp_path / "results/a/data/a.npz"
+    files.write_arrays(file, {"images": np.arange(3)})
+    with pytest.raises(files.InputError, match=r"a\.npz holds images, expected code in it\."):
+        files.read_arrays(file)["code"]
+    for read, said in (
+        (files.read_tensors, "is not the safetensors file"),
+        (files.read_table, "is not the table"),
+    ):
+        with pytest.raises(files.InputError, match=said) as refused:
+            read(file)
+        assert "delete" not in str(refused.value)
+    files.write_tensors(file, {"images": np.arange(3)})
+    with pytest.raises(files.InputError, match=r"cannot be read as \.npz") as refused:
+        files.read_arrays(file)
+    assert "delete" not in str(refused.value)
+    files.write_facts(file, {"a": 1})
+    with pytest.raises(files.InputError, match="holds a, expected digest in it"):
+        files.read_facts(file)["digest"]
+
+
+def test_a_damaged_ledger_is_not_to_be_deleted(tmp_path):
+    """Issue 14.14: no rule makes a ledger again."""
+    file = tmp_path / "results/a/ledger/words-1.npz"
+    files.write_arrays(file, {"x": np.arange(3)})
+    file.write_bytes(file.read_bytes()[:-70])
+    with pytest.raises(files.InputError, match="put a copy of it back, or set it aside"):
+        ledger.read_ledger(file)
 
 
 def test_progress_is_lines_without_a_terminal(capsys):

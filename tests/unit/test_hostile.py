@@ -197,7 +197,7 @@ def test_arrays_that_claim_to_be_huge(tmp_path):
     with zipfile.ZipFile(tmp_path / "file.npz", "w") as archive:
         archive.writestr("images.npy", blob + bytes(8))
     seals.seal_archive(tmp_path / "file.npz")
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match=r"cannot be read as \.npz of arrays"):
         files.read_arrays(tmp_path / "file.npz")
     write_sealed(tmp_path / "file.safetensors", struct.pack("<Q", 1 << 62) + b"{}")
     with pytest.raises(InputError, match="is not the safetensors file that is read here"):

@@ -36,7 +36,7 @@ KINDS = {
 @pytest.mark.parametrize("name", KINDS)
 def test_every_flipped_bit_is_refused_by_name(tmp_path, name):
     write, read = KINDS[name]
-    file = tmp_path / name
+    file = tmp_path / "results/a/data" / name  # where a rule writes
     write(file)
     whole = file.read_bytes()
     read(file)
@@ -77,9 +77,11 @@ def test_a_seal_is_found_wherever_it_is(tmp_path, place):
 
 
 def test_what_has_no_seal_is_refused(tmp_path):
-    np.savez(tmp_path / "a.npz", **NUMBERS)
-    with pytest.raises(files.InputError, match="holds no SHA-256 of itself, or is of an earlier"):
-        files.read_arrays(tmp_path / "a.npz")
+    for file in (tmp_path / "a.npz", tmp_path / "results/a/data/a.npz"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **NUMBERS)
+        with pytest.raises(files.InputError, match="no SHA-256 of itself, or is of an earlier"):
+            files.read_arrays(file)
     with pytest.raises(ValueError, match="no blank seal"):
         seals.seal(tmp_path / "a.npz")
 
@@ -87,8 +89,9 @@ def test_what_has_no_seal_is_refused(tmp_path):
 @pytest.fixture
 def member(tmp_path):
     config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
-    unet.save_network(unet.build_unet(config, seed=0), tmp_path / "00")
-    return tmp_path / "00"
+    folder = tmp_path / "results/a/members/00"
+    unet.save_network(unet.build_unet(config, seed=0), folder)
+    return folder
 
 
 def test_a_member_loads_with_diffusers_and_damaged_it_does_not_here(member):
@@ -126,9 +129,7 @@ def run(tmp_path, member):
     """A run of a member, a table, a figure and a page."""
     import matplotlib.pyplot as plt
 
-    folder = tmp_path / "run"
-    (folder / "members").mkdir(parents=True)
-    member.rename(folder / "members/00")
+    folder = member.parent.parent
     files.write_text(folder / "members/00/loss.csv", "step,loss\n1,0.5\n")
     digest = files.sha256_file(folder / "members/00/loss.csv")
     files.write_facts(folder / "members/00/training.json", {}, kept={"loss.csv": digest})

@@ -147,7 +147,7 @@ def test_import_closure_is_what_python_really_imports():
 def test_training_hangs_on_few_modules():
     names = {path.stem for path in sources.closure("train")}
     assert names == {
-        "train", "checkpoint", "data", "device", "disk", "files", "memory", "progress", "randomness", "seals",
+        "train", "checkpoint", "data", "device", "disk", "errors", "files", "memory", "progress", "randomness", "seals",
         "sources", "splits", "tensors", "unet", "finetune", "lora", "feed", "frozen", "space", "spread",
     }  # fmt: skip
 

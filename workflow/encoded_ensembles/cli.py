@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
+from encoded_ensembles import unet
 from encoded_ensembles.commands.certify import certify, verify
 from encoded_ensembles.commands.check_names import check_names
 from encoded_ensembles.commands.check_run import check_run
@@ -61,7 +62,7 @@ from encoded_ensembles.commands.train import train_member
 from encoded_ensembles.commands.train_together import train_members
 from encoded_ensembles.commands.universe import export_universe, import_universe
 from encoded_ensembles.disk import explain
-from encoded_ensembles.files import InputError
+from encoded_ensembles.errors import ForeignError, InputError
 
 app = typer.Typer(
     name="encens",
@@ -140,16 +141,43 @@ for command in (
 
 def main() -> None:
     """Run a verb; a mistake of the user's, of the disk, or a full GPU ends in one sentence and code 1."""
+    unet.only_needed = True
     try:
         app()
+    except ForeignError as error:
+        sys.exit(f"encens: error: {str(error).rstrip('.')}{_taken(error.path)}.")
     except InputError as error:
         sys.exit(f"encens: error: {error}")
     except OSError as error:
         full = error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
         sentence = explain(error, Path(error.filename)) if full else None
-        sys.exit(f"encens: error: {sentence or error}")
+        sys.exit(f"encens: error: {sentence or _missing(error)}")
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for this
             raise
         said = str(error).split(". ")[0]
         sys.exit(f"encens: error: {said}; give the job a larger GPU, or one of its own.")
+
+
+def _missing(error: OSError) -> str:
+    """Return one sentence on a file that could not be read, with what its option takes."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    said = {errno.ENOENT: "is not there", errno.EISDIR: "is a folder, expected a file"}
+    problem = said.get(error.errno or 0, f"cannot be used ({error.strerror})")
+    return f"{error.filename} {problem}{_taken(Path(os.fsdecode(error.filename)))}."
+
+
+def _taken(path: Path) -> str:
+    """Return what the option takes by which a file, or its folder, was given, to end a sentence."""
+    verb = typer.main.get_command(app).commands[sys.argv[1]]  # type: ignore[attr-defined]
+    given = verb.make_context(sys.argv[1], sys.argv[2:], resilient_parsing=True).params
+    for option in verb.params:
+        values = given.get(option.name)
+        for value in values if isinstance(values, list | tuple) else [values]:
+            if isinstance(value, Path) and value in (path, *path.parents) and value.parts:
+                name = (
+                    option.opts[0] if option.opts[0].startswith("-") else option.human_readable_name
+                )
+                return f"; {name} takes: {option.help}"
+    return ""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -69,16 +69,11 @@ def read_images(path: Path) -> ImageSet:
     """Read a canonical file and check its content against its own digest.
 
     Raises:
-        InputError: the file is damaged, or its content is not what was written.
+        InputError: the file is damaged, is no image set, or its content is not what was written.
     """
     arrays = read_arrays(path)
-    try:
-        expected = str(arrays.pop("sha256"))
-        images = ImageSet(**arrays)
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is not an image set of this program; delete it and run again."
-        ) from error
+    expected = str(arrays["sha256"])
+    images = ImageSet(**{field.name: arrays[field.name] for field in fields(ImageSet)})
     found = set_digest(image_digests(images.images, images.names))
     if found != expected:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What goes wrong on a disk: writers killed half-way, no space, no right to write."""
+"""Where rules write, and what goes wrong there: writers killed half-way, no space, no right to write."""
 
 import errno
 import glob
@@ -17,6 +17,25 @@ PROBLEMS = {
     errno.EACCES: "{folder} may not be written to; change its permissions, or write elsewhere",
     errno.EPERM: "{folder} may not be written to; change its permissions, or write elsewhere",
 }
+
+# Where rules write; what else lies in the folder of a run is not ours to judge, or to delete.
+FOLDERS = {
+    "autoencoder", "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
+    "landscape", "ledger", "members", "noise", "planted", "retrain", "rivals", "samples", "sets",
+    "splits", "studies",
+}  # fmt: skip
+TOP = {"run.json", "config.yaml", "gallery.html"}
+
+
+def is_output(path: Path) -> bool:
+    """Say whether a file lies where rules write: in the folder of a run, under a name of theirs."""
+    whole = path.absolute()
+    for run in whole.parents:
+        first, *rest = whole.relative_to(run).parts
+        named = first in FOLDERS if rest else first in TOP
+        if named and (run.parent.name == "results" or (run / "run.json").is_file()):
+            return True
+    return False
 
 
 def temporary_file(path: Path) -> Path:

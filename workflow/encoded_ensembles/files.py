@@ -5,7 +5,6 @@ half a file and a killed job leaves its earlier output as it was. Files of a run
 every reader here refuses one whose bytes are not those that were written.
 """
 
-import difflib
 import hashlib
 import json
 import math
@@ -18,22 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.disk import explain, leftovers, temporary_file
+from encoded_ensembles.errors import Content, ForeignError, damaged
+from encoded_ensembles.errors import InputError as InputError
+from encoded_ensembles.errors import close_matches as close_matches
 from encoded_ensembles.seals import blank_seal, read_seal, seal, seal_archive
 from encoded_ensembles.tensors import Kind, header, order
 
 if TYPE_CHECKING:
     import pandas as pd
     from safetensors import safe_open
-
-
-class InputError(ValueError):
-    """A mistake in what the user gave: shown as one sentence, without a traceback."""
-
-
-def close_matches(name: str, known: list[str], *, otherwise: str = ".") -> str:
-    """Return how to end a sentence about an unknown name: the closest known one, or `otherwise`."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else otherwise
 
 
 @contextmanager
@@ -71,7 +63,7 @@ def check(path: Path) -> None:
         FileNotFoundError: there is none.
     """
     if problem := read_seal(path).problem:
-        raise InputError(f"{path} is damaged ({problem}); delete it and run again.")
+        raise damaged(path, problem)
 
 
 def check_kept(path: Path, *, keeper: Path) -> None:
@@ -122,7 +114,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}); delete it and run again.") from error
+        raise damaged(path, f"it is not valid JSON: {error}") from error
 
 
 def write_facts(
@@ -149,7 +141,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     check(path)
     facts = read_json(path)
     del facts["seal"]
-    return dict(facts)
+    return Content(path, facts)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -168,18 +160,18 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an .npz file.
 
     Raises:
-        InputError: the file is damaged, or is not such a file.
+        InputError: the file is damaged, is not such a file, or lacks what is then read of it.
     """
     check(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+        raise ForeignError(path, f"{path} cannot be read as .npz of arrays ({error}).") from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):  # as NumPy hands out what is no array
-            raise InputError(f"{path} holds {name}, expected arrays only; delete it and run again.")
-    return arrays
+            raise ForeignError(path, f"{path} holds {name}, expected arrays only.")
+    return Content(path, arrays)
 
 
 def write_tensors(
@@ -265,8 +257,8 @@ def open_tensors(path: Path, *, framework: str = "numpy") -> Iterator["safe_open
         with safe_open(path, framework=framework) as file:
             yield file
     except SafetensorError as error:
-        raise InputError(
-            f"{path} is not the safetensors file that is read here ({error}); delete it and run again."
+        raise ForeignError(
+            path, f"{path} is not the safetensors file that is read here ({error})."
         ) from error
 
 
@@ -296,4 +288,4 @@ def read_table(path: Path, **options: Any) -> "pd.DataFrame":
     try:
         return pd.read_parquet(path, **options)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+        raise ForeignError(path, f"{path} is not the table that is read here ({error}).") from error

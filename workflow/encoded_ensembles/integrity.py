@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from encoded_ensembles.disk import SUFFIX, is_leftover
+from encoded_ensembles.disk import FOLDERS, SUFFIX, TOP, is_leftover
 from encoded_ensembles.files import InputError, check, check_kept
 from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS
 
@@ -16,13 +16,6 @@ BY_NAME = {
     "loss.csv": "training.json",
 }  # keepers of members' files
 BY_SUFFIX = {".csv": ".parquet", ".png": ".pdf", ".sha256": ".json"}
-# Where rules write; what else lies in the folder of a run is not ours to judge, or to delete.
-FOLDERS = {
-    "autoencoder", "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
-    "landscape", "ledger", "members", "noise", "planted", "retrain", "rivals", "samples", "sets",
-    "splits", "studies",
-}  # fmt: skip
-TOP = {"run.json", "config.yaml", "gallery.html"}
 SUFFIXES = {".csv", ".json", ".npz", ".parquet", ".pdf", ".png", ".safetensors", ".sha256"}
 SKEW = 60  # seconds that clocks of machines with one disk may differ by
 

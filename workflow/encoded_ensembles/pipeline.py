@@ -26,7 +26,8 @@ from diffusers.utils.torch_utils import randn_tensor
 from encoded_ensembles.card import model_card
 from encoded_ensembles.disk import explain  # noqa: F401
 from encoded_ensembles.ensemble import make_scheduler, sample
-from encoded_ensembles.files import InputError, read_json, write_json, write_text
+from encoded_ensembles.errors import InputError
+from encoded_ensembles.files import read_json, write_json, write_text
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.lora import changes
 from encoded_ensembles.members import Members
@@ -38,11 +39,11 @@ from encoded_ensembles.unet import LEVELS, read_network
 from encoded_ensembles.words import spell
 
 CARRIED = [
-    "card", "disk", "ensemble", "files", "keep", "lora", "members", "memory", "seals", "space", "tensors",
+    "card", "disk", "ensemble", "errors", "files", "keep", "lora", "members", "memory", "seals", "space", "tensors",
     "unet", "words",
 ]  # fmt: skip
 COMPONENT = [  # looked for in the folder of the component
-    "disk", "files", "lora", "members", "seals", "tensors", "unet",
+    "disk", "errors", "files", "lora", "members", "seals", "tensors", "unet",
 ]  # fmt: skip
 PREFIX = (
     "encens_"  # of these modules' names in a folder: diffusers puts all local code in one place

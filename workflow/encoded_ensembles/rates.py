@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 TURNS = 3
 SOME = 10  # labels, whose number is not known before the data is fetched and hardly matters
-START = "import torch; from encoded_ensembles.unet import import_network; import_network()"
+START = """
+import torch
+from encoded_ensembles import unet
+unet.only_needed = True
+unet.import_network()
+"""
 START_LIGHT = "import encoded_ensembles.cli, pandas, pyarrow"
 START_FIGURE = """
 import matplotlib; matplotlib.use("Agg"); import matplotlib.pyplot as plt, io, pandas, pyarrow

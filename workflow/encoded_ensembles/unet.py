@@ -26,6 +26,8 @@ NETWORK = "UNet2DModel"  # of diffusers, the kind of a member
 ADAPTER_CONFIG = "adapter_config.json"  # peft's own names
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 UNUSED = ("scipy", "transformers", "accelerate", "peft")  # by diffusers, for what is done here
+# Set by the command line alone: diffusers then lacks them in the whole process.
+only_needed = False
 
 
 def member_files(*, adapter: bool) -> list[str]:
@@ -99,13 +101,13 @@ def unet_config(
 
 
 def import_network(kind: str = NETWORK) -> Any:
-    """Import a class of diffusers without the packages that diffusers takes where it finds them.
+    """Import a class of diffusers, with `only_needed` without the packages in `UNUSED`.
 
-    They serve what is not used here, and take more than half of the start of a job.
+    diffusers takes them where it finds them; they serve what is not used here, and take more than half
+    of the start of a job.
     """
-    hidden = (
-        [] if "diffusers" in sys.modules else [name for name in UNUSED if name not in sys.modules]
-    )
+    first = only_needed and "diffusers" not in sys.modules
+    hidden = [name for name in UNUSED if first and name not in sys.modules]
     for name in hidden:  # diffusers looks for them once
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not there
     try:
