@@ -259,6 +259,7 @@ def test_certificates_name_no_file_outside_their_folder(tmp_path):
         "subject": [{"name": name, "digest": {"sha256": digest}} for name in ("a", "b")],
         "predicate": {"sample": 0, "units": [{"name": "u"}], "files": {"../../etc/passwd": digest}},
     }
+    files.write_facts(tmp_path / "run.json", {})
     for name in ("../../etc/passwd", "/dev/zero"):
         given["predicate"]["files"] = {name: digest}
         (tmp_path / "c.json").write_text(json.dumps(given))

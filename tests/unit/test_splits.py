@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from encoded_ensembles import data, splits, units
-from encoded_ensembles.files import InputError
+from encoded_ensembles.commands.split import split_member
+from encoded_ensembles.files import InputError, write_arrays
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +76,30 @@ def test_labels_digest_is_of_which_image_has_which_label():
     assert splits.labels_digest(renumbered) == digest
     other = data.ImageSet(IMAGES.images, IMAGES.labels[turn], IMAGES.label_names, IMAGES.names)
     assert splits.labels_digest(other) != digest
+
+
+def splitting(folder, member, images=IMAGES, unit_of=(0, 1, 0, 1, 2, 2)):
+    """Split as the verb does."""
+    data.write_images(folder / "data.npz", images)
+    write_arrays(folder / "code.npz", {"code": CODE, "unit_of": np.array(unit_of)})
+    files = [folder / name for name in ("data.npz", "code.npz")]
+    split_member(*files, member, folder / "split.json", folder / "split.sha256")
+
+
+@pytest.mark.parametrize("member", ["2", "12", "-1", "x", "", "1.0", "²"])
+def test_a_member_that_is_not_there_is_named(tmp_path, member):
+    """Issue 14.17: `split-member --member 12` ended in a traceback."""
+    with pytest.raises(InputError, match=f"--member is {member}, expected 0 to 1 or full"):
+        splitting(tmp_path, member)
+    splitting(tmp_path, "01")
+
+
+def test_code_and_images_of_two_runs_are_told_apart(tmp_path):
+    """Issue 14.17: they do not belong together where they are of different numbers of images."""
+    for member in ("0", splits.FULL):
+        with pytest.raises(InputError, match=r"code of 3 images and .* holds 6, expected both of"):
+            splitting(tmp_path, member, unit_of=range(3))
+    with pytest.raises(InputError, match=r"data.npz holds .*, expected unit_of in it"):
+        split_member(
+            tmp_path / "data.npz", tmp_path / "data.npz", "0", tmp_path / "a", tmp_path / "b"
+        )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from encoded_ensembles import certificates, ensemble, keep, signatures, verification
 from encoded_ensembles.files import InputError, read_tensors
-from encoded_ensembles.runs import open_run
+from encoded_ensembles.runs import Run
 from encoded_ensembles.unet import load_unet
 
 
@@ -24,7 +24,7 @@ def run(finished, tmp_path_factory):
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
         folder.mkdir(exist_ok=True)
         copy(source / name, folder / name)
-    return open_run(folder)
+    return Run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -152,13 +152,13 @@ def test_a_hundred_random_altered_bytes_are_refused(run, members, tmp_path):
         target.write_bytes(whole[:place] + changed + whole[place + 1 :])
         try:
             with pytest.raises(InputError) as refused:
-                verification.verify(file, open_run(run.folder))
+                verification.verify(file, Run(run.folder))
         finally:
             target.write_bytes(whole)
         reasons.add(str(refused.value))
         assert len(str(refused.value)) > 20
     assert len(reasons) > 50
-    verification.verify(file, open_run(run.folder))
+    verification.verify(file, Run(run.folder))
 
 
 def test_white_space_in_a_certificate_is_refused(run, members, tmp_path):
@@ -189,7 +189,7 @@ def test_a_manifest_that_hides_a_unit_is_refused(finished, tmp_path):
     """A member trained on the unit is given the manifest of one that was not."""
     folder = tmp_path / "toy"
     shutil.copytree(finished.results(), folder)
-    run = open_run(folder)
+    run = Run(folder)
     stays, saw = (
         run.members[int(np.flatnonzero(run.code["code"][0] == bit)[0])] for bit in (False, True)
     )
@@ -200,7 +200,7 @@ def test_a_manifest_that_hides_a_unit_is_refused(finished, tmp_path):
 
 
 def test_equal_pixels_in_another_unit_are_stated(finished, tmp_path):
-    run = open_run(finished.results())
+    run = Run(finished.results())
     images = run.images.copy()
     images.loc[5, "pixels_sha256"] = images.loc[0, "pixels_sha256"]
     run.__dict__["images"] = images
@@ -211,7 +211,7 @@ def test_equal_pixels_in_another_unit_are_stated(finished, tmp_path):
 
 
 def test_units_that_every_member_saw_cannot_be_certified(finished):
-    run = open_run(finished.results())
+    run = Run(finished.results())
     with pytest.raises(InputError, match="every one of the 6 members saw one of"):
         certificates.statement(run, sample=0, units=run.code["unit_names"].tolist(), subjects=[])
 

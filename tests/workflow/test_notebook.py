@@ -91,13 +91,31 @@ def test_plots_show_what_they_say(run):
     ]  # fmt: skip
 
 
+def test_whole_numbers_of_numpy_are_numbers(run):
+    """Issue 14.17: they come out of tables and arrays."""
+    for number in (np.int64(2), np.uint8(2)):
+        assert run.attribute(number, top=np.int32(3)).equals(run.attribute(2, top=3))
+        assert np.array_equal(run.counterfactual(number, number), run.counterfactual(2, 2))
+
+
 def test_mistakes_are_named(run, tmp_path):
     for call, words in (
-        (lambda: Run(tmp_path).attribute(0), "is not the folder of a finished run"),
-        (lambda: run.attribute(3), "sample is 3, expected 0 to 2"),
+        (lambda: Run(tmp_path), "is not the folder of a finished run"),
+        # Issue 14.17: what people give in place of a number.
+        (lambda: run.attribute("2"), "sample is '2', expected a whole number from 0 to 2"),
+        (lambda: run.attribute(1.0), "sample is 1.0, expected a whole number"),
+        (lambda: run.attribute(True), "sample is True, expected a whole number"),
+        (lambda: run.attribute(np.int64(7)), "sample is 7, expected a whole number"),
+        (lambda: run.attribute(0, top=-1), "top is -1, expected a whole number above 0"),
+        (lambda: run.attribute(0, top=0), "top is 0, expected a whole number above 0"),
+        (lambda: run.attribute(0, top="5"), "top is '5', expected a whole number above 0"),
+        (lambda: run.plot_attribution(0, top=-1), "top is -1, expected"),
+        (lambda: run.counterfactual(0, []), "unit is [], expected a whole number"),
+        (lambda: run.counterfactual(0, ""), "'' is no unit"),
+        (lambda: run.attribute(3), "sample is 3, expected a whole number from 0 to 2"),
         (lambda: run.attribute(0, by="luck"), "by is luck, expected distance, ssim"),
         (lambda: run.counterfactual(-1, 0), "sample is -1"),
-        (lambda: run.counterfactual(0, 12), "unit is 12, expected 0 to 11"),
+        (lambda: run.counterfactual(0, 12), "unit is 12, expected a whole number from 0 to 11"),
         (lambda: run.counterfactual(0, "digits/9999"), "digits/9999 is no unit"),
         (lambda: run.plot_landscape(0, statistic="contrast"), "null words lack"),
     ):

@@ -168,6 +168,9 @@ def test_output_types(pipe):
     assert np.array_equal(np.asarray(pictures[1]), np.rint(scaled[1, 0].numpy() * 255))
     assert torch.equal(draw(output_type="latent", return_dict=False)[0], raw)
     assert torch.equal(draw(output_type="latent", keep=[True] * 6).images, raw)
+    generator = torch.Generator().manual_seed(0)
+    drawn = pipe(np.int64(2), generator, np.int64(2), output_type="latent").images
+    assert torch.equal(drawn, raw)
 
 
 def test_mistakes_are_named(pipe, folder, tmp_path):
@@ -181,6 +184,17 @@ def test_mistakes_are_named(pipe, folder, tmp_path):
         ({"output_type": "jpeg"}, "output_type is jpeg"),
         ({"noise": z[..., 0]}, "expected (T+1, B, 1, 8, 8)"),
         ({"noise": z, "num_inference_steps": 4}, "noise is given for 2 steps"),
+        ({"noise": z[:, :0]}, "noise has shape (3, 0, 1, 8, 8)"),
+        # Issue 14.17: numbers that people call it with.
+        ({"batch_size": 0}, "batch_size is 0, expected a whole number, at least 1"),
+        ({"batch_size": -2}, "batch_size is -2, expected"),
+        ({"batch_size": 2.0}, "batch_size is 2.0, expected"),
+        ({"batch_size": "4"}, "batch_size is '4', expected"),
+        ({"batch_size": True}, "batch_size is True, expected"),
+        ({"batch_size": None}, "batch_size is None, expected"),
+        ({"num_inference_steps": 0}, "num_inference_steps is 0, expected a whole number, 1 to 1000"),
+        ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5, expected"),
+        ({"batch": 0}, "batch is 0, expected a whole number, at least 16"),
     ):
         with pytest.raises(InputError) as error:
             pipe(**options)

@@ -25,7 +25,7 @@ from diffusers.utils.torch_utils import randn_tensor
 # diffusers copies the modules that this file names, but not those that they name in turn.
 from encoded_ensembles.card import model_card
 from encoded_ensembles.disk import explain  # noqa: F401
-from encoded_ensembles.ensemble import make_scheduler, sample
+from encoded_ensembles.ensemble import SMALLEST_BATCH, make_scheduler, sample
 from encoded_ensembles.errors import InputError
 from encoded_ensembles.files import read_json, write_json, write_text
 from encoded_ensembles.keep import set_keep
@@ -127,8 +127,14 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             batch: rows given to a member at once; changes no byte.
 
         Raises:
-            InputError: no member would stay, or the arguments contradict each other.
+            InputError: no member would stay, a number is out of range, or the arguments contradict each
+                other.
         """
+        _check_whole("batch_size", batch_size, least=1)
+        if num_inference_steps is not None:
+            _check_whole("num_inference_steps", num_inference_steps, least=1, most=LEVELS)
+        if batch is not None:
+            _check_whole("batch", batch, least=SMALLEST_BATCH)
         if output_type not in ("pil", "np", "pt", "latent"):
             raise InputError(f"output_type is {output_type}, expected pil, np, pt or latent.")
         stay = self._keep(without, keep)
@@ -191,11 +197,12 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         """Return the exogenous noise (T+1, B, C, H, W) float32 of a call, given or drawn."""
         shape = self.members.shape
         if noise is None:
-            wanted = (batch_size, (steps or self.config.steps) + 1, *shape)
+            drawn_steps = self.config.steps if steps is None else steps
+            wanted = (int(batch_size), int(drawn_steps) + 1, *shape)
             drawn = randn_tensor(wanted, generator=generator, dtype=torch.float32)
             return np.ascontiguousarray(drawn.cpu().numpy().swapaxes(0, 1))
         z = np.ascontiguousarray(torch.as_tensor(noise).cpu().numpy(), np.float32)
-        if z.ndim != 5 or z.shape[2:] != shape or len(z) < 2:
+        if z.ndim != 5 or z.shape[2:] != shape or len(z) < 2 or z.shape[1] < 1:
             raise InputError(
                 f"noise has shape {z.shape}, expected (T+1, B, {', '.join(map(str, shape))})."
             )
@@ -264,6 +271,18 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             vae=vae,
             **{key: index[key] for key in ("sampler", "steps", "about")},
         )
+
+
+def _check_whole(name: str, value: Any, *, least: int, most: int | None = None) -> None:
+    """Check a number of a call.
+
+    Raises:
+        InputError: it is not whole, or out of range.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least or value > (most or value):
+        upwards = f"{least} to {most}" if most else f"at least {least}"
+        raise InputError(f"{name} is {value!r}, expected a whole number, {upwards}.")
 
 
 def _carried() -> dict[str, str]:

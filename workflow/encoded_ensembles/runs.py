@@ -35,32 +35,30 @@ STATISTICS = ["distance", "ssim", "features", "matched", "directional", "contras
 
 @dataclass(frozen=True)
 class Run:
-    """The folder results/{run} of a finished run; a unit is given by its name or its number."""
+    """A finished run, by its folder or its name in results/; a unit is given by its name or its number."""
 
     folder: Path
 
     def __post_init__(self) -> None:
-        """Take a folder that is given as text, too."""
-        object.__setattr__(self, "folder", Path(self.folder))
-
-    @cached_property
-    def record(self) -> dict[str, Any]:
-        """What run.json says.
+        """Find the folder, which may be given as text.
 
         Raises:
             InputError: there is no finished run.
         """
-        if not (self.folder / "run.json").is_file():
-            raise InputError(
-                f"{self.folder} is not the folder of a finished run, expected one with a run.json in "
-                "it, such as results/digits; finish it with snakemake first."
-            )
-        return read_facts(self.folder / "run.json")
+        given = Path(self.folder)
+        for folder in (given, Path("results") / given):
+            if (folder / "run.json").is_file():
+                object.__setattr__(self, "folder", folder)
+                return
+        raise InputError(
+            f"{given} is not the folder of a finished run (with a run.json in it), nor the name of one "
+            "in results/; finish it with snakemake first."
+        )
 
-    def _file(self, *parts: str) -> Path:
-        """Return the path of a file of a finished run."""
-        _ = self.record  # there is one
-        return self.folder.joinpath(*parts)
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What run.json says."""
+        return read_facts(self.folder / "run.json")
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -85,19 +83,19 @@ class Run:
     @cached_property
     def units(self) -> "pd.DataFrame":
         """One row per unit: unit (its number), unit_name, images, share, sha256, word."""
-        return read_table(self._file("code", "units.parquet"))
+        return read_table(self.folder / "code" / "units.parquet")
 
     @cached_property
     def samples(self) -> np.ndarray:
         """The factual samples s (B, C, H, W) float32, in [-1, 1] but for overshoots."""
-        file = self._file("samples", "ensemble.safetensors")
+        file = self.folder / "samples" / "ensemble.safetensors"
         return read_tensors(file, names=["factual"])["factual"]
 
     @cached_property
     def influence(self) -> "pd.DataFrame":
         """One row per sample and unit: every statistic, and expected, low and high influence."""
         pair = ["sample", "unit", "unit_name"]
-        found = read_table(self._file("influence", "influence.parquet"))
+        found = read_table(self.folder / "influence" / "influence.parquet")
         expected = read_table(self.folder / "expected" / "expected.parquet")
         return found.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
 
@@ -119,7 +117,7 @@ class Run:
 
     @cached_property
     def _training(self) -> "ImageSet":
-        return read_images(self._file("data", "training.npz"))
+        return read_images(self.folder / "data" / "training.npz")
 
     def attribute(
         self, sample: int, top: int | None = 10, *, by: str = "contrast"
@@ -137,13 +135,15 @@ class Run:
             found real; the sample is unattributable where no unit is), expected, low, high.
 
         Raises:
-            InputError: there is no such sample or statistic.
+            InputError: there is no such sample or statistic, or `top` is no number of units.
         """
         statistic = "contrast" if by == "expected" else by
         if statistic not in STATISTICS or statistic not in self.influence:
             known = [name for name in STATISTICS if name in self.influence]
             raise InputError(f"by is {by}, expected {', '.join(known)} or expected.")
         _within(sample, len(self.samples), "sample")
+        if top is not None and not (_is_whole(top) and top > 0):
+            raise InputError(f"top is {top!r}, expected a whole number above 0, or None for all.")
         columns = {
             statistic: "value",
             f"{statistic}_p": "p",
@@ -214,7 +214,7 @@ class Run:
         """
         from encoded_ensembles import panels
 
-        null = read_table(self._file("influence", "null.parquet"))
+        null = read_table(self.folder / "influence" / "null.parquet")
         if statistic not in null.columns[2:]:
             known = ", ".join(null.columns[2:])
             raise InputError(f"statistic is {statistic}, which null words lack; expected {known}.")
@@ -263,36 +263,36 @@ class Run:
 
 
 def _within(number: int, count: int, kind: str) -> int:
-    """Return a number if there are so many samples or units."""
-    if not 0 <= number < count:
-        raise InputError(f"{kind} is {number}, expected 0 to {count - 1}.")
+    """Return a number if it is one of so many samples or units."""
+    if not _is_whole(number) or not 0 <= number < count:
+        found = number if _is_whole(number) else repr(number)
+        raise InputError(f"{kind} is {found}, expected a whole number from 0 to {count - 1}.")
     return int(number)
 
 
-def open_run(name: Path) -> Run:
-    """Return a finished run, given its folder or its name in results/.
-
-    Raises:
-        InputError: there is none.
-    """
-    for folder in (name, Path("results") / name):
-        if (folder / "run.json").is_file():
-            return Run(folder)
-    raise InputError(
-        f"--run is {name}, expected the folder of a finished run such as results/digits (with a "
-        "run.json in it); finish it with snakemake first."
-    )
+def _is_whole(number: object) -> bool:
+    """Say whether a number is whole, of Python or of NumPy, and not True or False."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def unit_names(given: list[str], known: np.ndarray) -> list[str]:
     """Return the unit names in options that may each hold several, parted by commas.
 
     A name that is known as it stands is not parted.
+
+    Raises:
+        InputError: there is none.
     """
     names = set(known.tolist())
-    return [
+    found = [
         name
         for text in given
         for name in ([text] if text in names else map(str.strip, text.split(",")))
         if name
     ]
+    if not found:
+        raise InputError(
+            f"--units is {','.join(given)!r}, expected at least one of the {len(names)} unit_names in "
+            "code/units.csv."
+        )
+    return found

@@ -175,13 +175,17 @@ def find_units(names: np.ndarray, wanted: list[str]) -> np.ndarray:
     """Return the numbers of the units called `wanted`, ascending and without repetition.
 
     Raises:
-        InputError: a name is no unit's; the message names close ones.
+        InputError: there is no name, or one is no unit's; the message names close ones.
     """
+    if not len(wanted):
+        raise InputError(
+            f"no unit is named, expected at least one of the {len(names)} unit_names in code/units.csv."
+        )
     place = {name: number for number, name in enumerate(names.tolist())}
     for name in wanted:
         if name not in place:
             raise InputError(
-                f"{name} is no unit of the training images, expected one of the "
+                f"{name or repr(name)} is no unit of the training images, expected one of the "
                 f"{len(names)} unit_names in code/units.csv{close_matches(name, list(place))}"
             )
     return np.array(sorted({place[name] for name in wanted}), np.int64)

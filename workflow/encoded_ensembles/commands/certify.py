@@ -39,10 +39,10 @@ def certify(
     from encoded_ensembles.certificates import dump, statement, write_picture
     from encoded_ensembles.files import InputError, replacing
     from encoded_ensembles.ledger import short_digest
-    from encoded_ensembles.runs import open_run, unit_names
+    from encoded_ensembles.runs import Run, unit_names
     from encoded_ensembles.signatures import check, sign
 
-    run = open_run(run_folder)
+    run = Run(run_folder)
     samples = run.config["sampling"]["samples"]
     if not 0 <= sample < samples:
         raise InputError(f"--sample is {sample}, expected 0 to {samples - 1}.")

@@ -61,7 +61,7 @@ def choose_controls(
     for name in named or []:
         if name not in names:
             raise InputError(
-                f"retrain.named has {name}, expected names of the {len(names)} units"
+                f"retrain.named has {name or repr(name)}, expected names of the {len(names)} units"
                 f"{close_matches(name, names.tolist())}"
             )
     others = len(names) - len(named or [])

@@ -34,9 +34,9 @@ def forget(
     from encoded_ensembles.files import InputError, write_json, write_text
     from encoded_ensembles.forgetting import plan
     from encoded_ensembles.ledger import short_digest
-    from encoded_ensembles.runs import open_run, unit_names
+    from encoded_ensembles.runs import Run, unit_names
 
-    run = open_run(run_folder)
+    run = Run(run_folder)
     wanted = plan(run.config, run.code, unit_names(units, run.code["unit_names"]))
     folder = output or run.folder / "forget" / short_digest(wanted.units)
     write_text(

@@ -23,10 +23,10 @@ def export_pipeline(
     from encoded_ensembles.ensemble import make_scheduler
     from encoded_ensembles.members import Members
     from encoded_ensembles.pipeline import EncodedEnsemblePipeline
-    from encoded_ensembles.runs import open_run
+    from encoded_ensembles.runs import Run
     from encoded_ensembles.unet import load_members, load_network
 
-    run = open_run(run_folder)
+    run = Run(run_folder)
     cpu = torch.device("cpu")
     vae = run.autoencoder and load_network(run.autoencoder, device=cpu, kind="AutoencoderKL")
     sampling = run.config["sampling"]

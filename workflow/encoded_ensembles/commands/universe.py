@@ -29,10 +29,10 @@ def export_universe(
     """
     from encoded_ensembles.data import read_images, to_bytes
     from encoded_ensembles.files import read_tensors
-    from encoded_ensembles.runs import open_run
+    from encoded_ensembles.runs import Run
     from encoded_ensembles.universe import write_floats, write_universe
 
-    run = open_run(run_folder)
+    run = Run(run_folder)
     path = output or run.folder / "universe.ctf"
     factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
     write_universe(
