@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from encoded_ensembles import checkpoint, files, integrity, seals, sources, unet
+from encoded_ensembles import checkpoint, config, files, integrity, layout, seals, sources, unet
 from encoded_ensembles.commands.check_run import check_run
 from encoded_ensembles.commands.plot import plot_loss, save
 from typer import Exit
@@ -160,11 +160,13 @@ def test_every_damaged_file_of_a_run_is_named_and_only_it(run, capsys):
 
 
 def test_what_lies_beside_a_run_is_neither_judged_nor_deleted(run):
-    mine = [
-        run / name for name in ("notes.md", "my.png", "export/model.safetensors", "figures/a.txt")
-    ]
-    mine[2].parent.mkdir()
+    names = (
+        "notes.md", "my.png", "export/model.safetensors", "figures/a.txt", "figures/mine.png",
+        "figures/mine.pdf", "data/mine.csv", "code/mine.npz", "landscape/mine.safetensors",
+    )  # fmt: skip
+    mine = [run / name for name in names]
     for file in mine:
+        file.parent.mkdir(exist_ok=True)
         file.write_text("mine")
     check_run(run, delete=True)
     assert all(file.exists() for file in mine)
@@ -180,6 +182,46 @@ def test_every_output_of_a_rule_is_checked():
         folder = file.parts[0] in integrity.FOLDERS and len(file.parts) > 1
         assert folder or file.name in integrity.TOP, file
         assert not folder or file.suffix in integrity.SUFFIXES | {".safetensors", ""}, file
+
+
+def test_files_of_every_configuration_are_known_by_their_names(schema):
+    """Issue 14.14: what a rule writes is checked, though it be so damaged that its seal is gone."""
+    plant = [{"name": "p", "kind": "mark", "images": 3}]
+    retrain = {"units": 3, "fresh": 1, "named": ["digits/00008"]}
+    for changes in (
+        {},
+        {"retrain": retrain, "heldout": {"models": 2}, "rivals": {"gradients": True}},
+        {"model": {"base": "base"}, "retrain": retrain},
+        {"model": {"autoencoder": "vae"}, "landscape": {"sets": {"a.b": ["x"]}}},
+        {"dataset": {"plant": plant}, "code": {"members": 20}},
+    ):
+        whole = config.check_config(changes, schema)
+        for file in layout.outputs(whole, landscape=4, frechet=1, classifier=True):
+            assert integrity.is_named(file), file
+            assert not integrity.is_named(f"mine/{file}")
+            assert not integrity.is_named(f"{file}.damaged")
+
+
+def test_a_damaged_ledger_is_set_aside(run, capsys):
+    """Issue 14.14: no rule makes it again."""
+    ledger = run / "ledger/words-1.npz"
+    for count in (1, 2):
+        files.write_arrays(ledger, NUMBERS)
+        ledger.write_bytes(ledger.read_bytes()[:-70])
+        check_run(run, delete=True)
+        assert not ledger.exists()
+        assert len(list(ledger.parent.iterdir())) == count
+    assert "words-1.npz.damaged2: set aside" in capsys.readouterr().out
+
+
+def test_a_run_that_is_not_finished_is_not_called_whole(run, capsys):
+    """Issue 14.14: and what a seal names is missed."""
+    check_run(run)
+    assert "not finished: there is no whole run.json" in capsys.readouterr().out
+    (run / "influence/a.csv").unlink()
+    with pytest.raises(Exit):
+        check_run(run)
+    assert f"{run / 'influence/a.csv'} is missing" in capsys.readouterr().out
 
 
 def test_deleting_takes_the_damaged_file_with_its_keeper(run):

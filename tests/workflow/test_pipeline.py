@@ -192,7 +192,10 @@ def test_mistakes_are_named(pipe, folder, tmp_path):
         ({"batch_size": "4"}, "batch_size is '4', expected"),
         ({"batch_size": True}, "batch_size is True, expected"),
         ({"batch_size": None}, "batch_size is None, expected"),
-        ({"num_inference_steps": 0}, "num_inference_steps is 0, expected a whole number, 1 to 1000"),
+        (
+            {"num_inference_steps": 0},
+            "num_inference_steps is 0, expected a whole number, 1 to 1000",
+        ),
         ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5, expected"),
         ({"batch": 0}, "batch is 0, expected a whole number, at least 16"),
     ):

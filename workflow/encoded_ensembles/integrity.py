@@ -1,15 +1,45 @@
 """The files of a run: which are as they were written, and what killed writers left behind."""
 
 import os
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from encoded_ensembles.config import with_defaults
 from encoded_ensembles.disk import FOLDERS, SUFFIX, TOP, is_leftover
-from encoded_ensembles.files import InputError, check, check_kept
+from encoded_ensembles.files import InputError, check, check_kept, read_facts, read_table
+from encoded_ensembles.frozen import KINDS
+from encoded_ensembles.layout import (
+    ARRAYS,
+    CLASSIFIER,
+    FACTS,
+    FIGURES,
+    ON_DEMAND,
+    PAGES,
+    TABLES,
+    outputs,
+)
+from encoded_ensembles.seals import is_sealed, read_seal
+from encoded_ensembles.starter import read_schema
 from encoded_ensembles.unet import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS
 
+NAMES = {
+    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, "studies/levels.pdf", "studies/levels.png",
+    "retrain/samples.safetensors", "heldout/measured.safetensors",
+    *(f"{table}.{kind}" for table in (*TABLES, *ON_DEMAND, "retrain/controls", "planted/planted") for kind in ("parquet", "csv")),
+    *(f"figures/{name}.{kind}" for name in (*FIGURES, "truth") for kind in ("pdf", "png")),
+}  # fmt: skip
+OF_NETWORKS = {
+    "config.json", WEIGHTS, ADAPTER_CONFIG, ADAPTER_WEIGHTS, "loss.csv", "training.json", "base.json",
+    "autoencoder.json",
+}  # fmt: skip
+NUMBERED = re.compile(
+    r"splits/(\d+|full)\.(json|sha256)|(landscape/|frechet/samples\.)\d+-of-\d+\.(safetensors|npz)"
+    r"|sets/[^/]+\.safetensors|rivals/gradients\.(\d+|full)\.safetensors|ledger/[\w-]+\.npz"
+)
 BY_NAME = {
     "config.json": WEIGHTS,
     ADAPTER_CONFIG: ADAPTER_WEIGHTS,
@@ -43,13 +73,33 @@ def check_any(path: Path) -> None:
         check(path)
 
 
+def is_named(file: str) -> bool:
+    """Say whether a rule, with some configuration, writes a file of this name in the folder of a run."""
+    folder, _, rest = file.partition("/")
+    if (
+        folder in ("members", "retrain", "heldout", *KINDS)
+        and rest.rpartition("/")[2] in OF_NETWORKS
+    ):
+        return True
+    return file in NAMES or bool(NUMBERED.fullmatch(file))
+
+
 def files_of(run: Path) -> Iterator[Path]:
-    """Yield the files of a run that are sealed or kept, in order."""
+    """Yield the files of a run that are sealed or kept, or named as those are, in order."""
     for file in sorted(run.rglob("*")):
-        first, *rest = file.relative_to(run).parts
+        name = file.relative_to(run)
+        first, *rest = name.parts
         ours = first in FOLDERS and file.suffix in SUFFIXES if rest else first in TOP
-        if ours and file.is_file():
+        if ours and file.is_file() and (is_named(name.as_posix()) or _is_marked(file)):
             yield file
+
+
+def _is_marked(file: Path) -> bool:
+    """Say whether a file holds a seal, or another's seal names it."""
+    beside = keeper(file)
+    if beside is None:
+        return is_sealed(file)
+    return beside.is_file() and file.name in read_seal(beside).kept
 
 
 def find_damage(run: Path) -> Iterator[tuple[Path, str]]:
@@ -65,6 +115,46 @@ def find_damage(run: Path) -> Iterator[tuple[Path, str]]:
             continue
         except InputError as error:
             yield file, str(error)
+
+
+def wanted_files(run: Path) -> list[Path] | None:
+    """Return every file that a run has when it is whole, by its record; None if there is no good one."""
+    record = run / "run.json"
+    if not record.is_file() or _damaged(record):
+        return None
+    facts = read_facts(record)
+    names = [Path(file).parts[2:] for file in facts["sha256"]]  # after results/{run}
+    folders = Counter("/".join(name[:1]) for name in names if "-of-" in name[-1])
+    files = outputs(
+        with_defaults(facts["config"], read_schema()),
+        landscape=folders["landscape"],
+        frechet=folders["frechet"],
+        classifier=_has_classifier(run),
+    )
+    return [run / file for file in files]
+
+
+def _has_classifier(run: Path) -> bool:
+    """Say whether a finished run has trained a classifier for its features."""
+    scores = run / "frechet" / "scores.parquet"
+    if not scores.is_file() or _damaged(scores):
+        return any((run / file).is_file() for file in CLASSIFIER)
+    return "classifier" in set(read_table(scores, columns=["extractor"])["extractor"])
+
+
+def find_missing(run: Path, wanted: list[Path] | None) -> Iterator[Path]:
+    """Yield the files of a run that are not there: those of a whole one, and those that a seal names.
+
+    Args:
+        run: its folder.
+        wanted: of `wanted_files`.
+    """
+    yield from (file for file in wanted or [] if not file.exists())
+    known = set(wanted or [])
+    for file in files_of(run):
+        if file not in known and keeper(file) is None:
+            beside = [file.with_name(name) for name in read_seal(file).kept]
+            yield from (each for each in beside if each not in known and not each.exists())
 
 
 def _damaged(path: Path) -> bool:

@@ -32,6 +32,11 @@ TABLES = (
     "expected/expected", "expected/calibration", "grade/gains", "grade/areas", "grade/scoreboard",
     "grade/truth", "grade/agreement", "frechet/scores",
 )  # fmt: skip
+# Made when they are asked for by name, and no part of a whole run.
+ON_DEMAND = (
+    "grade/null_check", "influence/false_attribution", "studies/levels", "studies/statistics",
+    "studies/members", "studies/retraining",
+)  # fmt: skip
 FACTS = (
     "data/dataset.json", "code/properties.json", "code/checked.json", "rivals/cost.json",
     "expected/choices.json",
