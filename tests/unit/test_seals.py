@@ -211,7 +211,7 @@ def test_a_damaged_ledger_is_set_aside(run, capsys):
         check_run(run, delete=True)
         assert not ledger.exists()
         assert len(list(ledger.parent.iterdir())) == count
-    assert "words-1.npz.damaged2: set aside" in capsys.readouterr().out
+    assert "words-1.npz.2.damaged: set aside" in capsys.readouterr().out
 
 
 def test_a_run_that_is_not_finished_is_not_called_whole(run, capsys):

@@ -30,7 +30,7 @@ from encoded_ensembles.keep import set_keep
 from encoded_ensembles.runs import Run
 from encoded_ensembles.splits import from_ranges
 from encoded_ensembles.unet import ADAPTER_CONFIG, member_files
-from encoded_ensembles.units import find_units, masked
+from encoded_ensembles.units import find_units, same_pixels
 from encoded_ensembles.words import spell
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -132,10 +132,6 @@ def statement(
     for member in kept:
         check_member(run, member, forbidden=set(own["sha256"]))
         check_frozen(run, member, digests=bound)
-    twins = masked(run.images)
-    twins = twins[
-        twins["pixels_sha256"].isin(own["pixels_sha256"]) & ~twins["name"].isin(own["name"])
-    ]
     return {
         "_type": STATEMENT,
         "subject": [
@@ -159,7 +155,7 @@ def statement(
             ],
             "members": len(keep),
             "kept": kept,
-            "same_pixels_in_other_units": twins[["name", "unit_name"]].to_dict("records"),
+            "same_pixels_in_other_units": same_pixels(run.images, names).to_dict("records"),
             **{
                 part: {"claim": FROZEN_CLAIMS[part], "files": names}
                 for part, names in frozen.items()

@@ -5,16 +5,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.files import InputError
 from encoded_ensembles.keep import set_keep
 from encoded_ensembles.units import find_units
 
 
 class Forgetting(NamedTuple):
-    """What it takes to be without some units."""
+    """What it takes to be without some units.
 
-    units: list[str]  # names, ascending
-    keep: np.ndarray  # (n,) bool: the members that never saw them
-    config: dict[str, Any]  # under which the others, and no more, are trained again without them
+    Attributes:
+        units: names, ascending.
+        keep: (n,) bool, the members that never saw them.
+        config: under which the others, and no more, are trained again without them.
+        changes: what else the configuration no longer says, a sentence each.
+    """
+
+    units: list[str]
+    keep: np.ndarray
+    config: dict[str, Any]
+    changes: list[str]
 
 
 def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) -> Forgetting:
@@ -26,15 +35,63 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
         units: names.
 
     Raises:
-        InputError: a name is no unit's.
+        InputError: there is no name, one is no unit's, or all units are named.
     """
     numbers = find_units(code["unit_names"], units)
     names = code["unit_names"][numbers].tolist()
+    left = len(code["unit_names"]) - len(names)
+    if not left:
+        raise InputError(
+            f"all {len(names)} units are named, expected one left to train on; delete the run instead."
+        )
     without = copy.deepcopy(config)
     without["units"]["exclude"] = sorted({*config["units"]["exclude"], *names})
-    sets = {
-        name: [unit for unit in members if unit not in names]
-        for name, members in config["landscape"]["sets"].items()
-    }
-    without["landscape"]["sets"] = {name: members for name, members in sets.items() if members}
-    return Forgetting(names, set_keep(code["code"][numbers]), without)
+    changes = [*_leave_out_of_sets(without, names), *_leave_out_of_retraining(without, names, left)]
+    blocks = min(config["landscape"]["blocks"], left)
+    if blocks < config["landscape"]["blocks"]:
+        without["landscape"]["blocks"] = blocks
+        changes.append(f"landscape.blocks is {blocks}, the number of units left.")
+    return Forgetting(names, set_keep(code["code"][numbers]), without, changes)
+
+
+def _leave_out_of_sets(config: dict[str, Any], names: list[str]) -> list[str]:
+    """Leave units out of `landscape.sets`, and return what was changed."""
+    changes, sets = [], {}
+    for name, members in config["landscape"]["sets"].items():
+        left = [unit for unit in members if unit not in names]
+        if left:
+            sets[name] = left
+        if len(left) < len(members):
+            changes.append(
+                f"landscape.sets.{name} is without {len(members) - len(left)} of its {len(members)} "
+                f"units{'' if left else ', and dropped'}."
+            )
+    config["landscape"]["sets"] = sets
+    return changes
+
+
+def _leave_out_of_retraining(config: dict[str, Any], names: list[str], left: int) -> list[str]:
+    """Leave units out of `retrain`, and return what was changed.
+
+    Args:
+        config: to change.
+        names: of the units.
+        left: number of the others.
+    """
+    retrain, before = config["retrain"], copy.deepcopy(config["retrain"])
+    retrain["named"] = [unit for unit in before["named"] if unit not in names]
+    retrain["units"] = min(before["units"], left - len(retrain["named"]))
+    retrain["fresh"] = min(before["fresh"], retrain["units"])
+    gone = len(before["named"]) - len(retrain["named"])
+    return [
+        *(
+            [f"retrain.named is without {gone} of its {len(before['named'])} units."]
+            if gone
+            else []
+        ),
+        *(
+            f"retrain.{key} is {retrain[key]} in place of {before[key]}."
+            for key in ("units", "fresh")
+            if retrain[key] != before[key]
+        ),
+    ]

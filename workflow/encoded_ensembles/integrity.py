@@ -47,6 +47,7 @@ BY_NAME = {
 }  # keepers of members' files
 BY_SUFFIX = {".csv": ".parquet", ".png": ".pdf", ".sha256": ".json"}
 SUFFIXES = {".csv", ".json", ".npz", ".parquet", ".pdf", ".png", ".safetensors", ".sha256"}
+DAMAGED = ".damaged"  # in the name of a file that is set aside
 SKEW = 60  # seconds that clocks of machines with one disk may differ by
 
 

@@ -206,6 +206,22 @@ def masked(images: "pd.DataFrame") -> "pd.DataFrame":
     return images[shared].sort_values(["pixels_sha256", "name"], ignore_index=True)
 
 
+def same_pixels(images: "pd.DataFrame", units: list[str]) -> "pd.DataFrame":
+    """Return the images of other units whose pixels are also those of an image of these units.
+
+    Args:
+        images: columns name, unit_name, pixels_sha256, as in code/images.parquet.
+        units: names.
+
+    Returns:
+        their columns name and unit_name, by pixels_sha256 and name.
+    """
+    shared = masked(images)
+    own = shared["unit_name"].isin(units)
+    twins = shared["pixels_sha256"].isin(shared.loc[own, "pixels_sha256"]) & ~own
+    return shared.loc[twins, ["name", "unit_name"]]
+
+
 def unit_warnings(units: Units, *, weight: int, masking: "pd.DataFrame") -> list[str]:
     """Return what the user should know of these units, one sentence each.
 

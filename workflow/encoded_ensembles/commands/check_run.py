@@ -5,8 +5,6 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-DAMAGED = ".damaged"  # ends the name of a file that is set aside
-
 
 def check_run(
     run: Annotated[
@@ -91,9 +89,11 @@ def _clear(damaged: list[Path], wanted: list[Path] | None) -> None:
 
 def _free(file: Path) -> Path:
     """Return a name that a file can be set aside under."""
+    from encoded_ensembles.integrity import DAMAGED
+
     aside = file.with_name(file.name + DAMAGED)
     number = 1
     while aside.exists():
         number += 1
-        aside = file.with_name(f"{file.name}{DAMAGED}{number}")
+        aside = file.with_name(f"{file.name}.{number}{DAMAGED}")
     return aside

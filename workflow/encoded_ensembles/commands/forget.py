@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from encoded_ensembles.forgetting import Forgetting
+    from encoded_ensembles.remains import Remain
     from encoded_ensembles.runs import Run
 
 
@@ -20,60 +21,144 @@ def forget(
     run_folder: RunFolder,
     units: Units,
     output: Annotated[Path | None, Option(help="output folder; RUN/forget/NAME if absent")] = None,
+    delete_remains: Annotated[
+        bool,
+        Option(
+            "--delete-remains",
+            help="delete what a run under the new configuration would leave: exports, certificates, checkpoints, outdated files, logs",
+        ),
+    ] = False,
     batch: Batch = None,
     device: Device = "auto",
 ) -> None:
     """Answer a deletion request: the ensemble that never saw some units, and how to retrain.
 
     Writes config.yaml (under which Snakemake trains again only the members that saw them),
-    answer.json (the units, their images' digests, the members that stay), samples.safetensors and
-    samples.png (factual samples, and those without the units), and frechet.csv.
+    answer.json (the units, their images' digests, the members that stay, the same pixels in other units,
+    what remains in the run's folder), samples.safetensors and samples.png (factual samples, and those
+    without the units), and frechet.csv.
     """
-    import yaml
-
-    from encoded_ensembles.files import InputError, write_json, write_text
+    from encoded_ensembles.files import InputError
     from encoded_ensembles.forgetting import plan
     from encoded_ensembles.ledger import short_digest
+    from encoded_ensembles.remains import delete
     from encoded_ensembles.runs import Run, unit_names
 
     run = Run(run_folder)
     wanted = plan(run.config, run.code, unit_names(units, run.code["unit_names"]))
     folder = output or run.folder / "forget" / short_digest(wanted.units)
+    kept = [name for name, stays in zip(run.members, wanted.keep, strict=True) if stays]
+    saw = [*(name for name in run.members if name not in kept), "full"]
+    _configure(wanted, folder)
+    if kept:
+        _sample(run, wanted, folder, batch, device)
+    remains = _answer(run, wanted, folder, kept, saw)
+    again = (
+        f"back at {len(run.members)} members without them, training {len(saw) - 1} and the full model "
+        f"again:\n  snakemake --cores all --configfile {folder / 'config.yaml'}"
+    )
+    if kept:
+        print(f"never saw them: members {' '.join(kept)} ({len(kept)} of {len(run.members)})")
+        print(f"saw them: members {' '.join(saw[:-1])}, and the full model")
+        table = _score(run, wanted, folder, batch, device)
+        label = table["extractor"].iloc[0]
+        for row in table.itertuples():
+            print(f"{row.set} ({row.kept} members): Frechet distance ({label}) {row.frechet:.1f}")
+        print(f"samples without them: {folder / 'samples.png'}\n{again}")
+    _report(run.folder, remains)
+    if delete_remains:
+        print(f"{delete(remains)} files deleted.")
+    if not kept:
+        raise InputError(
+            f"every one of the {len(saw) - 1} members saw one of these units, so no ensemble without "
+            f"them is at hand; to be {again}"
+        )
+
+
+def _configure(wanted: "Forgetting", folder: Path) -> None:
+    """Write the configuration without the units, and say what else it no longer holds.
+
+    Raises:
+        InputError: no run can be without them.
+    """
+    import yaml
+
+    from encoded_ensembles.config import check_config
+    from encoded_ensembles.files import write_text
+    from encoded_ensembles.starter import read_schema
+
+    check_config(wanted.config, read_schema())
     write_text(
         folder / "config.yaml",
-        f"# The run without {', '.join(wanted.units)}; written by encens forget.\n"
+        "# The run without the units in units.exclude; written by encens forget.\n"
         + yaml.safe_dump(wanted.config, sort_keys=False, allow_unicode=True),
     )
-    kept = [name for name, stays in zip(run.members, wanted.keep, strict=True) if stays]
-    saw = [name for name in run.members if name not in kept]
+    for change in wanted.changes:
+        print(f"in the new configuration, {change}")
+
+
+def _answer(
+    run: "Run", wanted: "Forgetting", folder: Path, kept: list[str], saw: list[str]
+) -> "list[Remain]":
+    """Write the answer, say which pictures stay elsewhere, and return what remains of the units."""
+    from encoded_ensembles.data import read_images
+    from encoded_ensembles.files import write_json
+    from encoded_ensembles.layout import outputs
+    from encoded_ensembles.remains import Goes, Remain, find_kin, find_remains
+    from encoded_ensembles.units import same_pixels
+
     images = run.images[run.images["unit_name"].isin(wanted.units)]
+    twins = same_pixels(run.images, wanted.units)
+    blocks = {part: wanted.config[part]["blocks"] for part in ("landscape", "frechet")}
+    remains = find_remains(
+        run.folder, saw=saw, again=outputs(wanted.config, classifier=True, **blocks), answer=folder
+    )
+    for use in ("heldout", "spare"):
+        file = run.folder / "data" / f"{use}.npz"
+        by, pixels = run.config["units"]["by"], set(images["pixels_sha256"])
+        if kin := find_kin(read_images(file), wanted.units, pixels, by=by):
+            holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
+            remains.append(Remain(f"data/{use}.npz", holds, Goes.STAYS, [file]))
     write_json(
         folder / "answer.json",
         {
             "units": wanted.units,
             "images": images.to_dict("records"),
             "members_that_never_saw_them": kept,
-            "members_to_train_again": [*saw, "full"],
+            "members_to_train_again": saw,
+            "same_pixels_in_other_units": twins.to_dict("records"),
+            "remains": [{"place": r.place, "holds": r.holds, "goes": r.goes} for r in remains],
         },
     )
-    print(f"{', '.join(wanted.units)}: {len(images)} images of {len(run.images)}")
-    again = (
-        f"back at {len(run.members)} members without them, training {len(saw)} and the full model "
-        f"again:\n  snakemake --cores all --configfile {folder / 'config.yaml'}"
-    )
-    if not kept:
-        raise InputError(
-            f"every one of the {len(saw)} members saw one of these units, so no ensemble without "
-            f"them is at hand; to be {again}"
+    print(f"{', '.join(map(shown, wanted.units))}: {len(images)} images of {len(run.images)}")
+    for name, unit in zip(twins["name"], twins["unit_name"], strict=True):
+        print(
+            f"the same pixels stay as {shown(name)} of unit {shown(unit)}, which the "
+            "members named below may have seen; forget that unit too"
         )
-    print(f"never saw them: members {' '.join(kept)} ({len(kept)} of {len(run.members)})")
-    print(f"saw them: members {' '.join(saw)}, and the full model")
-    _sample(run, wanted, folder, batch, device)
-    table = _score(run, wanted, folder, batch, device)
-    label = table["extractor"].iloc[0]
-    for row in table.itertuples():
-        print(f"{row.set} ({row.kept} members): Frechet distance ({label}) {row.frechet:.1f}")
-    print(f"samples without them: {folder / 'samples.png'}\n{again}")
+    return remains
+
+
+def _report(folder: Path, remains: "list[Remain]") -> None:
+    """Print what remains in the folder of a run, by what takes it away."""
+    from encoded_ensembles.remains import Goes
+
+    print(f"what remains of them in {folder} (answer.json lists it too):")
+    for goes in Goes:
+        places: dict[str, list[str]] = {}
+        for each in remains:
+            if each.goes is goes:
+                places.setdefault(each.holds, []).append(shown(each.place))
+        if places:
+            print(f"  {goes}:")
+        for holds, named in places.items():
+            print(f"    {' '.join(named)}: {holds}")
+    print("outside this folder nothing was looked for: sources, copies, backups, .snakemake")
+
+
+def shown(name: str) -> str:
+    """Return a name as one line of text."""
+    return name if name.isprintable() else repr(name)
 
 
 def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, device: str) -> None:
