@@ -30,6 +30,7 @@ from encoded_ensembles.commands.grade import grade_methods
 from encoded_ensembles.commands.gradients import project_gradients
 from encoded_ensembles.commands.heldout import measure_heldout
 from encoded_ensembles.commands.influence import measure_influence
+from encoded_ensembles.commands.init import init
 from encoded_ensembles.commands.measure_screened import measure_screened
 from encoded_ensembles.commands.noise import draw_noise
 from encoded_ensembles.commands.null_check import check_null
@@ -72,6 +73,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    init,
     plan,
     fetch_dataset,
     fetch_base,
@@ -171,7 +173,10 @@ def _missing(error: OSError) -> str:
 def _taken(path: Path) -> str:
     """Return what the option takes by which a file, or its folder, was given, to end a sentence."""
     verb = typer.main.get_command(app).commands[sys.argv[1]]  # type: ignore[attr-defined]
-    given = verb.make_context(sys.argv[1], sys.argv[2:], resilient_parsing=True).params
+    try:
+        given = verb.make_context(sys.argv[1], sys.argv[2:], resilient_parsing=True).params
+    except InputError:  # of an option that looks for files
+        return ""
     for option in verb.params:
         values = given.get(option.name)
         for value in values if isinstance(values, list | tuple) else [values]:

@@ -12,8 +12,8 @@ import yaml
 
 # Of this file, not of workflow.basedir: another workflow may use this one as a module.
 REPOSITORY = Path(workflow.snakefile).parent.parent.parent
-PACKAGE = REPOSITORY / "workflow" / "encoded_ensembles"
-sys.path.insert(0, str(PACKAGE.parent))
+if (REPOSITORY / "workflow" / "encoded_ensembles").is_dir():  # not with `encens init`
+    sys.path.insert(0, str(REPOSITORY / "workflow"))
 
 from encoded_ensembles import layout
 from encoded_ensembles.config import check_config
@@ -23,7 +23,7 @@ from encoded_ensembles.frozen import KINDS
 from encoded_ensembles.integrity import files_ahead
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.reruns import replan_after_equal_outputs
-from encoded_ensembles.sources import closure
+from encoded_ensembles.sources import PACKAGE, closure
 from encoded_ensembles.unet import WEIGHTS, member_files
 
 replan_after_equal_outputs()
@@ -46,7 +46,7 @@ def say_what_is_certain():
 
 def checked(config):
     """Return the configuration with defaults, or stop with one sentence."""
-    schema = PACKAGE.parent / "schemas" / "config.schema.yaml"
+    schema = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
     try:
         return check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
     except InputError as error:

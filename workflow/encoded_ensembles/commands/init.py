@@ -1,0 +1,38 @@
+"""encens init: a folder to run the workflow in."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument
+
+PROFILE = (
+    "slurm",
+    "workflow/profiles/slurm",
+)  # a link, and where it leads: snakemake --profile slurm
+
+
+def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> None:
+    """Write the workflow into a folder, ready to run with this package.
+
+    Snakefile, config.yaml, the rules with their schema and captions, presets, profiles and environments:
+    what a clone of the repository has but the package, documentation and tests.
+    """
+    import shutil
+
+    from encoded_ensembles.files import InputError
+    from encoded_ensembles.starter import PARTS, workflow_root
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is there and not empty; name a new folder.")
+    root = workflow_root()
+    for part in PARTS:
+        source, copy = root / part, folder / part
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(source, copy)
+    (folder / PROFILE[0]).symlink_to(PROFILE[1])
+    print(
+        f"{folder}: change config.yaml or take a preset, then run there:\n  snakemake --cores all"
+    )
