@@ -37,7 +37,7 @@ OF_NETWORKS = {
     "autoencoder.json",
 }  # fmt: skip
 NUMBERED = re.compile(
-    r"splits/(\d+|full)\.(json|sha256)|(landscape/|frechet/samples\.)\d+-of-\d+\.(safetensors|npz)"
+    r"splits/(\d+|full|control\.\d+\.\d+|heldout\.\d+)\.(json|sha256)|(landscape/|frechet/samples\.)\d+-of-\d+\.(safetensors|npz)"
     r"|sets/[^/]+\.safetensors|rivals/gradients\.(\d+|full)\.safetensors|ledger/[\w-]+\.npz"
 )
 BY_NAME = {

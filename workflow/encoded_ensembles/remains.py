@@ -73,6 +73,7 @@ HOLDS = {
     **dict.fromkeys(("noise", "autoencoder", "base", "benchmarks")),
 }
 OF_NETWORKS = ("splits", "members", "checkpoints")
+OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of which saw them
 EXPORTS = ("ensemble", "universe.ctf", "universe.npz", "certificates", "logs")
 OF_SPARE_IMAGES = ("data/heldout.npz", "data/spare.npz", "frechet/classifier")
 REQUESTS = ("answer.json", "config.yaml")  # of all requests, in forget/
@@ -96,7 +97,7 @@ def find_remains(
         name = file.relative_to(run).as_posix()
         place, holds = _look(name, known)
         if holds and (file.is_symlink() or file.is_file()):
-            stays = file.is_relative_to(answer)
+            stays = file.absolute().is_relative_to(answer.absolute())
             goes = Goes.STAYS if stays else _goes(name, made, ours)
             found.setdefault((place, holds, goes), []).append(file)
     return [Remain(*key, files) for key, files in sorted(found.items())]
@@ -115,7 +116,7 @@ def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
         return first, HOLDS[first]
     network = rest[1] if rest[0] == "trained" and rest[1:] else rest[0]
     network = network.split(".")[0]  # splits/00.sha256, checkpoints/00.safetensors
-    others = first == "checkpoints" and network in ("same", "fresh", "heldout")
+    others = network in OTHER_NETWORKS and first != "members"
     place = f"{first}/{rest[0]}" if rest[1:] else first
     return place, HOLDS[first] if network in saw or others else None
 
