@@ -177,12 +177,11 @@ def _taken(path: Path) -> str:
         given = verb.make_context(sys.argv[1], sys.argv[2:], resilient_parsing=True).params
     except InputError:  # of an option that looks for files
         return ""
+    home, found = path.absolute(), {}
     for option in verb.params:
         values = given.get(option.name)
         for value in values if isinstance(values, list | tuple) else [values]:
-            if isinstance(value, Path) and value in (path, *path.parents) and value.parts:
-                name = (
-                    option.opts[0] if option.opts[0].startswith("-") else option.human_readable_name
-                )
-                return f"; {name} takes: {option.help}"
-    return ""
+            if isinstance(value, Path) and value.absolute() in (home, *home.parents):
+                name = next((each for each in option.opts if each.startswith("--")), option.name)
+                found[len(value.absolute().parts)] = f"; {name} takes: {option.help}"
+    return found[max(found)] if found else ""

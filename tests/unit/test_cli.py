@@ -1,0 +1,83 @@
+"""The command line: a mistake ends in one sentence, with what the option takes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from encoded_ensembles import cli, unet
+from encoded_ensembles.files import write_arrays, write_facts
+
+
+@pytest.fixture
+def said(monkeypatch, tmp_path):
+    """Return a function that runs the command line in a folder, and returns its error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(unet, "only_needed", False)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["encens", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code
+
+    return run
+
+
+def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
+    """Issue 14.16: "README.md is damaged; delete it and run again"."""
+    (tmp_path / "README.md").write_text("# Mine")
+    write_arrays(tmp_path / "other.npz", {"images": np.arange(3)})
+    write_facts(tmp_path / "facts.json", {"a": 1})
+    places = ("--manifest", "a.json", "--digest", "b")
+    for data, code, sentence in (
+        ("x", "README.md", "README.md was not written by this program (it holds no SHA-256 of itself, or "
+         "is of an earlier version), expected a file of a run; --code takes: code, .npz of encode-units."),
+        ("x", "facts.json", "; --code takes: code, .npz of encode-units."),
+        ("other.npz", "other.npz", "other.npz holds images, expected "),
+        ("x", "gone.npz", "gone.npz is not there; --code takes: code, .npz of encode-units."),
+        ("x", "folder", "folder is a folder, expected a file; --code takes: code, .npz of encode-units."),
+    ):  # fmt: skip
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        error = said("split-member", "--data", data, "--code", code, "--member", "0", *places)
+        assert error.startswith("encens: error: ")
+        assert sentence in error
+        assert "delete" not in error
+    error = said("plot-loss", "README.md", "--output", "x.pdf")
+    assert "training.json is not there" in error
+    assert said("import-universe", "gone.ctf", "--output", "x") == (
+        "encens: error: gone.ctf is not there; universe takes: universe, .ctf."
+    )
+
+
+CHECK = """
+import sys
+{}
+from encoded_ensembles.unet import import_network
+import_network()
+from diffusers.utils import import_utils as found
+print(found._peft_available, found._transformers_available, found._scipy_available, found._accelerate_available)
+import diffusers
+print(diffusers.StableDiffusionPipeline.__module__.startswith("diffusers.pipelines"))
+"""
+
+
+@pytest.mark.parametrize("before", ["", "from encoded_ensembles.runs import Run"])
+def test_a_notebook_keeps_what_diffusers_finds(before):
+    """Issue 14.19: its optional packages stayed hidden where this package had been imported first."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK.format(before)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True"] * 5
+
+
+def test_the_command_line_loads_only_what_it_needs(said):
+    assert unet.only_needed is False
+    said("check-run", "nosuch")
+    assert unet.only_needed is True
+    code = "from encoded_ensembles import unet; unet.only_needed = True"
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK.format(code).rpartition("import diffusers")[0]],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["False"] * 4
