@@ -16,6 +16,7 @@ NAMES = [f"u{i}" for i in range(6)]
 CODE = {
     "code": np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1], [0, 0, 1, 1]], bool),
     "unit_names": np.array(NAMES),
+    "unit_of": np.arange(6),
 }  # fmt: skip
 
 
@@ -56,11 +57,15 @@ def test_no_key_of_the_new_configuration_names_a_forgotten_unit(configured, sche
         "landscape.blocks is 5, the number of units left.",
     ]
     both = forgetting.plan(configured, CODE, ["u0", "u1", "u2"])
-    assert both.changes[-3:] == [
+    assert both.changes[-4:-1] == [
         "retrain.units is 3 in place of 4.",
         "retrain.fresh is 3 in place of 4.",
         "landscape.blocks is 3, the number of units left.",
     ]
+    configured["training"]["steps_per_epoch"] = 3
+    assert "training.steps_per_epoch is 2" in forgetting.plan(configured, CODE, ["u0"]).changes[-1]
+    empty = forgetting.plan(configured, CODE, ["u0", "u1", "u2"]).changes[-1]
+    assert "a member has no image to train on; lower code.members" in empty
     text = yaml.safe_dump({key: value for key, value in both.config.items() if key != "units"})
     assert not any(name in text for name in ("u0", "u1", "u2"))
     for new in (found.config, both.config):

@@ -92,7 +92,7 @@ def load_artbench(path: Path | None, cache: Path, mirror: str | None) -> Source:
     if wrong:
         raise InputError(
             f"{table} does not give the style that {ARTBENCH.file} has for {len(wrong)} images, "
-            f"such as {wrong[0]}; delete both and fetch them again."
+            f"such as {wrong[0]}; fetch both again."
         )
     label_names, labels = np.unique([artist_of[name] for name in names], return_inverse=True)
     images = ImageSet(styles.images, labels.astype(np.int64), label_names, styles.names)
@@ -112,8 +112,8 @@ def read_artbench_table(table: Path) -> tuple[dict[str, str], dict[str, str]]:
         rows = pd.read_csv(table, usecols=columns, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{table} cannot be read as a table with {', '.join(columns)} ({error}); delete it and "
-            "fetch it again."
+            f"{table} cannot be read as a table with {', '.join(columns)} ({error}); fetch it "
+            "again."
         ) from error
     names = (rows["split"] + "/" + rows["cifar_index"].str.zfill(5)).tolist()
     return (
@@ -152,7 +152,7 @@ def read_archive(
     if found_labels.max() >= len(label_names):
         raise InputError(
             f"{file} has label {found_labels.max()}, expected fewer than the {len(label_names)} "
-            f"in its {known.labels}; delete it and fetch it again."
+            f"in its {known.labels}; fetch it again."
         )
     found = ImageSet(np.concatenate(images), found_labels, label_names, np.array(names))
     return found, np.arange(len(names)) >= len(images[0])
@@ -196,8 +196,7 @@ def read_members(file: Path, names: list[str], *, largest: int = LARGEST) -> lis
             return [_read_member(archive, name, largest) for name in names]
     except (tarfile.TarError, EOFError, OSError, KeyError, zlib.error) as error:
         raise InputError(
-            f"{file} is not a whole archive with {', '.join(names)} ({error}); delete it and fetch "
-            "it again."
+            f"{file} is not a whole archive with {', '.join(names)} ({error}); fetch it again."
         ) from error
 
 
@@ -220,8 +219,8 @@ def parse_records(batch: bytes, *, label_bytes: int) -> tuple[np.ndarray, np.nda
     length = label_bytes + PIXELS
     if not batch or len(batch) % length:
         raise InputError(
-            f"a batch has {len(batch)} bytes, expected a multiple of {length}; delete its archive "
-            "and fetch it again."
+            f"a batch has {len(batch)} bytes, expected a multiple of {length}; fetch its archive "
+            "again."
         )
     records = np.frombuffer(batch, np.uint8).reshape(-1, length)
     images = records[:, label_bytes:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)

@@ -92,7 +92,7 @@ def read_numbers(file: Path) -> dict[str, int]:
         if not number.strip().isdecimal():
             raise InputError(
                 f"line {place} of {file} is {line!r}, expected a picture's name and a number; "
-                "delete it and fetch it again."
+                "fetch it again."
             )
         found[name] = int(number)
     return found
@@ -108,7 +108,7 @@ def _read_zipped(
             data = member.read(LARGEST_PICTURE)
     except (KeyError, zipfile.BadZipFile, OSError) as error:
         raise InputError(
-            f"{archive.filename} does not hold {name} whole ({error}); delete it and fetch it again."
+            f"{archive.filename} does not hold {name} whole ({error}); fetch it again."
         ) from error
     return cut_to_square(open_picture(io.BytesIO(data), channels=channels, name=name), size=size)
 
@@ -161,8 +161,8 @@ def read_faces(table: Path) -> list[dict[str, Any]]:
             )
         if not (table.parent / face["image_path"]).resolve().is_relative_to(table.parent.resolve()):
             raise InputError(
-                f"{table} names {face['image_path']}, expected a picture in {table.parent}; delete "
-                "it and fetch it again."
+                f"{table} names {face['image_path']}, expected a picture in {table.parent}; fetch "
+                "it again."
             )
     return sorted(faces, key=lambda face: face["image_path"])
 

@@ -31,7 +31,7 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
 
     Args:
         config: of the run, with defaults.
-        code: arrays code (U, n) and unit_names (U,).
+        code: arrays code (U, n), unit_names (U,) and unit_of (N,).
         units: names.
 
     Raises:
@@ -46,12 +46,42 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
         )
     without = copy.deepcopy(config)
     without["units"]["exclude"] = sorted({*config["units"]["exclude"], *names})
-    changes = [*_leave_out_of_sets(without, names), *_leave_out_of_retraining(without, names, left)]
-    blocks = min(config["landscape"]["blocks"], left)
-    if blocks < config["landscape"]["blocks"]:
-        without["landscape"]["blocks"] = blocks
-        changes.append(f"landscape.blocks is {blocks}, the number of units left.")
+    changes = [
+        *_leave_out_of_sets(without, names),
+        *_leave_out_of_retraining(without, names, left),
+        *_fit(without, code, numbers, left),
+    ]
     return Forgetting(names, set_keep(code["code"][numbers]), without, changes)
+
+
+def _fit(
+    config: dict[str, Any], code: dict[str, np.ndarray], numbers: np.ndarray, left: int
+) -> list[str]:
+    """Let blocks and steps be no more than there are units and images, and return what was changed.
+
+    Args:
+        config: to change.
+        code: as of `plan`.
+        numbers: of the units that are left out.
+        left: number of the others.
+    """
+    changes, landscape, training = [], config["landscape"], config["training"]
+    if landscape["blocks"] > left:
+        landscape["blocks"] = left
+        changes.append(f"landscape.blocks is {left}, the number of units left.")
+    stay = ~np.isin(code["unit_of"], numbers)
+    smallest = int(code["code"][code["unit_of"][stay]].sum(axis=0).min())
+    if not smallest:
+        changes.append(
+            "a member has no image to train on; lower code.members, with which all are trained again."
+        )
+    elif training["steps_per_epoch"] > smallest:
+        training["steps_per_epoch"] = smallest
+        changes.append(
+            f"training.steps_per_epoch is {smallest}, the images in the smallest split; with it all "
+            "members are trained again."
+        )
+    return changes
 
 
 def _leave_out_of_sets(config: dict[str, Any], names: list[str]) -> list[str]:

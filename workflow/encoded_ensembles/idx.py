@@ -135,7 +135,7 @@ def read_idx_file(folder: Path, name: str, *, sha256: str) -> bytes:
             try:
                 return check_payload(payload, name=name, sha256=sha256)
             except InputError as error:
-                raise InputError(f"In {folder}, {error} Delete it and fetch it again.") from error
+                raise InputError(f"In {folder}, {error} Fetch it again.") from error
     raise InputError(
         f"dataset.path is {folder}, expected a folder with {name}.gz or {name}; "
         "put the file there, or leave dataset.path out to download it."
@@ -153,11 +153,13 @@ def decompress(file: Path, *, packed: bool) -> bytes:
             data = opened.read(LARGEST + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(
-            f"{file} ({file.stat().st_size} bytes) is not a whole gzip file ({error}); delete it "
-            "and fetch it again."
+            f"{file} ({file.stat().st_size} bytes) is not a whole gzip file ({error}); fetch it "
+            "again."
         ) from error
     if len(data) > LARGEST:
-        raise InputError(f"{file} unpacks to more than {LARGEST} bytes, expected fewer; delete it.")
+        raise InputError(
+            f"{file} unpacks to more than {LARGEST} bytes, expected fewer; fetch it again."
+        )
     return data
 
 

@@ -38,7 +38,8 @@ def check_names(
         sets.setdefault(name, []).append(unit)
     for name, members in sets.items():
         _check_set(f"landscape.sets.{name}", members, names, matrix)
-    _find("retrain.named", named or [], names)
+    if named:
+        _find("retrain.named", named, names)
     others = len(names) - len(named or [])
     if retrained > others:
         raise InputError(
