@@ -126,7 +126,7 @@ LEFT = [
     "certificates/sample-1.0.png", "forget/old/samples.png", "logs/ablate_set.one.log", "landscape/.x.host.1.tmp",
     "ledger/words-1.npz.damaged", ".ensemble.abc/new/code.npz",
 ]  # fmt: skip
-STAY = ["ledger/words-1.npz", "forget/old/answer.json", "forget/now/samples.png", "run.json", "config.yaml", "mine/notes.txt"]  # fmt: skip
+STAY = ["ledger/words-1.npz", "forget/old/answer.json", "forget/now/samples.png", "run.json", "config.yaml", "mine/notes.txt", "data/mine.csv"]  # fmt: skip
 NOTHING = [
     "members/02/training.json", "splits/02.json", "checkpoints/02.safetensors", "checkpoints/trained/02/loss.csv",
     "noise/landscape.safetensors", "data/heldout.npz", "frechet/classifier.json", "benchmarks/a.tsv",
@@ -149,6 +149,8 @@ def test_what_remains_is_found_and_deleted_as_it_says(configured, tmp_path):
     by_fate = {goes: set() for goes in Goes}
     for each in found:
         assert each.holds
+        unknown = each.place in ("mine", "data/mine.csv")
+        assert each.holds.startswith("not known") == unknown
         by_fate[each.goes] |= {file.relative_to(run).as_posix() for file in each.files}
     assert by_fate == {Goes.RERUN: {*MADE_AGAIN}, Goes.DELETED: {*LEFT}, Goes.STAYS: {*STAY}}
     assert remains.delete(found) == len(LEFT)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from encoded_ensembles.data import ImageSet, pixel_digests
-from encoded_ensembles.disk import SUFFIX
+from encoded_ensembles.disk import FOLDERS, SUFFIX
 from encoded_ensembles.integrity import DAMAGED, files_of
 from encoded_ensembles.units import Grouping, assign_units
 
@@ -34,6 +34,7 @@ class Remain(NamedTuple):
     files: list[Path]
 
 
+UNKNOWN = "not known: no verb of this program writes it there"
 NAMES = "their names"
 NUMBERS = f"{NAMES}, and numbers measured on them"
 PICTURES = "the pictures, their names, samples"
@@ -99,6 +100,8 @@ def find_remains(
         if holds and (file.is_symlink() or file.is_file()):
             stays = file.absolute().is_relative_to(answer.absolute())
             goes = Goes.STAYS if stays else _goes(name, made, ours)
+            if goes is Goes.STAYS and place.split("/")[0] in FOLDERS - {"ledger"}:
+                place, holds = name, UNKNOWN
             found.setdefault((place, holds, goes), []).append(file)
     return [Remain(*key, files) for key, files in sorted(found.items())]
 
@@ -109,7 +112,7 @@ def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
     if name.endswith(SUFFIX) or first.startswith(".ensemble."):
         return first, "what a killed job was writing"
     if first not in HOLDS:
-        return first, "not known: no verb of this program writes it there"
+        return first, UNKNOWN
     if name.startswith(OF_SPARE_IMAGES):
         return first, None
     if first not in OF_NETWORKS or not rest:
