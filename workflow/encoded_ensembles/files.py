@@ -268,7 +268,8 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
     import pyarrow.parquet as pq
 
     text = path.with_suffix(".csv")
-    write_text(text, table.to_csv(index=False))
+    with replacing(text) as temporary:
+        table.to_csv(temporary, index=False)  # some rows at a time, not as one string
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     remark = {b"seal": blank_seal({text.name: sha256_file(text)})}
     with replacing(path) as temporary:

@@ -1,5 +1,7 @@
 """Exogenous noise: all the randomness of sampling, fixed beforehand."""
 
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +12,8 @@ from encoded_ensembles.unet import seen_shape
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
+
+HELD = 2**23  # numbers drawn at once, about: 32 MiB
 
 
 def draw_noise(
@@ -29,13 +33,38 @@ def draw_noise(
     Returns:
         z (T+1, B, C, H, W) float32, standard normal; z[0] starts the sampler, z[k] enters step k.
     """
-    draws = [
-        generator(seed=seed, purpose=Purpose.SAMPLING, key=first + sample).standard_normal(
-            (steps + 1, *shape), dtype=np.float32
-        )
+    parts = noise_steps(steps=steps, samples=samples, shape=shape, seed=seed, first=first)
+    return np.concatenate(list(parts))
+
+
+def noise_steps(
+    *, steps: int, samples: int, shape: tuple[int, int, int], seed: int, first: int = 0
+) -> Iterator[np.ndarray]:
+    """Draw what `draw_noise` returns, some steps at a time, so that memory does not grow with steps.
+
+    A sample's numbers are drawn one after the other, step after step, whatever is drawn in between.
+
+    Args:
+        steps: T, the sampling steps.
+        samples: B.
+        shape: (C, H, W).
+        seed: 0..2^64-1.
+        first: number of the first sample.
+
+    Yields:
+        (t, B, C, H, W) float32, the noise of the next t of the T+1 steps.
+    """
+    generators = [
+        generator(seed=seed, purpose=Purpose.SAMPLING, key=first + sample)
         for sample in range(samples)
     ]
-    return np.stack(draws, axis=1)
+    together = max(1, HELD // (samples * math.prod(shape)))
+    for start in range(0, steps + 1, together):
+        count = min(together, steps + 1 - start)
+        found = np.empty((count, samples, *shape), np.float32)
+        for number, each in enumerate(generators):
+            found[:, number] = each.standard_normal((count, *shape), dtype=np.float32)
+        yield found
 
 
 def check_noise(noise: np.ndarray, member: "UNet2DModel") -> None:

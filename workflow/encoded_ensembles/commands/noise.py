@@ -18,13 +18,18 @@ def draw_noise(
 ) -> None:
     """Fix all the randomness of sampling in a file."""
     from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import write_tensors
-    from encoded_ensembles.noise import draw_noise as draw
+    from encoded_ensembles.files import write_growing
+    from encoded_ensembles.noise import noise_steps
     from encoded_ensembles.space import latent_shape, read_config
 
     height, width, channels = read_images(data).images.shape[1:]
     shape = (channels, height, width)
     if autoencoder:
         shape = latent_shape(read_config(autoencoder), shape)
-    z = draw(steps=steps, samples=samples, shape=shape, seed=seed)
-    write_tensors(output, {"noise": z})
+    write_growing(
+        output,
+        {},
+        name="noise",
+        shape=(steps + 1, samples, *shape),
+        rows=noise_steps(steps=steps, samples=samples, shape=shape, seed=seed),
+    )
