@@ -160,10 +160,11 @@ def rules():
 
 
 def test_memory_and_time_of_every_rule_grow_with_each_attempt():
+    """Issue 14.10: memory is that of the rule, as its configuration asks for."""
     assert len(rules()) > 40
     for name, text in rules().items():
-        for resource in ("mem_mb", "runtime"):
-            assert re.search(rf"^        {resource}=growing\(", text, re.MULTILINE), name
+        for resource in (rf'mem_mb=memory\("{name}"\)', r"runtime=growing\("):
+            assert re.search(rf"^        {resource}", text, re.MULTILINE), name
 
 
 def test_the_slurm_profile_groups_splits_and_all_figures():

@@ -8,6 +8,7 @@ from typing import Any
 from encoded_ensembles.families import Family, check_capacity, check_null_words, default_weight
 from encoded_ensembles.files import InputError, close_matches
 from encoded_ensembles.foreign import check_name
+from encoded_ensembles.job_limits import check_jobs
 from encoded_ensembles.keep import kept_sizes
 from encoded_ensembles.smoke import smallest
 
@@ -203,6 +204,7 @@ def check_together(config: dict[str, Any]) -> None:
     )
     for name in config["grade"]["scores"]:
         check_name(name)
+    check_jobs(config)
     samples = config["sampling"]["samples"]
     if config["figures"]["samples"] is None:
         config["figures"]["samples"] = list(range(min(SHOWN, samples)))

@@ -1,11 +1,12 @@
 """Data sets: where images come from.
 
-To add one: write a function that returns a `Source`, name it in `ARRAYS` or `PICTURES`, and add the
-name to `dataset.name` in workflow/schemas/config.schema.yaml.
+To add one: write a function that returns a `Source`, name it in `ARRAYS` or `PICTURES`, say in `OWN` what
+is known of it, and add the name to `dataset.name` in workflow/schemas/config.schema.yaml.
 """
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,6 +75,31 @@ PICTURES: dict[str, Callable[[Path | None, Path, str | None, int, int], Source]]
 }
 
 
+class Own(NamedTuple):
+    """What is known of a data set before it is read; None where only its files say it."""
+
+    side: int | None  # pixels; None for pictures, which are brought to dataset.size
+    channels: int  # where dataset.channels is null
+    images: int | None  # in the official training part; all where there are no parts
+    test: int  # images in the test part
+    labels: int | None  # of the training part
+
+
+OWN = {
+    "digits": Own(8, 1, 1797, 0, 10),
+    "mnist5k": Own(28, 1, 5000, 0, 10),
+    "mnist": Own(28, 1, 60_000, 10_000, 10),
+    "fashion-mnist": Own(28, 1, 60_000, 10_000, 10),
+    "cifar10": Own(32, 3, 50_000, 10_000, 10),
+    "cifar100": Own(32, 3, 50_000, 10_000, 100),
+    "artbench": Own(32, 3, 50_000, 10_000, 2108),
+    "celeba": Own(None, 3, 162_770, 39_829, 8192),
+    "metfaces": Own(None, 3, 1336, 0, None),
+    "openclipart": Own(None, 3, 4217, 0, 31),
+    "folder": Own(None, 3, None, 0, None),
+}
+
+
 def load(
     name: str,
     *,
@@ -125,4 +151,4 @@ def _load(
         raise InputError(f"--name is {name}, expected one of {', '.join([*ARRAYS, *PICTURES])}.")
     if size is None:
         raise InputError(f"--name {name} needs --size: its pictures are of many sizes.")
-    return PICTURES[name](path, cache, mirror, size, channels or 3)
+    return PICTURES[name](path, cache, mirror, size, channels or OWN[name].channels)

@@ -6,20 +6,21 @@ are measured on the machine at hand (`Rates`).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from encoded_ensembles.ensemble import batch_of
 from encoded_ensembles.rates import Rates
+from encoded_ensembles.run_size import FLOAT, Size
 
 SMALLEST = 16  # rows that short batches are filled up to
-FLOAT = 4  # bytes
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
 
 # Rules whose jobs start PyTorch.
 TORCH = {
     "fetch_base", "fetch_autoencoder", "train_member", "sample_ensemble", "ablate_block", "ablate_set", "screen_block",
-    "measure_influence", "follow_members", "project_gradients", "sample_frechet", "train_classifier",
+    "measure_influence", "measure_levels", "check_attribution", "follow_members", "project_gradients",
+    "sample_frechet", "train_classifier",
     "score_frechet", "score_rivals", "retrain_member", "train_fresh", "sample_controls", "train_heldout",
     "measure_heldout",
 }  # fmt: skip
@@ -66,32 +67,6 @@ class Work:
         """Return the floating point operations of networks; a training step counts as three passes."""
         trained = sum(count * images for count, images in self.steps)
         return (self.rows + 3 * trained) * rates.flops
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a run's data and networks are.
-
-    Attributes:
-        images: N.
-        units: U.
-        shape: (C, H, W) of an image.
-        seen: (C, H, W) of what members see of it.
-        weights: numbers in one network that are trained.
-        frozen: numbers in networks that the run is given, by the key of `model` that names them.
-    """
-
-    images: int
-    units: int
-    shape: tuple[int, int, int]
-    seen: tuple[int, int, int]
-    weights: int
-    frozen: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def image_bytes(self) -> int:
-        """Bytes of one image in float32."""
-        return FLOAT * math.prod(self.shape)
 
 
 def start(rule: str, rates: Rates) -> float:

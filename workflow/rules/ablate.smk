@@ -24,7 +24,7 @@ rule ablate_block:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("ablate_block"),
         runtime=growing(24 * 60),
     params:
         members=member_folders,
@@ -54,7 +54,7 @@ rule ablate_set:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("ablate_set"),
         runtime=growing(12 * 60),
     params:
         members=member_folders,

@@ -27,7 +27,7 @@ rule encode_units:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("encode_units"),
         runtime=growing(30),
     params:
         units=verbatim(unit_options()),
@@ -98,7 +98,7 @@ checkpoint split_member:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("split_member"),
         runtime=growing(30),
     params:
         classes="--classes" if config["model"]["classes"] else "--no-classes",

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -21,9 +22,11 @@ from encoded_ensembles.files import InputError, sha256_file
 from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.frozen import KINDS
 from encoded_ensembles.integrity import files_ahead
+from encoded_ensembles.peaks import memory_mb
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.reruns import replan_after_equal_outputs
 from encoded_ensembles.sources import PACKAGE, closure
+from encoded_ensembles.run_size import check_network, size_of
 from encoded_ensembles.unet import WEIGHTS, member_files
 
 replan_after_equal_outputs()
@@ -48,9 +51,11 @@ def checked(config):
     """Return the configuration with defaults, or stop with one sentence."""
     schema = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
     try:
-        return check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
+        found = check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
+        check_network(found)
     except InputError as error:
         sys.exit(f"Error: {error}")
+    return found
 
 
 def check_clock(run):
@@ -113,12 +118,55 @@ def page_files():
 
 
 def growing(amount):
-    """Return memory or minutes of a job, as much again at each attempt after a failure."""
+    """Return the minutes of a job, as many again at each attempt after a failure."""
 
     def needed(wildcards, attempt):
         return attempt * amount
 
     return needed
+
+
+def memory(rule):
+    """Return the memory of a rule's job in MB, as much again at each attempt after a failure.
+
+    It follows from the configuration, and from how many images and units there are: once the data is
+    there it says so, before that it is guessed.
+    """
+
+    def needed(wildcards, attempt, rulename):
+        folder = Path("results", config["run"])
+        files = [folder / "data/dataset.json", folder / "code/properties.json"]
+        made = tuple(file.stat().st_mtime_ns for file in files if file.is_file())
+        return attempt * asked_memory(rule, made, gpu=on_gpu(rulename))
+
+    return needed
+
+
+def on_gpu(rulename):
+    """Say whether jobs of a rule have a GPU: they ask for one, and are elsewhere or this machine has one."""
+    asked = workflow.get_rule(rulename).resources.get("gpu")
+    here = workflow.local_exec and not Path("/dev/nvidia0").exists()
+    return asked is not None and str(asked.raw) != "0" and not here
+
+
+@cache
+def asked_memory(rule, made, *, gpu):
+    """Return the memory in MB that a job of a rule asks for, given the times of what says its size."""
+    # How many blocks there are, --set-scatter may say.
+    blocks = {
+        part: len(getattr(gather, part)("{scatteritem}"))
+        for part in ("landscape", "frechet")
+    }
+    scattered = config | {
+        part: config[part] | {"blocks": count} for part, count in blocks.items()
+    }
+    return memory_mb(rule, scattered, *expected_size(made), gpu=gpu)
+
+
+@cache
+def expected_size(made):
+    """Return how large the run is, given the times of what says it."""
+    return size_of(config, Path("results", config["run"]))
 
 
 def stop_second_writers():

@@ -24,7 +24,7 @@ rule follow_members:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("follow_members"),
         runtime=growing(12 * 60),
     params:
         members=member_folders,
@@ -60,7 +60,7 @@ rule measure_contrast:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("measure_contrast"),
         runtime=growing(60),
     params:
         null_words=config["contrast"]["null_words"],

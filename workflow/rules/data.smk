@@ -22,7 +22,7 @@ rule fetch_dataset:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("fetch_dataset"),
         runtime=growing(60),
     params:
         name=config["dataset"]["name"],

@@ -26,7 +26,7 @@ rule plot_code:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_code"),
         runtime=growing(30),
     shell:
         """
@@ -58,7 +58,7 @@ rule plot_samples:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_samples"),
         runtime=growing(30),
     shell:
         """
@@ -93,7 +93,7 @@ rule plot_influence:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_influence"),
         runtime=growing(30),
     params:
         blocks=all_blocks,
@@ -130,7 +130,7 @@ rule plot_landscape:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_landscape"),
         runtime=growing(30),
     params:
         chosen=",".join(map(str, config["figures"]["samples"])),
@@ -162,7 +162,7 @@ rule plot_aliasing:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_aliasing"),
         runtime=growing(30),
     shell:
         """
@@ -197,7 +197,7 @@ rule plot_attribution:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_attribution"),
         runtime=growing(30),
     params:
         chosen=",".join(map(str, config["figures"]["samples"])),
@@ -232,7 +232,7 @@ rule plot_evidence:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_evidence"),
         runtime=growing(30),
     shell:
         """
@@ -261,7 +261,7 @@ rule plot_kept:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_kept"),
         runtime=growing(30),
     shell:
         """
@@ -296,7 +296,7 @@ rule plot_loss:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_loss"),
         runtime=growing(30),
     shell:
         """
@@ -327,7 +327,7 @@ rule plot_gains:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_gains"),
         runtime=growing(30),
     shell:
         """
@@ -356,7 +356,7 @@ rule plot_scoreboard:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_scoreboard"),
         runtime=growing(30),
     shell:
         """
@@ -386,7 +386,7 @@ rule plot_truth:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_truth"),
         runtime=growing(30),
     shell:
         """

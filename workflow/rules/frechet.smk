@@ -23,7 +23,7 @@ rule sample_frechet:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("sample_frechet"),
         runtime=growing(12 * 60),
     params:
         members=member_folders,
@@ -59,7 +59,7 @@ rule train_classifier:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("train_classifier"),
         runtime=growing(60),
     params:
         samples=config["frechet"]["samples"],
@@ -92,7 +92,7 @@ rule score_frechet:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("score_frechet"),
         runtime=growing(4 * 60),
     params:
         blocks=all_blocks,

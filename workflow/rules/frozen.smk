@@ -22,7 +22,7 @@ if "base" in frozen():
         conda:
             "../../envs/encens.yaml"
         resources:
-            mem_mb=growing(8000),
+            mem_mb=memory("fetch_base"),
             runtime=growing(60),
         params:
             base=verbatim(config["model"]["base"]),
@@ -53,7 +53,7 @@ if "autoencoder" in frozen():
         conda:
             "../../envs/encens.yaml"
         resources:
-            mem_mb=growing(8000),
+            mem_mb=memory("fetch_autoencoder"),
             runtime=growing(60),
         params:
             autoencoder=verbatim(config["model"]["autoencoder"]),

@@ -35,7 +35,7 @@ rule make_gallery:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("make_gallery"),
         runtime=growing(60),
     params:
         blocks=all_blocks,

@@ -31,7 +31,7 @@ rule expect_influence:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(16000),
+        mem_mb=memory("expect_influence"),
         runtime=growing(4 * 60),
     params:
         seed=config["grade"]["seed"],
@@ -66,7 +66,7 @@ rule grade_methods:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(16000),
+        mem_mb=memory("grade_methods"),
         runtime=growing(4 * 60),
     params:
         foreign=verbatim(foreign_options()),
@@ -114,7 +114,7 @@ rule score_methods:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(16000),
+        mem_mb=memory("score_methods"),
         runtime=growing(4 * 60),
     params:
         truth=truth_options,
@@ -153,7 +153,7 @@ rule check_null:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(16000),
+        mem_mb=memory("check_null"),
         runtime=growing(4 * 60),
     params:
         seed=config["grade"]["seed"],

@@ -36,7 +36,7 @@ rule measure_influence:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("measure_influence"),
         runtime=growing(4 * 60),
     params:
         blocks=all_blocks,
@@ -77,7 +77,7 @@ rule check_attribution:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("check_attribution"),
         runtime=growing(4 * 60),
     params:
         blocks=all_blocks,

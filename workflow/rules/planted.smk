@@ -24,7 +24,7 @@ rule find_planted:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("find_planted"),
         runtime=growing(30),
     shell:
         """

@@ -32,7 +32,7 @@ rule record_run:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("record_run"),
         runtime=growing(30),
     params:
         config=verbatim(json.dumps(config, sort_keys=True)),

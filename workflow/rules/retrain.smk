@@ -27,7 +27,7 @@ rule choose_controls:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("choose_controls"),
         runtime=growing(30),
     params:
         units=config["retrain"]["units"],
@@ -94,7 +94,7 @@ rule retrain_member:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("retrain_member"),
         runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
@@ -132,7 +132,7 @@ rule train_fresh:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("train_fresh"),
         runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
@@ -168,7 +168,7 @@ rule sample_controls:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("sample_controls"),
         runtime=growing(24 * 60),
     params:
         members=member_folders,
@@ -237,7 +237,7 @@ rule train_heldout:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("train_heldout"),
         runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),
@@ -275,7 +275,7 @@ rule measure_heldout:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("measure_heldout"),
         runtime=growing(24 * 60),
     params:
         halves=config["heldout"]["models"],

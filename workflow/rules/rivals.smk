@@ -24,7 +24,7 @@ rule project_gradients:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("project_gradients"),
         runtime=growing(12 * 60),
     params:
         levels=config["rivals"]["levels"],
@@ -65,7 +65,7 @@ rule score_rivals:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("score_rivals"),
         runtime=growing(2 * 60),
     params:
         damping=repeated("--damping", config["rivals"]["damping"]),

@@ -22,7 +22,7 @@ rule draw_noise:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("draw_noise"),
         runtime=growing(30),
     params:
         samples=sample_count,
@@ -54,7 +54,7 @@ rule sample_ensemble:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("sample_ensemble"),
         runtime=growing(12 * 60),
     params:
         members=member_folders,

@@ -30,7 +30,7 @@ rule screen_block:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("screen_block"),
         runtime=growing(24 * 60),
     params:
         members=member_folders,
@@ -72,7 +72,7 @@ rule measure_screened:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("measure_screened"),
         runtime=growing(4 * 60),
     params:
         blocks=all_blocks,

@@ -28,7 +28,7 @@ rule measure_levels:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("measure_levels"),
         runtime=growing(60),
         gpu=1,
     params:
@@ -64,7 +64,7 @@ rule measure_members:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("measure_members"),
         runtime=growing(60),
     params:
         null_words=config["contrast"]["null_words"],
@@ -93,7 +93,7 @@ rule measure_retraining:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("measure_retraining"),
         runtime=growing(30),
     shell:
         """
@@ -118,7 +118,7 @@ rule plot_levels:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("plot_levels"),
         runtime=growing(30),
     shell:
         """

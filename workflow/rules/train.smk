@@ -30,7 +30,7 @@ rule train_member:
         "../../envs/encens.yaml"
     resources:
         gpu=1,
-        mem_mb=growing(8000),
+        mem_mb=memory("train_member"),
         runtime=growing(24 * 60),
     params:
         folder=subpath(output.config, parent=True),

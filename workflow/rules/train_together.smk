@@ -38,7 +38,7 @@ for number, names in enumerate(jobs_of_members()):
             "../../envs/encens.yaml"
         resources:
             gpu=1,
-            mem_mb=growing(8000),
+            mem_mb=memory("train_member"),
             runtime=growing(24 * 60),
         params:
             training=training_options(),

@@ -10,45 +10,61 @@ if TYPE_CHECKING:
     from encoded_ensembles.plan import Work
     from encoded_ensembles.rates import Rates
 
-OWN_SIZE = {"digits": 8, "mnist5k": 28, "fashion-mnist": 28}  # where dataset.size is null
-
 
 def plan(
     configfile: Annotated[
         list[Path], Option(help="configuration, laid over config.yaml; may be repeated")
     ] = [],  # noqa: B006  # typer's way
     images: Annotated[
-        int | None, Option(help="training images, where dataset.images does not say")
+        int | None,
+        Option(help="training images, where the data set and the configuration do not say"),
     ] = None,
-    units: Annotated[int | None, Option(help="units, where they are not the images")] = None,
-    size: Annotated[int | None, Option(help="pixels of a side, where dataset.size is null")] = None,
-    channels: Annotated[int | None, Option(help="where dataset.channels is null")] = None,
+    units: Annotated[
+        int | None, Option(help="units, where the data set and the configuration do not say")
+    ] = None,
     cores: Annotated[int, Option(help="jobs at a time")] = 1,
     output: Annotated[Path | None, Option(help="also write the figures here, .json")] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
-    """Say what a run takes: jobs, member evaluations, operations, bytes, and time on this machine.
+    """Say what a run takes: jobs, member evaluations, operations, bytes, memory, and time on this machine.
 
     Run it where you run Snakemake, which says how many jobs there are. Rates are measured for half a
-    minute. What is not sampling or training counts as the start of its jobs.
+    minute. What is not sampling or training counts as the start of its jobs. The peak is the memory of
+    one job of a rule, beside a GPU's own; jobs ask for half as much again.
     """
     from encoded_ensembles import plan as planned
+    from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import write_json
+    from encoded_ensembles.peaks import peaks as find_peaks
     from encoded_ensembles.rates import measure
+    from encoded_ensembles.run_size import (
+        Size,
+        check_network,
+        count_images,
+        count_units,
+        image_shape,
+        size_of,
+    )
 
     config = _read(configfile)
-    shape = _shape(config, size, channels)
-    number = images or config["dataset"]["images"]
+    check_network(config)
+    number = images or count_images(config["dataset"])
     if number is None:
         _ask("dataset.images is null, so the number of images is not known", "--images")
-    if units is None and config["units"]["by"] != "image":
+    units = units or count_units(config, number)
+    if units is None:
         _ask(f"units.by is {config['units']['by']}, so the number of units is not known", "--units")
+    shape = image_shape(config["dataset"])
     rates, networks = measure(
         model=config["model"], training=config["training"], shape=shape, device=device
     )
-    work = planned.plan(config, planned.Size(number, units or number, shape, **networks.__dict__))
-    rows = _rows(work, _count_jobs(configfile), rates)
+    size = Size(number, units, shape, **networks.__dict__)
+    network = size_of(config, Path("results", config["run"]))[1]
+    gpu = choose_device(device).type != "cpu"
+    peaks = find_peaks(config, size, network, gpu=gpu)
+    rows = _rows(planned.plan(config, size), _count_jobs(configfile), rates, peaks)
     total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "rule"}
+    total["peak_mb"] = max(row["peak_mb"] for row in rows)
     _print([*rows, {"rule": "all"} | total], cores)
     if output:
         write_json(output, {"rules": rows, "total": total, "rates": rates.__dict__})
@@ -76,7 +92,13 @@ def _read(files: list[Path]) -> dict[str, Any]:
 
     config: dict[str, Any] = {}
     for file in [Path("config.yaml"), *files]:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            why = " ".join(str(error).split())
+            raise InputError(
+                f"{file} cannot be read as a configuration, expected YAML: {why}."
+            ) from error
         if not isinstance(found, dict):
             raise InputError(f"{file} holds {type(found).__name__}, expected keys and values.")
         config = overlay(config, found)
@@ -93,18 +115,6 @@ def _ask(what: str, option: str) -> NoReturn:
     from encoded_ensembles.files import InputError
 
     raise InputError(f"{what} before the data is fetched; give it by {option}.")
-
-
-def _shape(
-    config: Mapping[str, Any], size: int | None, channels: int | None
-) -> tuple[int, int, int]:
-    """Return (C, H, W) of the images, by options, configuration or the data set, in this order."""
-    dataset = config["dataset"]
-    side = size or dataset["size"] or OWN_SIZE.get(dataset["name"])
-    if side is None:
-        _ask("dataset.size is null, so the size of images is not known", "--size")
-    depth = channels or dataset["channels"] or (3 if dataset["name"] == "folder" else 1)
-    return depth, side, side
 
 
 def _count_jobs(files: list[Path]) -> dict[str, int]:
@@ -138,9 +148,10 @@ def _count_jobs(files: list[Path]) -> dict[str, int]:
 
 
 def _rows(
-    work: "Mapping[str, Work]", jobs: Mapping[str, int], rates: "Rates"
+    work: "Mapping[str, Work]", jobs: Mapping[str, int], rates: "Rates", peaks: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """Return one row of figures for each rule that has jobs, in Snakemake's order of names."""
+    from encoded_ensembles.peaks import peak_mb
     from encoded_ensembles.plan import Work, start
 
     rows = []
@@ -155,6 +166,7 @@ def _rows(
                 "evaluations": round(each.rows),
                 "flops": each.flops(rates),
                 "bytes": round(each.bytes),
+                "peak_mb": round(peak_mb(rule, peaks)),
                 "seconds": count * start(rule, rates) + each.seconds(rates),
             }
         )
@@ -163,11 +175,14 @@ def _rows(
 
 def _print(rows: list[dict[str, Any]], cores: int) -> None:
     """Print the figures as a table, and how long the run takes on some cores."""
-    print(f"{'rule':20} {'jobs':>7} {'evaluations':>14} {'TFLOP':>12} {'MB':>11} {'seconds':>12}")
+    print(
+        f"{'rule':20} {'jobs':>7} {'evaluations':>14} {'TFLOP':>12} {'MB':>11} {'peak MB':>8} "
+        f"{'seconds':>12}"
+    )
     for row in rows:
         print(
             f"{row['rule']:20} {row['jobs']:7,} {row['evaluations']:14,} {row['flops'] / 1e12:12,.3f} "
-            f"{row['bytes'] / 1e6:11,.1f} {row['seconds']:12,.0f}"
+            f"{row['bytes'] / 1e6:11,.1f} {row['peak_mb']:8,} {row['seconds']:12,.0f}"
         )
     hours = rows[-1]["seconds"] / 3600
     print(f"{hours:.2f} hours of one core of this machine; {hours / cores:.2f} hours on {cores}.")
