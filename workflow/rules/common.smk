@@ -25,8 +25,8 @@ from encoded_ensembles.integrity import files_ahead
 from encoded_ensembles.peaks import memory_mb
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.reruns import replan_after_equal_outputs
-from encoded_ensembles.sources import PACKAGE, closure
 from encoded_ensembles.run_size import check_network, size_of
+from encoded_ensembles.sources import PACKAGE, closure
 from encoded_ensembles.unet import WEIGHTS, member_files
 
 replan_after_equal_outputs()
