@@ -27,7 +27,7 @@ def digits(count):
     [
         ("image", ["4", "5", "p/2", "p/3", "p/q/0", "p/q/1"], [4, 5, 2, 3, 0, 1]),
         ("label", ["a", "b", "c"], [0, 1, 0, 1, 2, 2]),
-        ("folder", ["", "p", "p/q"], [2, 2, 1, 1, 0, 0]),
+        ("folder", [".", "p", "p/q"], [2, 2, 1, 1, 0, 0]),
         ("duplicates", ["4", "5", "p/2", "p/3", "p/q/0", "p/q/1"], [4, 5, 2, 3, 0, 1]),
     ],
 )
@@ -35,6 +35,12 @@ def test_units_by_hand(by, names, unit_of):
     found = units.assign_units(IMAGES, Grouping(by, metric="pixels"))
     assert found.names.tolist() == names
     assert found.unit_of.tolist() == unit_of
+
+
+def test_images_of_an_unnamed_label_are_of_a_unit_that_can_be_named():
+    """Issue 14.4."""
+    images = data.ImageSet(IMAGES.images, IMAGES.labels, np.array(["", "b", "c"]), IMAGES.names)
+    assert units.assign_units(images, Grouping("label")).names.tolist() == [".", "b", "c"]
 
 
 def test_unknown_grouping():
@@ -52,12 +58,72 @@ def test_units_from_a_table(tmp_path, suffix):
     assert found.names[found.unit_of].tolist() == ["z", "y", "x", "x", "A", "NA"]
 
 
+PLAIN = "name,unit_name\np/q/0,Ann\np/q/1,Ann\np/2,Bo\np/3,Bo\n4,x\n5,x\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN,
+        PLAIN.replace(",", " , ").replace("\n", " \n "),
+        "\ufeff" + PLAIN,
+        "\ufeff" + PLAIN.replace("name,unit_name", '"name","unit_name"'),
+        PLAIN.replace("Ann", ' "Ann" ').replace("4,x", "\t4,x"),
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN + "p/2,Bo\np/2, Bo \n\n",
+        PLAIN.replace("name,unit_name", "unit_name,name").replace("p/2,Bo", "Bo,p/2")
+        .replace("p/3,Bo", "Bo,p/3").replace("4,x", "x,4").replace("5,x", "x,5")
+        .replace("p/q/0,Ann", "Ann,p/q/0").replace("p/q/1,Ann", "Ann,p/q/1"),
+    ],
+    ids=["plain", "blanks", "BOM", "BOM and quotes", "quotes", "CRLF", "twice", "order"],
+)  # fmt: skip
+def test_units_from_a_table_as_people_write_it(tmp_path, content):
+    """Issue 14.20: blanks, a byte order mark, quotes and repeated rows do not count."""
+    path = tmp_path / "TABLE.CSV"
+    path.write_text(content, newline="")
+    found = units.assign_units(IMAGES, Grouping("table", table=path))
+    assert found.names[found.unit_of].tolist() == ["Ann", "Ann", "Bo", "Bo", "x", "x"]
+
+
+@pytest.mark.parametrize("name", ["t.PARQUET", "t.Parquet", "t.CSV"])
+@pytest.mark.parametrize("kind", [int, str])
+def test_a_table_in_capitals_with_blanks_around_names(tmp_path, name, kind):
+    """Issue 14.20."""
+    table = pd.DataFrame(
+        {"name": [f" {each}\t" for each in IMAGES.names], " unit ": np.arange(6).astype(kind)}
+    )
+    path = tmp_path / name
+    table.to_csv(path, index=False) if path.suffix == ".CSV" else table.to_parquet(path)
+    found = units.assign_units(IMAGES, Grouping("table", table=path, column="unit"))
+    assert found.names[found.unit_of].tolist() == [*"012345"]
+
+
+def test_names_that_blanks_tell_apart(tmp_path):
+    names = np.array([" a.png", "a.png", " b.png"])
+    path = tmp_path / "t.parquet"
+    table = pd.DataFrame({"name": [*names[:2], "b.png"], "unit_name": ["x", "y", "z"]})
+    table.to_parquet(path)
+    found = units.read_table(path, names=names, column="unit_name")
+    assert found.tolist() == ["x", "y", "z"]
+
+
+def test_the_table_that_a_run_writes_can_be_given(tmp_path):
+    path = tmp_path / "images.csv"
+    pd.DataFrame({"name": IMAGES.names, "unit_name": IMAGES.names}).to_csv(path, index=False)
+    found = units.assign_units(IMAGES, Grouping("table", table=path))
+    assert (found.names[found.unit_of] == IMAGES.names).all()
+    of_names = units.assign_units(IMAGES, Grouping("table", table=path, column="name"))
+    assert (of_names.names[of_names.unit_of] == IMAGES.names).all()
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ({"file": ["a"]}, "has columns file, expected one called name"),
         ({"name": ["4"], "artist": ["x"]}, "gives no artist for 5 of 6 images, such as p/q/0"),
-        ({"name": ["4", "4"], "artist": ["x", "y"]}, "names image 4 twice"),
+        ({"name": ["4", "4 "], "artist": ["x", "y"]}, "names image 4 twice, of units x and y"),
+        ({"name": ["4"], "artist": [" "]}, "gives no artist for 6 of 6 images"),
+        ({"name": ["4"], "artist ": ["x"], " artist": ["y"]}, "has columns name, artist, artist"),
     ],
 )
 def test_wrong_tables(tmp_path, table, message):
@@ -65,6 +131,28 @@ def test_wrong_tables(tmp_path, table, message):
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.raises(InputError, match=message):
         units.assign_units(IMAGES, Grouping("table", table=path, column="artist"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name;unit_name\n4;x\n", "has columns name;unit_name, .* commas between its columns"),
+        (PLAIN.replace("Bo", "Bo, Jr.").encode(), "cannot be read as a table .* commas"),
+        (
+            PLAIN.replace("\n", ",z\n").replace(",z", "", 1).encode(),
+            "cannot be read as a table .* commas",
+        ),
+        (PLAIN.encode("utf-16"), "cannot be read as a table .* UTF-8"),
+        ("name,unit_name\n4,é\n".encode("latin-1"), "cannot be read as a table .* UTF-8"),
+        (b"", "cannot be read as a table"),
+    ],
+    ids=["semicolons", "comma in a name", "long rows", "UTF-16", "Latin-1", "empty"],
+)
+def test_tables_that_are_written_otherwise_are_refused(tmp_path, content, message):
+    """Issue 14.20."""
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        units.assign_units(IMAGES, Grouping("table", table=tmp_path / "table.csv"))
 
 
 def test_a_table_that_is_none(tmp_path):

@@ -12,6 +12,8 @@ from encoded_ensembles.plants import Plant
 if TYPE_CHECKING:
     import pandas as pd
 
+TOP = "."  # the label and the unit of images in no folder, which have to have a name
+
 
 class Grouping(NamedTuple):
     """What makes images one unit; the keys of `units` in the configuration.
@@ -69,9 +71,10 @@ def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarra
     if grouping.by == "image":
         return images.names
     if grouping.by == "label":
-        return images.label_names[images.labels]
+        labels = images.label_names[images.labels]
+        return np.where(labels == "", TOP, labels)
     if grouping.by == "folder":
-        return np.array([name.rpartition("/")[0] for name in names.tolist()])
+        return np.array([name.rpartition("/")[0] or TOP for name in names.tolist()])
     if grouping.by == "table" and grouping.table:
         return read_table(grouping.table, names=names, column=grouping.column)
     if grouping.by == "duplicates":
@@ -82,6 +85,8 @@ def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarra
 def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
     """Return the unit of each image, from a CSV or parquet table.
 
+    Blanks around names of images, units and columns do not count, nor does a row that is there twice.
+
     Args:
         path: .csv or .parquet, with a column `name`; rows of other images are passed over.
         names: (N,) of the images.
@@ -91,35 +96,72 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
         (N,) str.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, names an image twice or not at all.
+        InputError: the file cannot be read, lacks a column, gives an image two units or none.
     """
     import pandas as pd
 
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise InputError(f"units.table {path} cannot be read as a table ({error}).") from error
+    table = _load_table(path)
     for wanted in ("name", column):
-        if wanted not in table.columns:
+        if list(table.columns).count(wanted) != 1:
             raise InputError(
-                f"units.table {path} has columns {', '.join(map(str, table.columns))}, expected "
-                f"one called {wanted}."
+                f"units.table {path} has columns {', '.join(table.columns)}, expected one called "
+                f"{wanted}; a CSV has commas between its columns."
             )
-    unit_of: pd.Series = table.set_index("name")[column].loc[lambda each: each.index.isin(names)]
-    if unit_of.index.has_duplicates:
-        twice = unit_of.index[unit_of.index.duplicated()][0]
-        raise InputError(f"units.table {path} names image {twice} twice, expected once.")
-    unit_of = unit_of.reindex(names)
+    known = _by_bare_name(names)
+    image = table["name"].map(lambda name: known.get(name) or known.get(str(name).strip()))
+    unit = table[column].map(lambda unit: str(unit).strip() or None, na_action="ignore")
+    rows = pd.DataFrame({"image": image, "unit": unit}).dropna().drop_duplicates()
+    twice = rows[rows["image"].duplicated(keep=False)].sort_values("image", kind="stable")
+    if len(twice):
+        raise InputError(
+            f"units.table {path} names image {twice['image'].iloc[0]} twice, of units "
+            f"{' and '.join(twice['unit'].iloc[:2])}, expected one unit; delete a row."
+        )
+    unit_of = rows.set_index("image")["unit"].reindex(names)
     if unit_of.isna().any():
         missing = unit_of.index[unit_of.isna()]
         raise InputError(
             f"units.table {path} gives no {column} for {len(missing)} of {len(names)} images, such "
             f"as {missing[0]}; add them."
         )
-    return unit_of.astype(str).to_numpy(dtype=str)
+    return unit_of.to_numpy(dtype=str)
+
+
+def _load_table(path: Path) -> "pd.DataFrame":
+    """Return a table, of a CSV all values as text, without blanks around the names of its columns.
+
+    Raises:
+        InputError: the file cannot be read as a table.
+    """
+    import warnings
+
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the first
+            if path.suffix.lower() == ".parquet":
+                table = pd.read_parquet(path)
+            else:
+                table = pd.read_csv(
+                    path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
+                )
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"units.table {path} cannot be read as a table ({said}), expected a .parquet, or a .csv in "
+            "UTF-8 with commas between columns and double quotes around values that hold commas."
+        ) from error
+    return table.rename(columns=lambda name: str(name).strip())
+
+
+def _by_bare_name(names: np.ndarray) -> dict[str, str]:
+    """Return each image's name by itself, and by what blanks around it leave if no other has that."""
+    bare: dict[str, list[str]] = {}
+    for name in names.tolist():
+        bare.setdefault(name.strip(), []).append(name)
+    found = {name: each[0] for name, each in bare.items() if len(each) == 1}
+    return found | {name: name for name in names.tolist()}
 
 
 def cluster(images: ImageSet, *, metric: str, threshold: float) -> np.ndarray:
