@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from encoded_ensembles import choice, data
+from encoded_ensembles.config import check_config
 from encoded_ensembles.files import InputError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,62 @@ def test_at_most_so_many_training_images_of_a_label():
     assert set(chosen.training) <= set(whole.training)
     with pytest.raises(InputError, match=r"at most 12: .*dataset.per_label leave others out"):
         choice.choose(source, images=13, heldout=0, spare=0, seed=0, per_label=5)
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "number"), [(60, 0.2, 12), (200, 0.2, 40), (5, 0.2, 2), (10, 0.99, 10)]
+)
+def test_a_share_is_held_out(count, share, number):
+    """Issue 14.18: of 60 pictures 48 are trained on, not 20."""
+    source = choice.Source(image_set(count), np.zeros(count, bool), "", "")
+    options = {"images": None, "spare": 0, "seed": 0}
+    if number == count:
+        with pytest.raises(InputError, match="no image is left to train on"):
+            choice.choose(source, heldout=share, **options)
+        return
+    chosen = choice.choose(source, heldout=share, **options)
+    assert len(chosen.heldout) == number
+    assert len(chosen.training) == count - number
+    same = choice.choose(source, heldout=number, **options)
+    assert chosen.heldout.tolist() == same.heldout.tolist()
+
+
+def test_a_share_is_of_the_test_part_where_there_is_one():
+    source = choice.Source(image_set(40), np.arange(40) >= 30, "", "")
+    chosen = choice.choose(source, images=None, heldout=0.5, spare=0, seed=0)
+    assert len(chosen.heldout) == 5
+    assert len(chosen.training) == 30
+
+
+@pytest.mark.parametrize("count", [30, 39, 41, 60])
+def test_a_share_of_more_or_fewer_images_moves_none_from_one_part_to_the_other(count):
+    """Issue 14.18: new images make up a larger share."""
+    every = image_set(60)
+    before = choice.Source(every.take(np.arange(40)), np.zeros(40, bool), "", "")
+    first = choice.choose(before, images=None, heldout=0.2, spare=0, seed=0)
+    after = choice.Source(every.take(np.arange(count)), np.zeros(count, bool), "", "")
+    ledger = choice.to_ledger(before, first)
+    second = choice.choose(after, images=None, heldout=0.2, spare=0, seed=0, ledger=ledger)
+    held, trained = set(first.heldout), set(first.training)
+    assert not set(second.training) & held
+    assert not set(second.heldout) & trained
+    assert len(second.heldout) == (
+        round(0.2 * count) if count > 40 else len(held & {*range(count)})
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "heldout"),
+    [
+        ({}, 512),
+        ({"heldout": 16.0}, 16),
+        ({"heldout": 0.25}, 0.25),
+        ({"heldout": "0.25"}, 0.25),  # as Snakemake's --config gives it
+        ({"name": "folder", "path": "p", "size": 8}, 0.2),
+        ({"name": "folder", "path": "p", "size": 8, "heldout": 40}, 40),
+    ],
+)
+def test_what_is_held_out_by_default(schema, dataset, heldout):
+    """Issue 14.18: a fifth of one's own pictures, whatever their number."""
+    found = check_config({"dataset": dataset}, schema)["dataset"]["heldout"]
+    assert (found, type(found)) == (heldout, type(heldout))

@@ -11,6 +11,8 @@ from encoded_ensembles.files import InputError
 from encoded_ensembles.progress import track
 from encoded_ensembles.randomness import Purpose, name_digests, turns
 
+FEWEST_HELD_OUT = 2  # a Frechet distance needs as many
+
 
 @dataclass(frozen=True)
 class Album:
@@ -46,6 +48,7 @@ class Source(NamedTuple):
     test: np.ndarray  # (N,) bool; all False where the data set has no official test part
     licence: str
     origin: str
+    warnings: tuple[str, ...] = ()  # what the user should know of it, one sentence each
 
 
 class Choice(NamedTuple):
@@ -60,7 +63,7 @@ def choose(
     source: Source,
     *,
     images: int | None,
-    heldout: int,
+    heldout: float,
     spare: int,
     seed: int,
     labels: int | None = None,
@@ -77,7 +80,7 @@ def choose(
     Args:
         source: all images of the data set.
         images: number to train on; None for all that are not held out.
-        heldout: number to hold out for evaluation.
+        heldout: number to hold out for evaluation, or below 1 a share of those that may be held out.
         spare: at most so many of the rest, for training the feature classifier.
         seed: of the choice.
         labels: train on images of so many labels, drawn by their names; None for all.
@@ -96,9 +99,9 @@ def choose(
     order = np.lexsort((turn, np.where(held_before, 0, 1 + trained_before)))
     test = source.test[order]
     pool = order[test] if source.test.any() else order
-    if heldout > len(pool):
-        raise InputError(f"dataset.heldout is {heldout}, expected at most {len(pool)} here.")
-    held = pool[:heldout]
+    before, new = held_before[pool].sum(), (~held_before & ~trained_before)[pool].sum()
+    number = _heldout(heldout, available=len(pool), before=int(before), new=int(new))
+    held = pool[:number]
     order = np.lexsort((turn, ~trained_before))
     trainable = order[~source.test[order] & ~np.isin(order, held)]
     if labels is not None:
@@ -108,12 +111,13 @@ def choose(
     if images is not None and images > len(trainable):
         raise InputError(
             f"dataset.images is {images}, expected at most {len(trainable)}: the data set has "
-            f"{len(names)} images, of which {heldout} are held out (dataset.heldout)"
+            f"{len(names)} images, of which {number} are held out (dataset.heldout)"
             + (
-                "; dataset.labels and dataset.per_label leave others out."
+                "; dataset.labels and dataset.per_label leave others out"
                 if labels or per_label
-                else "."
+                else ""
             )
+            + "; null takes all that are left."
         )
     training = trainable[:images]
     rest = order[~np.isin(order, np.concatenate([held, training]))][:spare]
@@ -121,6 +125,31 @@ def choose(
         raise InputError("no image is left to train on; lower dataset.heldout.")
     training, held = (part[np.argsort(names[part], kind="stable")] for part in (training, held))
     return Choice(training, held, rest)
+
+
+def _heldout(wanted: float, *, available: int, before: int, new: int) -> int:
+    """Return how many images to hold out.
+
+    Args:
+        wanted: a number, or below 1 a share of those that may be held out, at least two. A share is
+            kept up from new images alone, so that none moves from one part to the other.
+        available: how many may be held out.
+        before: how many of them were held out before.
+        new: how many of them were neither held out nor trained on before.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    number = int(wanted)
+    if 0 < wanted < 1:
+        share = min(round(wanted * available), before + new)
+        number = max(FEWEST_HELD_OUT, before, share)
+    if number > available:
+        raise InputError(
+            f"dataset.heldout is {wanted}, expected at most {available} here, or a share of them "
+            "between 0 and 1."
+        )
+    return number
 
 
 def _drawn(source: Source, labels: int, *, seed: int) -> np.ndarray:

@@ -15,11 +15,15 @@ def fetch_dataset(
     training: Annotated[Path, Option(help="output, .npz: the images members train on")],
     heldout: Annotated[Path, Option(help="output, .npz: the images held out for evaluation")],
     spare: Annotated[Path, Option(help="output, .npz: what is left, for the feature classifier")],
-    facts: Annotated[Path, Option(help="output, .json: origin, licence, counts, digests")],
+    facts: Annotated[
+        Path, Option(help="output, .json: origin, licence, counts, digests, warnings")
+    ],
     images: Annotated[
         int | None, Option(help="images to train on; all that are left if absent")
     ] = None,
-    heldout_images: Annotated[int, Option(help="images to hold out")] = 0,
+    heldout_images: Annotated[
+        float, Option(help="images to hold out; below 1 a share of those that may be")
+    ] = 0,
     spare_images: Annotated[int, Option(help="spare images at most")] = 0,
     part: Annotated[str, Option(help="official part to train on: train, test or all")] = "train",
     labels: Annotated[
@@ -68,13 +72,18 @@ def fetch_dataset(
     )
     from encoded_ensembles.ledger import ledger_file, read_ledger
     from encoded_ensembles.plants import parse_plant, plant_images
+    from encoded_ensembles.progress import report
     from encoded_ensembles.units import Grouping, assign_units, find_units
 
     plants = tuple(map(parse_plant, plant or []))
     source = load(
         name, path=path, cache=cache, mirror=mirror, size=size, channels=channels, part=part
     )
-    asked = [name, images, heldout_images, spare_images, seed]
+    if heldout_images >= 1:
+        heldout_images = int(heldout_images)
+    for warning in source.warnings:
+        report(f"warning: {warning}")
+    asked = [name, images, heldout_images or 0, spare_images, seed]
     if (part, labels, per_label) != ("train", None, None):
         asked += [part, labels, per_label]
     memory = ledger_file(ledger, "images", *asked)
@@ -122,6 +131,7 @@ def fetch_dataset(
             "shape": list(shape),
             "images": {use: len(taken) for use, taken in parts.items()},
             "sha256": digests,
+            "warnings": list(source.warnings),
             "plants": [
                 each._asdict() | {"images": names[each.holds(names)].tolist()} for each in plants
             ],
