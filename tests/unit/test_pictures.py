@@ -25,7 +25,7 @@ def test_folder(tmp_path):
     write_picture(tmp_path / ".hidden" / "no.png")
     images = read(tmp_path)
     assert images.names.tolist() == ["cats/one.png", "dogs/two words.jpg", "top.png"]
-    assert images.label_names[images.labels].tolist() == ["cats", "dogs", ""]
+    assert images.label_names[images.labels].tolist() == ["cats", "dogs", "."]
     assert images.images.shape == (3, 8, 8, 3)
     assert (images.images[2] == 255).all()  # transparent becomes white
     assert read(tmp_path, channels=1).images.shape == (3, 8, 8, 1)
@@ -36,7 +36,7 @@ def test_folder(tmp_path):
     [
         (None, "expected a folder that exists"),
         ({}, "holds no image"),
-        ({"a.png": b"\x89PNG\r\n"}, "a.png cannot be read"),
+        ({"a.png": b"\x89PNG\r\n"}, "a.png cannot be read as an image"),
     ],
 )
 def test_folder_refused(tmp_path, content, message):
@@ -47,6 +47,17 @@ def test_folder_refused(tmp_path, content, message):
             (folder / name).write_bytes(blob)
     with pytest.raises(InputError, match=message):
         read(folder)
+
+
+def test_pictures_at_the_top_are_of_a_unit_that_can_be_named(tmp_path):
+    """Issue 14.4: by label and by folder alike."""
+    for name in ("a/one.png", "a/b/two.png", "top.png"):
+        write_picture(tmp_path / name)
+    images = read(tmp_path)
+    for by in ("label", "folder"):
+        grouped = units.assign_units(images, units.Grouping(by))
+        (number,) = units.find_units(grouped.names, ["."])
+        assert images.names[grouped.unit_of == number].tolist() == ["top.png"]
 
 
 def test_units_of_a_folder_from_a_table(tmp_path):

@@ -15,9 +15,9 @@ from encoded_ensembles.cifar import load_artbench, load_cifar10, load_cifar100
 from encoded_ensembles.data import ImageSet
 from encoded_ensembles.faces import load_celeba, load_metfaces
 from encoded_ensembles.files import InputError
+from encoded_ensembles.folder import read_folder
 from encoded_ensembles.idx import load_fashion_mnist, load_mnist
 from encoded_ensembles.openclipart import load_openclipart
-from encoded_ensembles.pictures import read_folder
 
 
 def load_digits(path: Path | None, cache: Path, mirror: str | None) -> Source:

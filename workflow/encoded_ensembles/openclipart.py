@@ -9,7 +9,8 @@ import numpy as np
 from encoded_ensembles.choice import Source
 from encoded_ensembles.data import ImageSet, pixel_digests
 from encoded_ensembles.files import InputError
-from encoded_ensembles.pictures import GiantError, image_files, open_picture, pad_to_square
+from encoded_ensembles.folder import list_folder
+from encoded_ensembles.pictures import GiantError, open_picture, pad_to_square
 
 FOLDER = Path("/usr/share/openclipart")
 LARGEST = 4_000_000  # pixels; 20 of 8121 pictures have more, and take longer than all the others
@@ -81,7 +82,7 @@ def artists(folder: Path) -> dict[str, str]:
                 "openclipart-svg, or name a folder with their png and svg in dataset.path."
             )
     found = {}
-    for file in image_files(folder / "png"):
+    for file in list_folder(folder / "png").pictures:
         drawing = (folder / "svg" / file.relative_to(folder / "png")).with_suffix(".svg")
         artist = read_artist(drawing.read_bytes()) if drawing.is_file() else ""
         if artist not in ("", FADED):
