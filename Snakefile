@@ -28,7 +28,12 @@ onstart:
     stop_second_writers()
 
 
+onsuccess:
+    warn()
+
+
 onerror:
+    warn()
     say_what_failed(log)
 
 

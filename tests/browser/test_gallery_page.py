@@ -5,6 +5,7 @@ import os
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import FLAGS, NAMES, find_chromium
+from encoded_ensembles.files import write_facts
 from made_run import HOSTILE, write_page, write_run
 
 MANY = 10_000
@@ -278,6 +279,21 @@ def test_a_code_without_null_words_says_that_nothing_can_be_attributed(open_page
     assert "nothing can be attributed" in page.locator("#pair .verdict").inner_text()
     page.select_option("#by", "distance")
     assert "leaves no null code words" in page.locator("#pair .landscape figcaption").inner_text()
+
+
+def test_warnings_stand_at_the_top_as_they_are(open_page, tmp_path):
+    """Issue 14.21."""
+    write_run(tmp_path, names=[f"unit {i}" for i in range(9)], found=0)
+    said = [["files <b>passed</b> over"], [f"unit {'x' * 300} holds 8 of 9 images"]]
+    for number, warnings in enumerate(said):
+        write_facts(tmp_path / f"{number}.json", {"warnings": warnings})
+    page = open_page(
+        write_page(tmp_path, warned=[tmp_path / "0.json", tmp_path / "1.json"]), width=360
+    )
+    shown = page.locator("body > p.verdict")
+    assert shown.all_inner_texts() == [f"Warning: {each}" for (each,) in said]
+    assert all(each.is_visible() for each in shown.all())
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def test_it_is_readable_on_a_phone(open_page, small):

@@ -28,6 +28,7 @@ from encoded_ensembles.reruns import replan_after_equal_outputs
 from encoded_ensembles.run_size import check_network, size_of
 from encoded_ensembles.sources import PACKAGE, closure
 from encoded_ensembles.unet import WEIGHTS, member_files
+from snakemake.logging import logger
 
 replan_after_equal_outputs()
 
@@ -208,6 +209,29 @@ def say_what_failed(logs):
         print(f"\n{sentence}\n(all that this job said: {name})", file=sys.stderr)
 
 
+WARNED = set()
+
+
+def warn():
+    """Print once what data and units of the run are warned of.
+
+    Logs of jobs are redirected, and lie elsewhere with Slurm: this is said by the Snakemake that the
+    user started, from the files in which those jobs leave their warnings.
+    """
+    if not workflow.is_main_process:
+        return
+    for file in ("data/dataset.json", "code/properties.json"):
+        path = Path("results", config["run"], file)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8")).get("warnings", [])
+        except (OSError, ValueError):
+            found = []  # not made yet, or damaged, which jobs that read it say
+        for warning in found:
+            if (path, warning) not in WARNED:
+                logger.warning(f"Warning: {warning} ({path})")
+            WARNED.add((path, warning))
+
+
 def members():
     """Return the names of the members, in order: 00, 01, ..."""
     return layout.members(config)
@@ -293,9 +317,12 @@ def split_digest(wildcards):
     """Return the digest of a member's split, once it is known.
 
     A checkpoint: Snakemake looks at the file again after writing it, finds the same few bytes as
-    before where the split did not change, and does not train that member again.
+    before where the split did not change, and does not train that member again. Warnings are due
+    then, before anything is trained.
     """
-    return checkpoints.split_member.get(**wildcards).output.digest
+    digest = checkpoints.split_member.get(**wildcards).output.digest
+    warn()
+    return digest
 
 
 def control_digest(wildcards):

@@ -12,6 +12,7 @@ rule make_gallery:
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         units="results/{run}/code/units.parquet",
+        warned=["results/{run}/data/dataset.json", "results/{run}/code/properties.json"],
         samples="results/{run}/samples/ensemble.safetensors",
         influence="results/{run}/influence/influence.parquet",
         null="results/{run}/influence/null.parquet",
@@ -50,6 +51,7 @@ rule make_gallery:
             --samples {input.samples:q} --influence {input.influence:q} --null {input.null:q} \
             --radius {input.radius:q} --pulls {input.pulls:q} --sets {input.sets:q} \
             --expected {input.expected:q} \
+            --warned {input.warned[0]:q} --warned {input.warned[1]:q} \
             --null-words {params.null_words} --attributed {params.attributed} \
             --shown {params.shown} --pictures {params.pictures} \
             --output {output.page:q} >{log:q} 2>&1

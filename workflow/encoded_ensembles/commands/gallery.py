@@ -35,6 +35,10 @@ def make_gallery(
     sets: Annotated[Path, Option(help="sets, .parquet of measure-contrast")],
     expected: Annotated[Path, Option(help="expected influence, .parquet of expect-influence")],
     output: Annotated[Path, Option(help="output, .html")],
+    warned: Annotated[
+        list[Path] | None,
+        Option(help="facts with warnings, .json of fetch-dataset or encode-units; repeatable"),
+    ] = None,
     null_words: Annotated[
         int, Option(help="words of no unit at most, as of measure-contrast")
     ] = 10_000,
@@ -56,7 +60,13 @@ def make_gallery(
     from encoded_ensembles.assignment import free_words
     from encoded_ensembles.data import read_images
     from encoded_ensembles.families import family_of
-    from encoded_ensembles.files import read_arrays, read_table, read_tensors, write_text
+    from encoded_ensembles.files import (
+        read_arrays,
+        read_facts,
+        read_table,
+        read_tensors,
+        write_text,
+    )
 
     first = [("sample", "<", shown)]
     table = read_table(influence, filters=first)
@@ -81,6 +91,7 @@ def make_gallery(
     held["samples"] = _samples(factual[:shown])
     facts: dict[str, Any] = {
         "run": run,
+        "warnings": [each for file in warned or [] for each in read_facts(file)["warnings"]],
         "members": kind.members,
         "weight": kind.weight,
         "level": attributed,

@@ -80,6 +80,7 @@ function start(run) {
   read();
   document.title = `Gallery of the run ${facts.run}`;
   at("facts").textContent = `Run ${facts.run}: ${count(facts.all.samples, "sample")} of an ensemble of ${count(facts.members, "member")}, trained on ${count(facts.all.units, "unit")}, each seen by ${facts.weight} of them.`;
+  facts.warnings.forEach((warning) => at("main").before(el("p", { class: "verdict name" }, `Warning: ${warning}`)));
   names.forEach((name) => at("by").append(el("option", { value: name }, describe(name).label)));
   at("by").addEventListener("change", () => choose({ by: at("by").value }));
   at("query").addEventListener("input", () => {

@@ -1,0 +1,45 @@
+"""What a run warns of is said where its user looks: on the console, before anything is trained."""
+
+import numpy as np
+import yaml
+from PIL import Image
+
+
+def test_warnings_are_on_the_console_before_training(workspace, read_json):
+    """Issue 14.21: pictures passed over, equal pixels in two units, a large unit."""
+    pictures = workspace.folder / "pictures"
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        file = pictures / f"artist{min(number, 7)}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(file)
+    for number in (6, 7):
+        (pictures / f"artist{number}/twin.png").write_bytes(
+            (pictures / "artist0/0.png").read_bytes()
+        )
+    (pictures / "phone.heic").touch()
+    config = {
+        "run": "warned",
+        "dataset": {"name": "folder", "path": "pictures", "size": 8, "images": None, "heldout": 2, "spare": 0},
+        "units": {"by": "label"},
+    }  # fmt: skip
+    (workspace.folder / "warned.yaml").write_text(yaml.safe_dump(config))
+    run = workspace.results("warned")
+
+    done = workspace.snakemake("results/warned/splits/00.sha256", config="warned.yaml")
+    assert done.returncode == 0, done.stderr
+    (passed,) = read_json(run / "data/dataset.json")["warnings"]
+    assert passed.startswith("files passed over: 1 (1 .heic)")
+    large, twins = read_json(run / "code/properties.json")["warnings"]
+    assert "unit artist7 holds" in large
+    assert "images have the pixels of an image in another unit" in twins
+    for warning in (passed, large, twins):
+        assert done.stderr.count(f"Warning: {warning}") == 1
+
+    # A dry run says them too, as soon as it comes to what depends on the splits.
+    done = workspace.snakemake("-n", config="warned.yaml")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    for warning in (passed, large, twins):
+        assert said.count(f"Warning: {warning}") == 1
+        assert said.index(warning) < said.index("rule train_member")
