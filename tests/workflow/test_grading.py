@@ -257,8 +257,11 @@ def test_foreign_scores_in_tables_and_arrays_are_the_same(tmp_path):
     names, scores = np.array(["a", "b"]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     np.save(tmp_path / "x.npy", scores)
     rows = [(b, names[u], scores[u, b]) for b in (2, 0, 1) for u in (1, 0)]
-    pd.DataFrame(rows, columns=["sample", "unit_name", "score"]).to_csv(tmp_path / "x.csv")
-    for file in ("x.npy", "x.csv"):
+    table = pd.DataFrame(rows, columns=["sample", "unit_name", "score"])
+    table.to_csv(tmp_path / "x.csv")
+    table.to_parquet(tmp_path / "X.PARQUET")  # issue 14.20: endings in capitals
+    (tmp_path / "X.NPY").write_bytes((tmp_path / "x.npy").read_bytes())
+    for file in ("x.npy", "x.csv", "X.NPY", "X.PARQUET"):
         found = read_foreign([f"x={tmp_path / file}"], names=names, samples=3)
         assert (found["x"] == scores).all()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from encoded_ensembles.files import InputError
 from encoded_ensembles.progress import track
 from encoded_ensembles.randomness import Purpose, name_digests, turns
 
+HELD_OUT = 512  # images, where dataset.heldout is null
+FOLDER_HELD_OUT = 0.2  # of one's own pictures
 FEWEST_HELD_OUT = 2  # a Frechet distance needs as many
 
 
@@ -57,6 +59,23 @@ class Choice(NamedTuple):
     training: np.ndarray  # (N,) int64, in the order of the image names
     heldout: np.ndarray  # (heldout,) int64, in the order of the image names
     spare: np.ndarray  # (<= spare,) int64, in random order
+
+
+def check_heldout(dataset: dict[str, Any]) -> None:
+    """Check that `dataset.heldout` of the configuration is a number of images or a share; fill it in.
+
+    Raises:
+        InputError: it is neither.
+    """
+    heldout = dataset["heldout"]
+    if heldout is None:
+        heldout = FOLDER_HELD_OUT if dataset["name"] == "folder" else HELD_OUT
+    if heldout >= 1 and (heldout < FEWEST_HELD_OUT or heldout % 1):
+        raise InputError(
+            f"config key dataset.heldout is {heldout}, expected a whole number of at least "
+            f"{FEWEST_HELD_OUT}, or a share between 0 and 1."
+        )
+    dataset["heldout"] = int(heldout) if heldout >= 1 else heldout
 
 
 def choose(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from encoded_ensembles.choice import FEWEST_HELD_OUT
+from encoded_ensembles.choice import check_heldout
 from encoded_ensembles.families import Family, check_capacity, check_null_words, default_weight
 from encoded_ensembles.files import InputError, close_matches
 from encoded_ensembles.foreign import check_name
@@ -257,23 +257,6 @@ def check_pictures(dataset: dict[str, Any]) -> None:
             raise InputError(
                 f"config key dataset.{key} is not set; dataset.name {dataset['name']} needs it."
             )
-
-
-def check_heldout(dataset: dict[str, Any]) -> None:
-    """Check that `dataset.heldout` is a number of images or a share; fill it in.
-
-    Raises:
-        InputError: it is neither.
-    """
-    heldout = dataset["heldout"]
-    if heldout is None:
-        heldout = 0.2 if dataset["name"] == "folder" else 512
-    if heldout >= 1 and (heldout < FEWEST_HELD_OUT or heldout % 1):
-        raise InputError(
-            f"config key dataset.heldout is {heldout}, expected a whole number of at least "
-            f"{FEWEST_HELD_OUT}, or a share between 0 and 1."
-        )
-    dataset["heldout"] = int(heldout) if heldout >= 1 else heldout
 
 
 def check_retrain(config: dict[str, Any]) -> None:

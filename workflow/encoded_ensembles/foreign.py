@@ -53,18 +53,18 @@ def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[s
         if not path.is_file():
             raise InputError(f"grade.scores.{name} is {file}, but there is no such file.")
         try:
-            if path.suffix == ".npy":
+            if path.suffix.lower() == ".npy":
                 each = np.load(path, allow_pickle=False)
                 if not isinstance(each, np.ndarray) or each.dtype.kind not in "fiub":
                     raise ValueError("it is no array of numbers")
-            elif path.suffix == ".parquet":
+            elif path.suffix.lower() == ".parquet":
                 table = pd.read_parquet(path)
             else:  # a unit may be called NA, or 007
                 kinds, blank = {"unit_name": str}, {"score": ["", "nan", "NaN"]}
                 table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=blank)
         except (OSError, ValueError, EOFError) as error:
             raise InputError(f"{file} cannot be read as scores ({error}).") from error
-        if path.suffix != ".npy":
+        if path.suffix.lower() != ".npy":
             missing = {"sample", "unit_name", "score"} - set(table.columns)
             if missing:
                 raise InputError(
