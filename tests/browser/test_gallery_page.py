@@ -5,8 +5,8 @@ import os
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import FLAGS, NAMES, find_chromium
-from encoded_ensembles.files import write_facts
-from made_run import HOSTILE, write_page, write_run
+from encoded_ensembles.files import write_facts, write_table
+from made_run import HOSTILE, STATISTICS, write_page, write_run
 
 MANY = 10_000
 
@@ -306,3 +306,70 @@ def test_it_is_readable_on_a_phone(open_page, small):
     assert page.locator("#pair-title").evaluate("each => each.getBoundingClientRect().top") < 300
     page.locator("#pair button.toggle").tap()
     assert clip(page) == WHOLE
+
+
+def test_nothing_is_cut_or_scrolls_sideways_at_320_pixels(open_page, tmp_path):
+    """Issue 14.25: with numbers of many digits the page was wider than a window of 320 pixels."""
+    table = write_run(tmp_path, names=[f"unit {i:05d}" for i in range(MANY)], members=16)
+    for name in STATISTICS:
+        table[name] = -0.000123
+        table[f"{name}_p"] = table[f"{name}_q"] = 0.00013
+    write_table(tmp_path / "influence.parquet", table)
+    page = open_page(write_page(tmp_path, pictures=20), width=320)
+    for view in ("samples", "units", "help"):
+        page.click(f"#to-{view}")
+        if view == "samples":
+            page.click("#ranking button.last")
+        elif view == "units":
+            page.locator("#results button.unit").nth(1).click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, view
+        tables = page.locator(f"#{view} table").evaluate_all(
+            "all => all.map((each) => each.getBoundingClientRect().right)"
+        )
+        assert max(tables, default=0) <= 320, view
+
+
+def test_search_finds_names_with_and_without_accents(open_page, tmp_path):
+    """Issue 14.25: "resume" finds a name with accents, and the other way round."""
+    names = [
+        "Résumé",
+        "RESUME",
+        "re\u0301sume\u0301 2",
+        "resum",
+        "Ångström",
+        "naïve",
+        "中文",
+        "a\udc80b",
+    ]
+    write_run(tmp_path, names=names)
+    page = open_page(write_page(tmp_path), at="#view=units")
+    shown = page.locator("#results .name")
+    for query, found in (
+        ("resume", names[:3]),
+        ("RÉSUMÉ", names[:3]),
+        ("resumé", names[:3]),
+        ("angstrom", ["Ångström"]),
+        ("NAIVE", ["naïve"]),
+        ("中", ["中文"]),
+    ):
+        page.fill("#query", query)
+        assert shown.all_inner_texts() == found, query
+
+
+def test_attributed_stands_only_beside_the_q_that_attributes(open_page, small):
+    """Issue 14.25: q of distance stood beside the tag that q of contrast had earned."""
+    page, table = open_page(small[0]), small[1]
+    assert page.locator("#ranking .flag").count() == 2
+    assert "attributed by" not in page.locator("#by-means").inner_text()
+    for name in ("distance", "ssim", "matched", "directional"):
+        page.select_option("#by", name)
+        assert page.locator("#ranking .flag").count() == 0
+        assert "Units are attributed by contrast" in page.locator("#by-means").inner_text()
+    page.locator("#tiles .tile").nth(1).click()  # of this sample no unit is attributed
+    assert "attributed by" not in page.locator("#by-means").inner_text()
+    named = table[table["attributed"]]["unit"].iloc[0]
+    page.goto(f"{page.url.partition('#')[0]}#view=units&unit={named}&by=distance")
+    page.locator("#unit-title").wait_for()
+    assert page.locator("#unit .flag").count() == 0
+    page.select_option("#unit-by", "contrast")
+    assert page.locator("#unit tr:has(.flag) td").nth(3).inner_text() == "0.01"

@@ -23,7 +23,7 @@ function paged(place, entries, start, head, row, named) {
     step("first", "First", 0), step("previous", "Previous", start - PAGE),
     el("span", { "aria-live": "polite" }, `${(start + 1).toLocaleString("en")}–${Math.min(start + PAGE, total).toLocaleString("en")} of ${total.toLocaleString("en")}`),
     step("next", "Next", start + PAGE), step("last", "Last", last));
-  fill(place, total ? table : el("p", { class: "quiet" }, "None."), pages || null);
+  fill(place, total ? el("div", { class: "scroll" }, table) : el("p", { class: "quiet" }, "None."), pages || null);
 }
 
 // Units differ in four numbers by each statistic; the same cells for every list.
@@ -37,8 +37,16 @@ function cells(run, pair, by) {
   ];
 }
 
-function flag(run, pair) {
-  return run.arrays.pair_attributed[pair] ? el("span", { class: "flag" }, "attributed") : null;
+// Only beside the numbers of the statistic that attributes: q is of the statistic that orders the list.
+function flag(run, pair, by) {
+  const shown = by === attributing(run) && run.arrays.pair_attributed[pair];
+  return shown ? el("span", { class: "flag" }, "attributed") : null;
+}
+
+// What a list by another statistic cannot show.
+function attributedBy(run, by, many) {
+  const by_what = attributing(run);
+  return by === by_what || !many ? "" : ` Units are attributed by ${by_what}: order by it to see which.`;
 }
 
 function showTiles(run, place, choose) {
@@ -71,7 +79,7 @@ function showRanking(run, place, state, choose, top) {
     const unit = arrays.pair_unit[pair];
     return el("tr", { "data-unit": unit, class: unit === state.unit ? "chosen" : null },
       el("td", {}, rank[pair].toLocaleString("en")),
-      el("th", { scope: "row" }, unitButton(run, unit, unit === state.unit, () => choose({ unit })), flag(run, pair)),
+      el("th", { scope: "row" }, unitButton(run, unit, unit === state.unit, () => choose({ unit })), flag(run, pair, state.by)),
       ...cells(run, pair, state.by));
   };
   paged(place, order, Math.max(0, Math.floor(at / PAGE) * PAGE), ["rank", "unit", ...NUMBERS], row,
@@ -88,9 +96,9 @@ function unitButton(run, unit, chosen, onclick) {
 }
 
 function search(run, query) {
-  const wanted = query.toLowerCase();
+  const wanted = fold(query);
   const found = [];
-  run.lower.forEach((name, unit) => { if (name.includes(wanted)) found.push(unit); });
+  run.folded.forEach((name, unit) => { if (name.includes(wanted)) found.push(unit); });
   return found;
 }
 
@@ -124,7 +132,7 @@ function showUnit(run, place, state, choose) {
     const sample = arrays.pair_sample[pair];
     return el("tr", {},
       el("th", { scope: "row" }, el("button", { type: "button", class: "unit", onclick: () => choose({ view: "samples", sample, unit }) },
-        canvas(picture(arrays.samples, sample)), el("span", {}, `sample ${sample}`)), flag(run, pair)),
+        canvas(picture(arrays.samples, sample)), el("span", {}, `sample ${sample}`)), flag(run, pair, by)),
       ...cells(run, pair, by),
       el("td", {}, arrays[`${by}_rank`][pair].toLocaleString("en")));
   };
@@ -142,7 +150,7 @@ function showUnit(run, place, state, choose) {
     el("div", { class: "bar" }, el("label", { for: "unit-by" }, "Most influenced samples by"),
       el("select", { id: "unit-by", onchange: (event) => choose({ by: event.target.value }) },
         ...facts.statistics.map(({ name }) => el("option", { value: name, selected: name === by }, describe(name).label)))),
-    el("p", { class: "quiet" }, describe(by).means),
+    el("p", { class: "quiet" }, describe(by).means + attributedBy(run, by, named.length)),
     list,
     pairs.length < facts.samples.length
       ? el("p", { class: "quiet" }, `${pairs.length} of ${count(facts.samples.length, "sample")}: those where it ranks high by some statistic. The others are in influence/influence.csv.`) : null,

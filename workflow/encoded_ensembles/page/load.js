@@ -29,8 +29,17 @@ function indexed({ facts, arrays }) {
     bySample[sample].push(pair);
     byUnit[arrays.pair_unit[pair]].push(pair);
   });
-  const lower = facts.units.map((name) => name.toLowerCase());
-  return { facts, arrays, bySample, byUnit, lower, orders: new Map() };
+  return { facts, arrays, bySample, byUnit, folded: facts.units.map(fold), orders: new Map() };
+}
+
+// A name as it is searched for: without accents, in small letters.
+function fold(name) {
+  return name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+// The statistic that attributes comes first (gallery.py, statistics_of).
+function attributing(run) {
+  return run.facts.statistics[0].name;
 }
 
 // The pairs of a sample by a statistic, best first; sorted once.

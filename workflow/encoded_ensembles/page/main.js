@@ -40,7 +40,8 @@ function start(run) {
       if (state.unit === null) state.unit = run.arrays.pair_unit[ranked(run, state.sample, state.by)[0]];
       document.querySelector(`input[name=sample][value="${state.sample}"]`).checked = true;
       at("by").value = state.by;
-      at("by-means").textContent = describe(state.by).means;
+      at("by-means").textContent = describe(state.by).means
+        + attributedBy(run, state.by, facts.samples[state.sample].attributed);
       showSample(run, state);
       showRanking(run, at("ranking"), state, choose, top);
       showPair(run, at("pair"), state, choose);

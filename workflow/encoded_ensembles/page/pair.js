@@ -110,13 +110,15 @@ function statisticsTable(run, pair, by) {
     el("tr", { class: name === by ? "chosen" : null },
       el("th", { scope: "row" }, name),
       el("td", {}, number(arrays[name][pair])),
-      ...["z", "p", "q"].map((each) => el("td", {}, number(arrays[`${name}_${each}`][pair], 2))),
+      ...["z", "p", "q"].map((each) =>
+        el("td", { class: each === "z" ? "z" : null }, number(arrays[`${name}_${each}`][pair], 2))),
       el("td", {}, `${arrays[`${name}_rank`][pair].toLocaleString("en")}`)));
   const expected = ["expected", "low", "high", "prior"].map((each) => number(arrays[`expected_${each}`][pair], 2));
   return el("div", {},
-    el("table", {}, el("caption", {}, `Every statistic of this pair; rank among ${count(facts.all.units, "unit")}`),
-      el("thead", {}, el("tr", {}, ...["statistic", "value", "z", "p", "q", "rank"].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", {}, ...rows)),
+    el("div", { class: "scroll" }, el("table", {}, el("caption", {}, `Every statistic of this pair; rank among ${count(facts.all.units, "unit")}`),
+      el("thead", {}, el("tr", {}, ...["statistic", "value", "z", "p", "q", "rank"].map((head) =>
+        el("th", { scope: "col", class: head === "z" ? "z" : null }, head)))),
+      el("tbody", {}, ...rows))),
     el("p", { class: "quiet" }, `Contrast expected after all evidence of the run: ${expected[0]}, with 95 % between ${expected[1]} and ${expected[2]} (from likeness alone: ${expected[3]}).`));
 }
 
