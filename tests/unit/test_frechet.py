@@ -1,10 +1,13 @@
 """Frechet distances: hand-computed values, features, and agreement with clean-fid's own path."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from encoded_ensembles import data, frechet
-from encoded_ensembles.files import InputError
+from cleanfid.fid import kernel_distance
+from encoded_ensembles import classifier, data, frechet
+from encoded_ensembles.commands.frechet import score_frechet
+from encoded_ensembles.files import InputError, read_arrays, write_arrays
 from PIL import Image
 
 CPU = torch.device("cpu")
@@ -41,7 +44,71 @@ def test_kid_repeats_and_leaves_the_global_generator_alone():
     before = np.random.get_state()[1].copy()
     assert frechet.score(a, b) == frechet.score(a, b)
     assert np.array_equal(before, np.random.get_state()[1])
-    assert frechet.score(a + 2, b).kid > frechet.score(a, b).kid
+    assert frechet.score(a + 2, b).kid_1000 > frechet.score(a, b).kid_1000
+
+
+def test_kid_has_one_scale_for_all_features_except_inceptions():
+    """Issue 14.20b: KID x 1000 does not depend on the unit in which features are measured."""
+    a, b = np.random.default_rng(0).normal(size=(2, 50, 4))
+    mine, larger = frechet.score(a + 0.3, b), frechet.score(100 * (a + 0.3), 100 * b)
+    assert larger[2:4] == pytest.approx(mine[2:4])
+    assert larger.frechet == pytest.approx(1e4 * mine.frechet)
+    assert larger.frechet_error == pytest.approx(1e4 * mine.frechet_error)
+    published = frechet.score(a + 0.3, b, inception=True).kid_1000
+    assert published == pytest.approx(1000 * kernel_distance(a + 0.3, b))
+    assert published != pytest.approx(mine.kid_1000)
+
+
+def test_of_few_images_the_distance_is_bias_and_that_is_said():
+    """Issue 14.20b: 20 images on 64 features; both sets come from one distribution."""
+    rng = np.random.default_rng(0)
+    many = frechet.score(*rng.normal(size=(2, 300, 64)))
+    few = frechet.score(rng.normal(size=(20, 64)), rng.normal(size=(16, 64)))
+    assert (few.singular, few.reference, few.features) == (True, 16, 64)
+    assert not many.singular
+    assert few.frechet > 5 * many.frechet
+    assert abs(few.kid_1000) < 3 * few.kid_1000_error
+    assert frechet.score(*rng.normal(size=(2, 64, 64))).singular
+    assert not frechet.score(*rng.normal(size=(2, 65, 64))).singular
+    rows = [{"set": "full", "kept": 0, "images": 20, "extractor": "pixels", **few._asdict()}]
+    rows += [{"set": "real", "kept": 0, "images": 300, "extractor": "pixels", **many._asdict()}]
+    said = frechet.caution(pd.DataFrame(rows))
+    assert "64 features: 20 against 16 held-out ones" in said
+    assert said.endswith(f"real images get {many.frechet:.1f} ± {many.frechet_error:.1f}.")
+    assert frechet.caution(pd.DataFrame(rows[:1])).endswith("as many real images only.")
+    assert frechet.caution(pd.DataFrame(rows[1:])) == ""
+    said = frechet.in_words(rows[0])
+    assert said.startswith(f"full: Frechet distance (pixels) {few.frechet:.1f} ± ")
+    assert f"KID x 1000 {few.kid_1000:.1f} ± {few.kid_1000_error:.1f}" in said
+    assert frechet.in_words(rows[0] | {"kept": 1}).startswith("full (1 member): ")
+
+
+def test_sets_are_scored_with_their_first_images(tmp_path):
+    """Issue 14.25: the pictures that are drawn are those that were scored, in the order of the table."""
+    rng = np.random.default_rng(0)
+    for name, count in (("training", 30), ("spare", 8), ("heldout", 40)):
+        data.write_images(tmp_path / f"{name}.npz", image_set(count, seed=count))
+    keep = np.array([[1, 1, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]], bool)
+    images = rng.integers(0, 256, (5, 20, 8, 8, 1), np.uint8)
+    blocks = []
+    for number, rows in enumerate(([0, 1], [2, 3, 4]), start=1):
+        blocks.append(tmp_path / f"samples.{number}-of-2.npz")
+        write_arrays(blocks[-1], {"keep": keep[rows], "images": images[rows]})
+    score_frechet(
+        blocks, tmp_path / "training.npz", tmp_path / "spare.npz", tmp_path / "heldout.npz", 20, 1,
+        tmp_path / "scores.parquet", tmp_path / "pictures.npz", device="cpu",
+    )  # fmt: skip
+    table = pd.read_parquet(tmp_path / "scores.parquet")
+    assert table["set"].tolist() == ["full", "real", "member", "member", "ablated", "factual"]
+    assert table["keep"].tolist() == ["000", "", "010", "100", "110", "111"]
+    assert table["images"].tolist() == [20] * 6  # of 30 training images too
+    assert (table["reference"] == 40).all()
+    drawn = read_arrays(tmp_path / "pictures.npz")["images"]
+    assert drawn.shape == (6, 12, 8, 8, 1)
+    for place, row in ((0, 4), (2, 1), (3, 2), (4, 3), (5, 0)):
+        assert np.array_equal(drawn[place], images[row, :12])
+    of_training = image_set(30, seed=30).images
+    assert all((each == of_training).all(axis=(1, 2, 3)).any() for each in drawn[1])
 
 
 def test_too_few_images():
@@ -51,13 +118,13 @@ def test_too_few_images():
 
 def test_classifier_learns_saves_and_loads(tmp_path):
     images = image_set(120)
-    model = frechet.train_classifier(images, device=CPU)
-    assert frechet.accuracy(model, image_set(60, seed=1), device=CPU) > 0.9
-    frechet.save_classifier(tmp_path / "c.safetensors", model)
+    model = classifier.train_classifier(images, device=CPU)
+    assert classifier.accuracy(model, image_set(60, seed=1), device=CPU) > 0.9
+    classifier.save_classifier(tmp_path / "c.safetensors", model)
     extractor = frechet.classifier_extractor(tmp_path / "c.safetensors", shape=(1, 8, 8))
     features = extractor.features(images.images)
     assert features.shape == (120, 64)
-    again = frechet.train_classifier(images, device=CPU)
+    again = classifier.train_classifier(images, device=CPU)
     assert all(
         torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
     )
@@ -65,7 +132,7 @@ def test_classifier_learns_saves_and_loads(tmp_path):
 
 def test_classifier_needs_two_labels():
     with pytest.raises(InputError, match=r"set frechet.extractor to pixels"):
-        frechet.train_classifier(image_set(10, classes=1), device=CPU)
+        classifier.train_classifier(image_set(10, classes=1), device=CPU)
 
 
 def test_pixels_extractor_keeps_all_of_the_reference_variance_when_it_can():
@@ -80,6 +147,9 @@ def test_spare_images_are_shared():
     used, real = frechet.share_spare(spare, training, samples=20)
     assert (len(used), len(real)) == (30, 20)
     assert not set(used.names) & set(real.names)
+    used, real = frechet.share_spare(spare.take(np.arange(10)), training, samples=8)
+    assert used is training
+    assert len(real) == 8  # a distance depends on the number of images
     used, real = frechet.share_spare(spare, training, samples=30)
     assert used is spare
     assert real is training

@@ -275,7 +275,7 @@ def test_names_in_figures(tmp_path):
     table = pd.DataFrame({"unit_name": NAMES, "z": 1.0, "p_value": 0.5, "q_value": 0.5})
     table = table.assign(attributed=True, units=1)
     images = np.zeros((len(NAMES), 1, 4, 4), np.float32)
-    figure = attribution_figure([(0, images[0], table, images)])
+    figure = attribution_figure([(0, images[0], table, images)], level=0.05)
     for kind in ("pdf", "png"):
         figure.savefig(tmp_path / f"figure.{kind}")
     shown = {each.get_text().split("\n")[0] for each in (ax.title for ax in figure.axes)}

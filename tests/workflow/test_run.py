@@ -158,7 +158,12 @@ def test_scores_cover_every_kind_of_set(finished):
     table = pd.read_csv(finished.results() / "frechet/scores.csv")
     assert set(table["set"]) == {"real", "full", "member", "ablated", "factual", "subset"}
     assert set(table["extractor"]) == {"classifier"}
-    assert np.isfinite(table["frechet"]).all()
+    for name in ("frechet", "frechet_error", "kid_1000", "kid_1000_error"):
+        assert np.isfinite(table[name]).all()
+    assert table["singular"].all()  # 20 images against 16, on 64 features
+    assert "20 against 16" in (finished.results() / "logs/score_frechet.log").read_text()
+    images = np.load(finished.results() / "frechet/pictures.npz")["images"]
+    assert images.shape == (len(table), 12, 8, 8, 1)
 
 
 def test_record_names_what_made_the_run(finished, read_json):

@@ -14,7 +14,7 @@ SETS = {  # of frechet/scores.csv
     "factual": "all members",
     "ablated": "as many members as stay when a unit is ablated (mean)",
     "full": "the single-model baseline",
-    "real": "training images",
+    "real": "real images",
 }
 
 
@@ -26,7 +26,7 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
             data/dataset.json; units, what a unit is; adapters, whether members are; latents, whether
             they see some; frechet, a list
             of {set, value, images} with the sets of frechet/scores.csv; distance, what that distance is
-            called.
+            called; caution, what limits it.
         code: C (U, n) bool.
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -57,7 +57,7 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
         _opening(name, code),
         _frozen(about),
         _data(about, code),
-        _quality(scores, distance),
+        _quality(scores, distance, about.get("caution", "")),
         _use(),
         CITED,
     ]
@@ -105,13 +105,13 @@ def _data(about: dict[str, Any], code: np.ndarray) -> str:
 """
 
 
-def _quality(scores: list[dict[str, Any]], distance: str) -> str:
+def _quality(scores: list[dict[str, Any]], distance: str, caution: str) -> str:
     if not scores:
         return ""
     lines = [f"| {SETS[each['set']]} | {each['value']:.2f} |" for each in scores]
     return f"""## Distance from held-out images
 
-{distance}, {scores[0]["images"]} samples each; lower is better.
+{distance}, {scores[0]["images"]} samples each; lower is better. {caution}
 
 | samples of | {distance} |
 |---|---|

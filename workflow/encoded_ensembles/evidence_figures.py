@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from encoded_ensembles.figures import BLUE, GREY, RED, WIDTH, shorten, show, styled
 
 
 @styled
 def attribution_figure(
-    panels: Sequence[tuple[int, np.ndarray, pd.DataFrame, np.ndarray]],
+    panels: Sequence[tuple[int, np.ndarray, pd.DataFrame, np.ndarray]], *, level: float
 ) -> Figure:
     """Draw samples with the units of largest contrast, and what speaks for them.
 
@@ -19,9 +20,12 @@ def attribution_figure(
         panels: number of the sample, its picture (C, H, W), table of its top k units (unit_name, z,
             p_value, q_value, attributed, and units: how many of all are attributed), and one training
             image of each (k, C, H, W).
+        level: largest q at which a unit is attributed.
     """
     top = max(len(table) for _, _, table, _ in panels)
-    figure = Figure(figsize=(WIDTH, 1.55 * len(panels) + 0.3), layout="constrained")
+    figure = Figure(
+        figsize=(max(4, WIDTH / 6 * (top + 1)), 1.55 * len(panels) + 0.5), layout="constrained"
+    )
     grid = figure.subplots(len(panels), top + 1, squeeze=False)
     for ax in grid.ravel():
         ax.axis("off")
@@ -39,6 +43,9 @@ def attribution_figure(
             )
             if row.attributed:
                 ax.spines[:].set(visible=True, color=RED, linewidth=2)
+    framed = Patch(facecolor="none", edgecolor=RED, linewidth=2)
+    said = f"framed: attributed, the false discovery rate q is at most {level:g}"
+    figure.legend([framed], [said], loc="outside lower center")
     return figure
 
 

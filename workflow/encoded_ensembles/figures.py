@@ -1,20 +1,25 @@
 """The figures: arrays and tables in, matplotlib figures out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
+from textwrap import wrap
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter
 
 # Okabe & Ito's colours, told apart by colour-blind people
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
 DPI = 200
 WIDTH = 7.0  # inches, the text width of a page
+CELL = 0.8  # inches of a picture with a title
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -49,6 +54,22 @@ def show(ax: Axes, image: np.ndarray) -> None:
     _bare(ax)
 
 
+def plain_ticks(axis: Axis, *, steps: Sequence[float] = (1, 2, 5)) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers: 1, 10, 100 with steps (1,)."""
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
+def show_change(ax: Axes, change: np.ndarray, bound: float) -> AxesImage:
+    """Draw a difference of images (C, H, W), mean over channels: red lighter, blue darker."""
+    drawn = ax.imshow(
+        change.mean(axis=0), cmap="RdBu_r", vmin=-bound, vmax=bound, interpolation="nearest"
+    )
+    _bare(ax)
+    return drawn
+
+
 def _bare(ax: Axes) -> None:
     ax.axis("on")
     ax.set_xticks([])
@@ -57,17 +78,20 @@ def _bare(ax: Axes) -> None:
 
 
 @styled
-def samples_figure(rows: Sequence[tuple[str, str, np.ndarray]], *, columns: int = 12) -> Figure:
+def samples_figure(
+    rows: Sequence[tuple[str, str, np.ndarray]], *, columns: int = 12, remark: str = ""
+) -> Figure:
     """Draw rows of pictures side by side.
 
     Args:
         rows: label, second line of the label, (B, C, H, W) images in [-1, 1].
         columns: pictures a row, at most.
+        remark: what to say below.
     """
     columns = min(columns, *(len(images) for _, _, images in rows))
     side = (WIDTH - 1.8) / columns
     figure = Figure(
-        figsize=(WIDTH, (side + 0.04) * len(rows) + 0.1),
+        figsize=(WIDTH, (side + 0.04) * len(rows) + (0.3 if remark else 0.1)),
         layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02),
     )
     axes = figure.subplots(len(rows), columns, squeeze=False)
@@ -77,7 +101,14 @@ def samples_figure(rows: Sequence[tuple[str, str, np.ndarray]], *, columns: int 
         line[0].set_ylabel(
             f"{label}\n{second}", rotation=0, ha="right", va="center", labelpad=6, fontsize=7
         )
+    say_below(figure, remark)
     return figure
+
+
+def say_below(figure: Figure, remark: str) -> None:
+    """Write a remark below a figure, if there is any."""
+    if remark:
+        figure.supxlabel("\n".join(wrap(remark, 110)), fontsize=6.5)
 
 
 @styled
@@ -88,40 +119,39 @@ def influence_figure(
 
     Args:
         panels: number of the sample, its picture (C, H, W), table of its top k units (unit_name,
-            distance, distance_p), one training image of each (k, C, H, W), and the counterfactuals
-            (k, C, H, W).
+            distance, distance_p, distance_q), one training image of each (k, C, H, W), and the
+            counterfactuals (k, C, H, W).
     """
     top = max(len(table) for _, _, table, _, _ in panels)
-    figure = Figure(figsize=(WIDTH, 2.35 * len(panels) + 0.6), layout="constrained")
-    grid = figure.subplots(3 * len(panels), top + 1, squeeze=False)
-    for ax in grid.ravel():
-        ax.axis("off")
+    figure = Figure(
+        figsize=(CELL * (top + 3) + 0.5, (3 * CELL + 0.6) * len(panels) + 0.6),
+        layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02),
+    )
+    grid = figure.add_gridspec(3 * len(panels), top + 1, width_ratios=[3, *[1] * top])
     bound = max(float(np.abs(c - s).mean(axis=1).max()) for _, s, _, _, c in panels) or 1.0
     for place, (number, sample, table, images, counterfactuals) in enumerate(panels):
-        axes = grid[3 * place : 3 * place + 3]
-        show(axes[1, 0], sample)
-        axes[1, 0].set_title(f"sample {number}\n(factual)", fontsize=7)
-        for column, row in enumerate(table.itertuples()):
-            picture, without, change = axes[:, column + 1]
-            show(picture, images[column])
-            show(without, counterfactuals[column])
-            drawn = change.imshow(
-                (counterfactuals[column] - sample).mean(axis=0),
-                cmap="RdBu_r",
-                vmin=-bound,
-                vmax=bound,
-                interpolation="nearest",
+        first = 3 * place
+        ax = figure.add_subplot(grid[first : first + 3, 0])
+        show(ax, sample)
+        ax.set_title(f"sample {number} (factual)", fontsize=7)
+        for column, row in enumerate(table.itertuples(), start=1):
+            picture, without, change = (
+                figure.add_subplot(grid[first + line, column]) for line in range(3)
             )
-            _bare(change)
+            show(picture, images[column - 1])
+            show(without, counterfactuals[column - 1])
+            drawn = show_change(change, counterfactuals[column - 1] - sample, bound)
             picture.set_title(
-                f"{shorten(str(row.unit_name))}\nd = {row.distance:.2f}, p = {row.distance_p:.2g}",
-                fontsize=6.5,
+                f"{shorten(str(row.unit_name), 16)}\nd = {row.distance:.2f}\n"
+                f"p = {row.distance_p:.2g}, q = {row.distance_q:.2g}",
+                fontsize=6,
             )
-        for ax, label in zip(axes[:, 1], ("unit", "without it", "change"), strict=True):
-            ax.set_ylabel(label, fontsize=7)
+            if column == 1:
+                for ax, label in ((picture, "unit"), (without, "without it"), (change, "change")):
+                    ax.set_ylabel(label, fontsize=7)
     figure.colorbar(
         drawn,
-        ax=grid,
+        ax=figure.axes,
         location="bottom",
         shrink=0.4,
         aspect=40,
@@ -199,81 +229,4 @@ def landscape_figure(influence: pd.DataFrame, null: pd.DataFrame, samples: Seque
         else "no null code words: nothing can be attributed"
     )
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
-
-
-@styled
-def kept_figure(scores: pd.DataFrame, *, frechet_label: str) -> Figure:
-    """Draw Frechet distance and KID against the number of members kept.
-
-    Args:
-        scores: columns set, kept, frechet, kid.
-        frechet_label: what the Frechet distance is called on these features.
-    """
-    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
-    axes = figure.subplots(1, 2)
-    masks = scores[scores["kept"] > 0]
-    for ax, column, label in zip(
-        axes, ("frechet", "kid"), (frechet_label, "KID, same features"), strict=True
-    ):
-        mean = masks.groupby("kept")[column].mean()
-        ax.plot(mean.index, mean, color=BLUE, lw=1.2, zorder=1)
-        ax.scatter(
-            masks["kept"],
-            masks[column],
-            s=14,
-            color=BLUE,
-            alpha=0.6,
-            label="a keep mask (line: mean)",
-            zorder=2,
-        )
-        ablated = masks[masks["set"] == "ablated"]
-        ax.scatter(
-            ablated["kept"],
-            ablated[column],
-            s=18,
-            color=ORANGE,
-            label="size of an ablated ensemble",
-            zorder=3,
-        )
-        for name, colour, style, text in (
-            ("full", RED, "--", "full model, trained on all units"),
-            ("real", GREEN, ":", "real images"),
-        ):
-            for value in scores.loc[scores["set"] == name, column]:
-                ax.axhline(value, color=colour, ls=style, lw=1.2, label=text)
-        ax.set(xlabel="members kept", ylabel=label)
-        ax.set_xticks(sorted(masks["kept"].unique()))
-        ax.set_ylim(min(0, ax.get_ylim()[0]), None)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
-    return figure
-
-
-@styled
-def loss_figure(losses: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the loss curves of all members, each as the mean over fortieths of the training.
-
-    Args:
-        losses: member to table with columns step and loss.
-    """
-    figure = Figure(figsize=(WIDTH * 0.6, 2.8), layout="constrained")
-    ax = figure.subplots()
-    labelled = False
-    for member, table in losses.items():
-        window = max(1, len(table) // 40)
-        smooth = table.groupby((table["step"] - 1) // window).mean()
-        full = member == "full"
-        label = "full model" if full else None if labelled else f"members ({len(losses) - 1})"
-        labelled |= not full
-        ax.plot(
-            smooth["step"],
-            smooth["loss"],
-            color=RED if full else BLUE,
-            lw=1.4 if full else 0.8,
-            alpha=1 if full else 0.6,
-            label=label,
-        )
-    ax.set(xlabel="optimiser step", ylabel="loss (mean squared error of the noise)", yscale="log")
-    ax.legend()
     return figure

@@ -4,21 +4,23 @@ With the Inception network these are FID and KID by clean-fid's "clean" protocol
 arXiv 2104.11222). Without it they are distances on other features and never called FID.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.classifier import BATCH, FEATURES, load_classifier
 from encoded_ensembles.data import ImageSet, to_signed
-from encoded_ensembles.files import InputError, read_tensors, write_tensors
+from encoded_ensembles.files import InputError
+from encoded_ensembles.standard_errors import frechet_error, kid_error
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
-BATCH = 1024  # images given to a classifier at once
 INCEPTION = "inception-2015-12-05.pt"  # file name that clean-fid expects
-FEATURES = 64
+SHOWN = 12  # images of each scored set that are kept to be drawn
 
 
 class Extractor(NamedTuple):
@@ -29,21 +31,39 @@ class Extractor(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Distances of a set of images from a reference set."""
+    """Distances of a set of images from a reference set, in the order of the columns of scores.csv.
+
+    Attributes:
+        frechet: Frechet distance, biased upwards the more the fewer the images.
+        frechet_error: its standard error.
+        kid_1000: KID x 1000, as it is usually published; unbiased, so it can be below 0.
+        kid_1000_error: its standard error.
+        reference: images of the reference set.
+        features: D.
+        singular: whether a covariance is singular: a set has no more images than features.
+    """
 
     frechet: float
-    kid: float
+    frechet_error: float
+    kid_1000: float
+    kid_1000_error: float
+    reference: int
+    features: int
+    singular: bool
 
 
-def score(features: np.ndarray, reference: np.ndarray) -> Scores:
+def score(features: np.ndarray, reference: np.ndarray, *, inception: bool = False) -> Scores:
     """Return the Frechet distance and KID between two sets of features, by clean-fid.
 
     KID is the unbiased squared MMD with a cubic kernel (Binkowski et al., arXiv 1801.01401), the mean
-    over 100 random subsets, drawn with a fixed seed.
+    over 100 random subsets, drawn with a fixed seed. The kernel (x.y / D + 1)^3 depends on the scale of
+    features: those of Inception are taken as they are, as is usual, others are divided by their root
+    mean square over the reference. Standard errors: `standard_errors`.
 
     Args:
         features: (N, D), N >= 2.
         reference: (M, D), M >= 2.
+        inception: whether they are Inception's.
 
     Raises:
         InputError: a set has fewer than two images.
@@ -57,6 +77,10 @@ def score(features: np.ndarray, reference: np.ndarray) -> Scores:
             f"a Frechet distance of {len(features)} from {len(reference)} images was asked for, "
             "expected at least 2 of each; raise frechet.samples or dataset.heldout."
         )
+    root = (
+        1.0 if inception else float(np.sqrt(np.square(reference, dtype=np.float64).mean())) or 1.0
+    )
+    scaled = np.asarray(features, np.float64) / root, np.asarray(reference, np.float64) / root
     state = np.random.get_state()
     np.random.seed(0)  # clean-fid draws KID's subsets from NumPy's global generator
     try:
@@ -64,9 +88,18 @@ def score(features: np.ndarray, reference: np.ndarray) -> Scores:
             warnings.simplefilter("ignore", DeprecationWarning)  # scipy's sqrtm(disp=)
             warnings.simplefilter("ignore", RuntimeWarning)  # singular covariance of a small set
             frechet = float(fid_from_feats(features, reference))
-        return Scores(frechet, kernel_distance(features, reference))
+        kid = kernel_distance(*scaled)
     finally:
         np.random.set_state(state)
+    return Scores(
+        frechet,
+        frechet_error(features, reference),
+        1000 * kid,
+        1000 * kid_error(*scaled),
+        len(reference),
+        features.shape[1],
+        min(len(features), len(reference)) <= features.shape[1],
+    )
 
 
 def share_spare(spare: ImageSet, training: ImageSet, *, samples: int) -> tuple[ImageSet, ImageSet]:
@@ -78,97 +111,25 @@ def share_spare(spare: ImageSet, training: ImageSet, *, samples: int) -> tuple[I
         samples: images in every scored set.
 
     Returns:
-        images to train the classifier on, images to score as real; the two do not overlap unless
-        there are fewer spare images than twice `samples` and than training images.
+        images to train the classifier on, images to score as real, `samples` of them or all training
+        images if these are fewer; the two do not overlap unless there are fewer spare images than
+        twice `samples` and than training images.
     """
     if len(spare) >= 2 * samples:
         index = np.arange(len(spare))
         return spare.take(index[:-samples]), spare.take(index[-samples:])
-    return (spare if len(spare) > len(training) else training), training
-
-
-def build_classifier(shape: tuple[int, int, int], *, classes: int) -> "torch.nn.Sequential":
-    """Return a small convolutional classifier; its last but one layer has 64 features.
-
-    Args:
-        shape: (C, H, W).
-        classes: number of labels.
-    """
-    from torch import nn
-
-    channels, height, width = shape
-    area = -(-height // 4) * -(-width // 4)
-    body = nn.Sequential(
-        nn.Conv2d(channels, 32, 3, stride=2, padding=1),
-        nn.SiLU(),
-        nn.Conv2d(32, 64, 3, stride=2, padding=1),
-        nn.SiLU(),
-        nn.Flatten(),
-        nn.Linear(64 * area, FEATURES),
-        nn.SiLU(),
-    )
-    return nn.Sequential(body, nn.Linear(FEATURES, classes))
-
-
-def train_classifier(
-    images: ImageSet, *, device: "torch.device", seed: int = 0, epochs: int = 30
-) -> "torch.nn.Sequential":
-    """Train the feature classifier.
-
-    Raises:
-        InputError: the images have fewer than two labels.
-    """
-    import torch
-
-    classes = len(images.label_names)
-    if len(np.unique(images.labels)) < 2:
-        raise InputError(
-            "frechet.extractor is classifier, but the images have one label only, expected at "
-            "least two; set frechet.extractor to pixels."
-        )
-    rng = np.random.default_rng(seed)
-    data = torch.from_numpy(to_signed(images.images)).to(device)
-    labels = torch.from_numpy(images.labels).to(device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = build_classifier(tuple(data.shape[1:]), classes=classes).to(device)  # type: ignore[arg-type]
-    adam = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for _ in range(epochs):
-        for rows in np.array_split(rng.permutation(len(data)), -(-len(data) // 64)):
-            index = torch.from_numpy(rows).to(device)
-            loss = torch.nn.functional.cross_entropy(model(data[index]), labels[index])
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-    return model.eval()
-
-
-def accuracy(model: "torch.nn.Module", images: ImageSet, *, device: "torch.device") -> float:
-    """Return the share of images that a classifier labels right, 0..1."""
-    import torch
-
-    right = 0
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            part = images.take(np.arange(start, min(start + BATCH, len(images))))
-            scores = model(torch.from_numpy(to_signed(part.images)).to(device))
-            right += int((scores.argmax(dim=1).cpu().numpy() == part.labels).sum())
-    return right / len(images)
-
-
-def save_classifier(path: Path, model: "torch.nn.Module") -> None:
-    """Write the weights of a classifier as safetensors."""
-    write_tensors(path, {name: t.cpu().numpy() for name, t in model.state_dict().items()})
+    real = training
+    if len(training) > samples:  # a distance depends on the number of images
+        chosen = np.random.default_rng(0).choice(len(training), samples, replace=False)
+        real = training.take(np.sort(chosen))
+    return (spare if len(spare) > len(training) else training), real
 
 
 def classifier_extractor(path: Path, *, shape: tuple[int, int, int]) -> Extractor:
     """Return the features of the classifier saved at `path`, on the CPU."""
     import torch
 
-    weights = {name: torch.from_numpy(array) for name, array in read_tensors(path).items()}
-    model = build_classifier(shape, classes=len(weights["1.bias"]))
-    model.load_state_dict(weights)
-    body = model.eval()[0]
+    body = load_classifier(path, shape=shape)[0]
 
     def features(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -266,3 +227,41 @@ def describe(extractor: str) -> str:
         "classifier": "Frechet distance (data-set classifier)",
         "pixels": "Frechet distance (pixels)",
     }[extractor]
+
+
+def in_words(row: Mapping[str, Any]) -> str:
+    """Return the distances of one row of scores with their standard errors, in words.
+
+    Args:
+        row: set, kept, those of `Scores`, and extractor.
+    """
+    kept = row["kept"]
+    members = f" ({kept} member{'s' if kept > 1 else ''})" if kept else ""
+    return (
+        f"{row['set']}{members}: {describe(row['extractor'])} "
+        f"{row['frechet']:.1f} ± {row['frechet_error']:.1f}, "
+        f"KID x 1000 {row['kid_1000']:.1f} ± {row['kid_1000_error']:.1f}"
+    )
+
+
+def caution(scores: "pd.DataFrame") -> str:
+    """Return what limits these distances: "" where every set has more images than features.
+
+    Args:
+        scores: columns set, images, frechet, frechet_error, reference, features, singular.
+    """
+    few = scores[scores["singular"]]
+    if few.empty:
+        return ""
+    row = few.iloc[0]
+    real = scores[scores["set"] == "real"]
+    advice = "compare it with that of as many real images only"
+    if len(real):
+        advice = (
+            f"real images get {real['frechet'].iloc[0]:.1f} ± {real['frechet_error'].iloc[0]:.1f}"
+        )
+    return (
+        f"Too few images for {row['features']} features: {few['images'].max()} against "
+        f"{row['reference']} held-out ones. Covariances are singular, which biases a Frechet distance "
+        f"upwards: {advice}."
+    )

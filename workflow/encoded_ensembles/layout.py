@@ -24,7 +24,7 @@ ARRAYS = (
     "data/training.npz", "data/heldout.npz", "data/spare.npz", "code/code.npz",
     "noise/landscape.safetensors", "noise/frechet.safetensors", "samples/ensemble.safetensors",
     "contrast/pulls.safetensors", "rivals/scores.safetensors", "expected/scores.safetensors",
-    "grade/draws.safetensors",
+    "grade/draws.safetensors", "frechet/pictures.npz",
 )  # fmt: skip
 TABLES = (
     "code/units", "code/images", "influence/influence", "influence/null", "influence/radius",

@@ -39,9 +39,8 @@ rule plot_code:
 rule plot_samples:
     """Draw real images beside samples of the full model, a member, the ensemble and ablated ensembles."""
     input:
-        data="results/{run}/data/training.npz",
-        samples="results/{run}/samples/ensemble.safetensors",
         scores="results/{run}/frechet/scores.parquet",
+        pictures="results/{run}/frechet/pictures.npz",
         code=sources("plot"),
     output:
         pdf="results/{run}/figures/samples.pdf",
@@ -62,9 +61,7 @@ rule plot_samples:
         runtime=growing(30),
     shell:
         """
-        encens plot-samples --data {input.data:q} \
-            --samples {input.samples:q} \
-            --scores {input.scores:q} \
+        encens plot-samples --scores {input.scores:q} --pictures {input.pictures:q} \
             --output {output.pdf:q} >{log:q} 2>&1
         """
 
@@ -202,11 +199,12 @@ rule plot_attribution:
     params:
         chosen=",".join(map(str, config["figures"]["samples"])),
         top=config["figures"]["top"],
+        attributed=config["contrast"]["attributed"],
     shell:
         """
         encens plot-attribution --data {input.data:q} --code {input.matrix:q} \
             --samples {input.samples:q} --contrast {input.contrast:q} \
-            --chosen {params.chosen} --top {params.top} \
+            --chosen {params.chosen} --top {params.top} --attributed {params.attributed} \
             --output {output.pdf:q} >{log:q} 2>&1
         """
 

@@ -2,7 +2,7 @@
 
 Inputs: results/{run}/members/*, results/{run}/data/*, results/{run}/noise/frechet.safetensors.
 Outputs: results/{run}/frechet/samples.{block}.npz, classifier.{safetensors,json},
-scores.{parquet,csv}.
+scores.{parquet,csv}, pictures.npz.
 """
 
 
@@ -84,6 +84,7 @@ rule score_frechet:
     output:
         scores="results/{run}/frechet/scores.parquet",
         scores_csv="results/{run}/frechet/scores.csv",
+        pictures="results/{run}/frechet/pictures.npz",
     log:
         "results/{run}/logs/score_frechet.log",
     benchmark:
@@ -106,5 +107,5 @@ rule score_frechet:
             --spare {input.spare:q} --heldout {input.heldout:q} \
             --samples {params.samples} --weight {params.weight} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
-            --output {output.scores:q} >{log:q} 2>&1
+            --output {output.scores:q} --pictures {output.pictures:q} >{log:q} 2>&1
         """

@@ -1,11 +1,16 @@
 """encens train-classifier and score-frechet."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from encoded_ensembles.commands.options import every_block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
 
 
 def train_classifier(
@@ -22,16 +27,17 @@ def train_classifier(
     device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Train the small classifier whose features stand in for Inception's."""
-    from encoded_ensembles import frechet
+    from encoded_ensembles import classifier
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
     from encoded_ensembles.files import write_facts
+    from encoded_ensembles.frechet import share_spare
 
     where = choose_device(device)
-    used, _ = frechet.share_spare(read_images(spare), read_images(training), samples=samples)
-    model = frechet.train_classifier(used, device=where)
-    share = frechet.accuracy(model, read_images(heldout), device=where)
-    frechet.save_classifier(output, model)
+    used, _ = share_spare(read_images(spare), read_images(training), samples=samples)
+    model = classifier.train_classifier(used, device=where)
+    share = classifier.accuracy(model, read_images(heldout), device=where)
+    classifier.save_classifier(output, model)
     write_facts(facts, {"heldout_accuracy": share, "images": len(used)})
 
 
@@ -51,6 +57,9 @@ def score_frechet(
         int, Option(help="w, members that see a unit: n-w are kept when it is ablated")
     ],
     output: Annotated[Path, Option(help="output, .parquet with .csv: one row per set of images")],
+    pictures: Annotated[
+        Path, Option(help="output, .npz: the first images of each set, as many rows")
+    ],
     classifier: Annotated[Path | None, Option(help="weights of train-classifier")] = None,
     inception: Annotated[
         Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")
@@ -61,16 +70,18 @@ def score_frechet(
 
     Features come from --inception, else from --classifier, else from the pixels; the column
     extractor says which. Columns: set (real, full, member, ablated, factual, subset), kept (members),
-    keep (the mask), images, frechet, kid, extractor.
+    keep (the mask), images, frechet, frechet_error, kid_1000, kid_1000_error, reference (held-out
+    images), features, singular (no more images than features), extractor.
     """
+    from itertools import chain
+
     import numpy as np
     import pandas as pd
 
     from encoded_ensembles import frechet
     from encoded_ensembles.data import read_images
     from encoded_ensembles.device import choose_device
-    from encoded_ensembles.files import read_arrays, write_table
-    from encoded_ensembles.words import spell
+    from encoded_ensembles.files import write_arrays, write_table
 
     reference = read_images(heldout).images
     extractor = frechet.choose_extractor(
@@ -78,18 +89,29 @@ def score_frechet(
     )
     target = extractor.features(reference)
     _, real = frechet.share_spare(read_images(spare), read_images(training), samples=samples)
-    sets = [("real", 0, "", real.images)]
+    sets = chain([(("real", 0, ""), real.images)], _sets(blocks, weight))
+    rows, shown = [], []
+    for (name, kept, keep), images in sets:
+        features = np.asarray(extractor.features(images), np.float64)
+        scores = frechet.score(features, target, inception=extractor.name == "inception")
+        about = {"set": name, "kept": kept, "keep": keep, "images": len(images)}
+        rows.append(about | scores._asdict() | {"extractor": extractor.name})
+        shown.append(images[: frechet.SHOWN].copy())
+    table = pd.DataFrame(rows).sort_values(["kept", "set", "keep"])
+    few = min(map(len, shown))
+    write_arrays(pictures, {"images": np.stack([shown[row][:few] for row in table.index])})
+    write_table(output, table.reset_index(drop=True))
+    print(*(frechet.in_words(rows[row]) for row in table.index), frechet.caution(table), sep="\n")
+
+
+def _sets(blocks: list[Path], weight: int) -> "Iterator[tuple[tuple[str, int, str], np.ndarray]]":
+    """Yield what each set of samples is, (set, kept, keep), and its images; a block in memory."""
+    from encoded_ensembles.files import read_arrays
+    from encoded_ensembles.words import spell
+
     for block in map(read_arrays, blocks):
         for mask, images in zip(block["keep"], block["images"], strict=True):
             n, kept = len(mask) - 1, int(mask[:-1].sum())
             sizes = {n: "factual", 1: "member", n - weight: "ablated"}
             name = "full" if mask[-1] else sizes.get(kept, "subset")
-            sets.append((name, kept, *spell(mask[None, :-1]), images))
-    rows = []
-    for name, kept, keep, images in sets:
-        scores = frechet.score(np.asarray(extractor.features(images), np.float64), target)
-        rows.append((name, kept, keep, len(images), *scores, extractor.name))
-    table = pd.DataFrame(
-        rows, columns=["set", "kept", "keep", "images", "frechet", "kid", "extractor"]
-    )
-    write_table(output, table.sort_values(["kept", "set", "keep"], ignore_index=True))
+            yield (name, kept, spell(mask[None, :-1])[0]), images

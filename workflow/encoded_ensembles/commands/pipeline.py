@@ -77,7 +77,7 @@ def _about(run: "Run") -> dict[str, Any]:
     """Return what the model card says of a run."""
     from encoded_ensembles.card import SETS
     from encoded_ensembles.files import read_facts, read_table
-    from encoded_ensembles.frechet import describe
+    from encoded_ensembles.frechet import caution, describe
 
     scores = read_table(run.folder / "frechet" / "scores.parquet")
     mean = scores.groupby("set")["frechet"].mean()
@@ -86,6 +86,7 @@ def _about(run: "Run") -> dict[str, Any]:
         "dataset": read_facts(run.folder / "data" / "dataset.json"),
         "units": run.config["units"]["by"],
         "distance": describe(scores["extractor"].iloc[0]),
+        "caution": caution(scores),
         "frechet": [
             {"set": name, "value": float(mean[name]), "images": int(scores["images"].max())}
             for name in SETS

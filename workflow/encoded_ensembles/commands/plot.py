@@ -42,30 +42,41 @@ def plot_aliasing(
     save(aliasing_figure(read_table(aliasing)), output)
 
 
-def plot_samples(data: Data, samples: Samples, scores: Scores, output: Output) -> None:
-    """Draw real images and samples of the full model, a member, the ensemble, ablated ensembles."""
-    from encoded_ensembles.data import read_images, to_signed
+def plot_samples(
+    scores: Scores,
+    pictures: Annotated[Path, Option(help="first images of each set, .npz of score-frechet")],
+    output: Output,
+) -> None:
+    """Draw real images and samples of the full model, a member, the ensemble, ablated ensembles.
+
+    Beside each row stands the Frechet distance of the set whose first images it shows.
+    """
+    import numpy as np
+
+    from encoded_ensembles.data import to_signed
     from encoded_ensembles.figures import samples_figure
-    from encoded_ensembles.files import read_table, read_tensors
+    from encoded_ensembles.files import read_arrays, read_table
+    from encoded_ensembles.frechet import caution, describe
 
     table = read_table(scores)
-    drawn = read_tensors(samples)
-
-    def second(name: str) -> str:
-        values = table.loc[table["set"] == name, "frechet"]
-        if not len(values):
-            return ""
-        spread = f" ± {values.std():.1f}" if len(values) > 1 else ""
-        return f"FD {values.mean():.1f}{spread}"
-
-    members = drawn["members"]
-    rows = [("real", second("real"), to_signed(read_images(data).images))]
-    rows.append(("full model", second("full"), drawn["full"]))
-    rows.append(("one member", second("member"), members[0]))
-    rows.append((f"ensemble of {len(members)}", second("factual"), drawn["factual"]))
-    for number, images in enumerate(drawn["null"][:2], start=1):
-        rows.append((f"ablated ensemble {number}", second("ablated"), images))
-    save(samples_figure(rows), output)
+    drawn = read_arrays(pictures)["images"]
+    distance = describe(table["extractor"].iloc[0]).partition(" (")[0]
+    usual = table["images"].max()
+    rows = []
+    for name, label, many in (
+        ("real", "real images", 1),
+        ("full", "full model", 1),
+        ("member", "member {member}", 1),
+        ("factual", "ensemble of {kept}", 1),
+        ("ablated", "ablated ensemble of {kept}", 2),
+    ):
+        for place in np.flatnonzero(table["set"] == name)[:many]:
+            row = table.iloc[place]
+            title = label.format(kept=row["kept"], member=row["keep"].find("1"))
+            said = f"{distance} {row['frechet']:.1f} ± {row['frechet_error']:.1f}"
+            few = "" if row["images"] == usual else f"\n({row['images']} images, not {usual})"
+            rows.append((title, said + few, to_signed(drawn[place])))
+    save(samples_figure(rows, remark=caution(table)), output)
 
 
 def plot_influence(
@@ -117,6 +128,7 @@ def plot_attribution(
     chosen: Chosen,
     output: Output,
     top: Annotated[int, Option(help="units shown for each sample")] = 5,
+    attributed: Annotated[float, Option(help="largest q at which a unit is attributed")] = 0.05,
 ) -> None:
     """Draw chosen samples with the units of largest contrast, and what speaks for them."""
     from encoded_ensembles.data import read_images
@@ -133,7 +145,7 @@ def plot_attribution(
         best = own[own["rank"] <= top].sort_values("rank").assign(units=own["attributed"].sum())
         first = _first_images(images, unit_of, best["unit"])
         panels.append((number, factual[number], best, first))
-    save(attribution_figure(panels), output)
+    save(attribution_figure(panels, level=attributed), output)
 
 
 def plot_evidence(
@@ -164,12 +176,13 @@ def plot_landscape(
 
 def plot_kept(scores: Scores, output: Output) -> None:
     """Draw the Frechet distance against the number of members kept."""
-    from encoded_ensembles.figures import kept_figure
     from encoded_ensembles.files import read_table
-    from encoded_ensembles.frechet import describe
+    from encoded_ensembles.frechet import caution, describe
+    from encoded_ensembles.quality_figures import kept_figure
 
     table = read_table(scores)
-    save(kept_figure(table, frechet_label=describe(table["extractor"].iloc[0])), output)
+    label = describe(table["extractor"].iloc[0])
+    save(kept_figure(table, frechet_label=label, remark=caution(table)), output)
 
 
 def plot_loss(
@@ -181,8 +194,8 @@ def plot_loss(
     """Draw the loss curves of all members."""
     import pandas as pd
 
-    from encoded_ensembles.figures import loss_figure
     from encoded_ensembles.files import check_kept
+    from encoded_ensembles.quality_figures import loss_figure
 
     for file in losses:
         check_kept(file, keeper=file.with_name("training.json"))
