@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from encoded_ensembles.figures import BLUE, GREEN, GREY, ORANGE, WIDTH, styled
 
@@ -46,15 +47,19 @@ def code_figure(code: np.ndarray, properties: Mapping[str, Any]) -> Figure:
     top.set_title(f"split sizes (dashed: mean {np.mean(properties['column_sums']):.1f})")
     bottom.bar(range(members + 1), properties["hamming_pairs"], color=ORANGE)
     bottom.set(xlabel="Hamming distance of two units' code words", ylabel="pairs of units")
+    for ax in (top, bottom):
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.yaxis.set_major_formatter("{x:,.0f}")
     bottom.set_xticks(range(0, members + 1, max(1, members // 12)))
     low, mean = properties["hamming_min"], properties["hamming_mean"]
     if low is not None:
-        bottom.set_title(f"least {low}, mean {mean:.2f}")
+        bottom.set_title(f"how different code words are: least {low}, mean {mean:.2f} members")
     left_over = pd.DataFrame(properties["members_left_of_sets"])
     last.bar(left_over["units"], left_over["probability"], color=GREEN)
-    last.set(xlabel="units ablated at once", ylabel="a member is left", ylim=(0, 1))
+    last.set(xlabel="units ablated at once", ylabel="share of sets", ylim=(0, 1))
     last.set_xticks(left_over["units"])
     last.set_title("share of random sets of units that leave a member")
+    right.align_ylabels()
     return figure
 
 

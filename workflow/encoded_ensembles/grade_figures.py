@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from encoded_ensembles.figures import BLUE, GREY, RED, WIDTH, styled
+from encoded_ensembles.figures import BLUE, GREY, RED, WIDTH, plain_ticks, styled
 
 SHOWN = 8  # methods with a curve of their own
 LABELS = {
@@ -22,6 +23,13 @@ LABELS = {
     "planted_recall": "planted recall",
     "planted_false": "planted unit first\nwhere it is not",
 }
+MEASURES = {
+    "gain": "area under the gain curve",
+    "auc": "area under the ROC curve",
+    "planted_top": "share of samples",
+    "planted_recall": "share of the plant's units",
+    "planted_false": "share of samples",
+}  # of others: Spearman's correlation
 CHANCE = {"auc": 0.5}
 
 
@@ -55,21 +63,10 @@ def gains_figure(gains: pd.DataFrame, areas: pd.DataFrame, calibration: pd.DataF
         xlim=(0.9, 1.1 * gains["k"].max()),
         xlabel="k, units that a method names first",
     )
+    plain_ticks(left.xaxis, steps=(1,))
     left.set_ylabel("mean contrast of these units")
     left.legend(fontsize=6.5)
-    for kind, colour in (("posterior", RED), ("isotonic", BLUE), ("boosted", GREY)):
-        rows = calibration[calibration["kind"] == kind]
-        right.errorbar(
-            rows["predicted"], rows["found"], 1.96 * rows["error"], fmt="o-", ms=2.5, lw=0.8,
-            color=colour, label={"posterior": "with own contrast"}.get(kind, f"{kind} prior"),
-        )  # fmt: skip
-    limits = [
-        min(right.get_xlim()[0], right.get_ylim()[0]),
-        max(right.get_xlim()[1], right.get_ylim()[1]),
-    ]
-    right.plot(limits, limits, color="black", lw=0.5, ls="--")
-    right.set(xlabel="contrast expected", ylabel="contrast found with other members")
-    right.legend(fontsize=6.5)
+    _calibration(right, calibration)
     return figure
 
 
@@ -97,6 +94,7 @@ def scoreboard_figure(board: pd.DataFrame) -> Figure:
         _dots(ax, rows)
         ax.axvline(CHANCE.get(grade, 0), color="black", lw=0.5)
         ax.set_title(LABELS[grade], fontsize=7.5)
+        ax.set_xlabel(MEASURES.get(grade, "Spearman's correlation"), fontsize=6.5)
     for ax in axes[:, 0]:
         ax.set_yticks(range(len(methods)), methods, fontsize=6.5)
     return figure
@@ -150,6 +148,30 @@ def truth_figure(truth: pd.DataFrame, influence: pd.DataFrame) -> Figure:
         axes[2].set(xlabel="moved by the fresh seed alone", ylabel="and without the unit")
         _identity(axes[2])
     return figure
+
+
+def _calibration(ax: Axes, calibration: pd.DataFrame) -> None:
+    """Draw contrasts found against contrasts expected, linear near 0, where most pairs are."""
+    near = float(calibration["predicted"].abs().median()) or 1.0
+    linear = float(10 ** np.ceil(np.log10(near)))
+    ax.set_xscale("symlog", linthresh=linear)
+    ax.set_yscale("symlog", linthresh=linear)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    for kind, colour in (("posterior", RED), ("isotonic", BLUE), ("boosted", GREY)):
+        rows = calibration[calibration["kind"] == kind]
+        ax.errorbar(
+            rows["predicted"], rows["found"], 1.96 * rows["error"], fmt="o", ms=2.5, lw=0.8,
+            color=colour, label={"posterior": "with own contrast"}.get(kind, f"{kind} prior"),
+        )  # fmt: skip
+    limits = [min(ax.get_xlim()[0], ax.get_ylim()[0]), max(ax.get_xlim()[1], ax.get_ylim()[1])]
+    ax.plot(limits, limits, color="black", lw=0.5, ls="--")
+    ax.set(
+        xlabel=f"contrast expected (logarithmic beyond {linear:g})",
+        ylabel="contrast found with other members",
+    )
+    ax.legend(fontsize=6.5)
 
 
 def _families(areas: pd.DataFrame) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from encoded_ensembles.figures import BLUE, GREY, RED, shorten, show
+from encoded_ensembles.figures import BLUE, GREY, RED, shorten, show, show_change
 
 SIDE = 1.7  # inches of a picture
 
@@ -24,7 +24,7 @@ def draw_picture(image: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
 def draw_attribution(
     sample: int, picture: np.ndarray, table: pd.DataFrame, images: Sequence[np.ndarray], named: int
 ) -> np.ndarray:
-    """Draw a sample and the first image of units, framed where the unit is attributed.
+    """Draw a sample and the first image of units, framed and said where the unit is attributed.
 
     Args:
         sample: its number.
@@ -39,7 +39,8 @@ def draw_attribution(
     for ax, image, row in zip(axes[1:], images, table.itertuples(), strict=True):
         title = f"{shorten(str(row.unit_name))}\n{row.value:.2g}, p = {row.p:.2g}\nq = {row.q:.2g}"
         draw_picture(image, title, ax)
-        if row.attributed:
+        if row.attributed:  # said with its statistic: p and q may be of another
+            ax.set_xlabel("attributed by contrast", fontsize=7, color=RED)
             ax.spines[:].set(visible=True, color=RED, linewidth=2)
     return axes
 
@@ -51,10 +52,9 @@ def draw_counterfactual(
     axes = _row(3)
     draw_picture(factual, f"sample {sample}", axes[0])
     draw_picture(without, f"without {shorten(unit)}", axes[1])
-    change = (without - factual).mean(axis=0)
-    bound = float(np.abs(change).max()) or 1.0
-    axes[2].imshow(change, cmap="RdBu_r", vmin=-bound, vmax=bound, interpolation="nearest")
-    axes[2].set(xticks=[], yticks=[])
+    change = without - factual
+    bound = float(np.abs(change.mean(axis=0)).max()) or 1.0
+    show_change(axes[2], change, bound)
     axes[2].set_title(f"change, up to {bound:.2g}", fontsize=8)
     return axes
 

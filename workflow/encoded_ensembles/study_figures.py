@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from encoded_ensembles.figures import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, styled
+from encoded_ensembles.figures import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, plain_ticks, styled
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 PUBLISHED = {"MNIST": BLUE, "FASHION": ORANGE, "CIFAR10": GREEN}
@@ -47,6 +47,7 @@ def sizes_figure(
                   label=f"radius, {NAMES[data]}, published")  # fmt: skip
     left.set(xscale="log", ylim=(0, None), xlabel="units trained on",
              ylabel="distance, published scale")  # fmt: skip
+    plain_ticks(left.xaxis, steps=(1,))
     _legend_below(left)
     for metric, rows in unchanged.groupby("metric"):
         colour = "black" if metric == "pixels" else RED
@@ -66,6 +67,7 @@ def sizes_figure(
     right.plot([], [], ":", color="black", lw=0.9, label="ablating another unit")
     right.set(xscale="log", ylim=(-0.02, 1), xlabel="units trained on",
               ylabel="attribution unchanged\nwithout the unit attributed")  # fmt: skip
+    plain_ticks(right.xaxis, steps=(1,))
     _legend_below(right)
     return figure
 
@@ -139,5 +141,5 @@ def _significant(ax: Axes, xlabel: str) -> None:
     ax.set(
         ylim=(-0.02, 1.02),
         xlabel=xlabel,
-        ylabel="share of samples with p ≤ 0.05\n(dotted: nobody's words)",
+        ylabel="share of samples with p ≤ 0.05\n(dotted: null code words)",
     )
