@@ -84,7 +84,10 @@ def test_projection_keeps_inner_products():
     rows = torch.randn(4, 3000, generator=torch.Generator().manual_seed(0))
     rows[1] += rows[0]
     small = gradients.project(rows, dimensions=4096, seed=0)
-    assert torch.allclose(small @ small.T, rows @ rows.T, atol=5 * 3000 / np.sqrt(4096))
+    # A product is off by at most sqrt(2) |x| |y| / sqrt(k) (standard deviation); five of these.
+    length = rows.norm(dim=1)
+    bound = 5 * np.sqrt(2 / 4096) * torch.outer(length, length)
+    assert ((small @ small.T - rows @ rows.T).abs() <= bound).all()
 
 
 @pytest.fixture(scope="module")
@@ -242,11 +245,12 @@ def test_cost_by_hand():
 
 def test_degraded_scores_go_from_the_method_to_chance():
     rng = np.random.default_rng(0)
-    scores, names = rng.normal(size=(400, 6)) * 7 + 3, [f"u{u}" for u in range(400)]
+    # So many units that 0.1 is six standard errors of a correlation: any draw will do.
+    scores, names = rng.normal(size=(4000, 6)) * 7 + 3, [f"u{u}" for u in range(4000)]
     same, half, none = baselines.degraded_scores(scores, names, shares=[0, 0.5, 1], seed=3)
     assert np.allclose(same, (scores - scores.mean(axis=0)) / scores.std(axis=0))
     corr = [np.corrcoef(each[:, 0], scores[:, 0])[0, 1] for each in (same, half, none)]
     assert corr == pytest.approx([1, np.sqrt(0.5), 0], abs=0.1)
     assert np.allclose(half, (same + none) / np.sqrt(2))
     chance = baselines.random_scores(names, samples=6, seed=3)
-    assert abs(np.corrcoef(chance[:, 0], none[:, 0])[0, 1]) < 0.15
+    assert abs(np.corrcoef(chance[:, 0], none[:, 0])[0, 1]) < 0.1

@@ -152,3 +152,30 @@ def test_what_is_held_out_by_default(schema, dataset, heldout):
     """Issue 14.18: a fifth of one's own pictures, whatever their number."""
     found = check_config({"dataset": dataset}, schema)["dataset"]["heldout"]
     assert (found, type(found)) == (heldout, type(heldout))
+
+
+def test_images_trained_on_before_stay_so_when_only_some_are():
+    """Issue 14.28: an image that comes displaces none of the 20 that are trained on."""
+    every = image_set(80)
+    no_test = np.zeros(80, bool)
+    before = choice.Source(every.take(np.arange(40)), no_test[:40], "", "")
+    first = choice.choose(before, images=20, heldout=8, spare=0, seed=0)
+    ledger = choice.to_ledger(before, first)
+    after = choice.Source(every, no_test, "", "")
+    second = choice.choose(after, images=20, heldout=8, spare=0, seed=0, ledger=ledger)
+    for one, two in zip(first[:2], second[:2], strict=True):
+        assert before.all.names[one].tolist() == every.names[two].tolist()
+    without = choice.choose(after, images=20, heldout=8, spare=0, seed=0)
+    assert set(without.training) != set(second.training)  # chance alone would not have kept them
+    gone = first.training[:5]
+    fewer = choice.Source(every.take(np.setdiff1d(np.arange(80), gone)), no_test[:75], "", "")
+    third = choice.choose(fewer, images=20, heldout=8, spare=0, seed=0, ledger=ledger)
+    stay = set(before.all.names[first.training[5:]])
+    assert stay < set(fewer.all.names[third.training])
+
+
+def test_the_seed_decides_which_images_are_chosen():
+    source = choice.Source(image_set(40), np.zeros(40, bool), "", "")
+    one, two = (choice.choose(source, images=10, heldout=5, spare=7, seed=s) for s in (0, 1))
+    for first, second in zip(one, two, strict=True):
+        assert set(first) != set(second)

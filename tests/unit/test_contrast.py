@@ -131,3 +131,26 @@ def test_free_words_are_nobodys(members, limit, expected):
     assert not np.isin(words.pack(free), packed).any()
     assert len(np.unique(words.pack(free))) == expected
     assert not len(assignment.free_words(code, family=Family("partition", members, 1), limit=9))
+
+
+def test_levels_up_to_the_highest_count_and_count_alike():
+    """Issue 14.28: contrast.levels itself is used; each level's pulls have a root mean square of 1."""
+    rng = np.random.default_rng(0)
+    images, unit_of = rng.normal(size=(4, 1, 2, 2)), np.array([0, 1, 1, 2])
+    each = rng.normal(size=(3, 5, 2, 1, 2, 2))
+    steps = list(
+        zip(
+            [600, 300, 0], each * np.array([1, 1, 50])[:, None, None, None, None, None], strict=True
+        )
+    )
+    found = list(contrast.level_pulls(iter(steps), images, unit_of, highest=300))
+    assert [level for level, _ in found] == [300, 0]
+    for (_, pull), (_, estimate) in zip(found, steps[1:], strict=True):
+        assert pull.shape == (2, 3, 5)
+        assert np.sqrt(np.square(pull).mean()) == pytest.approx(1, abs=1e-5)
+        plain = contrast.pulls(estimate.reshape(5, 2, 4), images.reshape(4, 4), unit_of)
+        assert np.corrcoef(pull.ravel(), plain.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
+    level, nothing = next(
+        contrast.level_pulls(iter([(0, np.zeros((5, 2, 1, 2, 2)))]), images, unit_of, highest=0)
+    )
+    assert (level, abs(nothing).max()) == (0, 0)

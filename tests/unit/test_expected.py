@@ -96,3 +96,15 @@ def test_noise_without_influence_is_shrunk_away():
     contrast = rng.normal(size=(200, 20))
     found = expected.combine(np.zeros((200, 20)), contrast, np.ones((200, 20)))
     assert np.square(found.mean).mean() < 0.02
+
+
+def test_weighing_by_hand():
+    """Issue 14.28: contrasts of +-sqrt(2) with noise 1 leave a true variance of 1, half of what is seen."""
+    contrast = np.array([[np.sqrt(2), -np.sqrt(2)]] * 4)
+    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
+    assert np.allclose(found.mean, contrast / 2)
+    assert np.allclose(found.spread, np.sqrt(0.5))
+    contrast[0] = np.nan  # unknown: what is expected is the prior, as uncertain as it is
+    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
+    assert found.mean[0].tolist() == [0, 0]
+    assert np.allclose(found.spread[0], 1)

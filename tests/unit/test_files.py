@@ -1,5 +1,8 @@
 """Files are written whole or not at all, and equal content gives equal bytes."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,3 +139,22 @@ def test_a_damaged_ledger_is_not_to_be_deleted(tmp_path):
 def test_progress_is_lines_without_a_terminal(capsys):
     assert list(track(range(3), label="steps", total=3)) == [0, 1, 2]
     assert capsys.readouterr().err.endswith("steps: 3 of 3\n")
+
+
+def test_what_is_written_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    """Issue 14.28: else a crash of the machine could leave an empty file under the final name."""
+    happened = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(file):
+        happened.append(("fsync", os.fstat(file).st_size))
+        fsync(file)
+
+    def renamed(file, target):
+        happened.append(("rename", target.name))
+        return replace(file, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    files.write_text(tmp_path / "a", "12345")
+    assert happened == [("fsync", 5), ("rename", "a")]

@@ -111,6 +111,22 @@ def test_sets_are_scored_with_their_first_images(tmp_path):
     assert all((each == of_training).all(axis=(1, 2, 3)).any() for each in drawn[1])
 
 
+def test_kid_does_not_depend_on_the_global_seed():
+    """Issue 14.28: its subsets are drawn with a seed of their own."""
+    a, b = np.random.default_rng(0).normal(size=(2, 50, 4))
+    found = []
+    for seed in (1, 2):
+        np.random.seed(seed)
+        found.append(frechet.score(a, b).kid)
+    assert found[0] == found[1]
+
+
+def test_kid_by_hand():
+    """The unbiased squared MMD with the kernel (x.y / 2 + 1)^3 of two points 0 and points 1, 2 on an axis."""
+    a, b = np.zeros((2, 2)), np.array([[1.0, 0.0], [2.0, 0.0]])
+    assert frechet.score(a, b).kid == pytest.approx(1 + 2**3 - 2 * 1)
+
+
 def test_too_few_images():
     with pytest.raises(InputError, match="expected at least 2 of each"):
         frechet.score(np.zeros((1, 3)), np.zeros((5, 3)))
@@ -140,6 +156,39 @@ def test_pixels_extractor_keeps_all_of_the_reference_variance_when_it_can():
     features = frechet.pixels_extractor(images).features(images)
     flat = data.to_signed(images).reshape(40, -1)
     assert features.var(axis=0).sum() == pytest.approx(flat.var(axis=0).sum(), rel=1e-5)
+
+
+def test_pixels_extractor_keeps_the_components_of_largest_variance():
+    """Issue 14.28: of 144 components the 64 largest."""
+    images = np.random.default_rng(0).integers(0, 256, (100, 12, 12, 1), dtype=np.uint8)
+    features = frechet.pixels_extractor(images).features(images)
+    assert features.shape == (100, frechet.FEATURES)
+    flat = data.to_signed(images).reshape(100, -1).astype(np.float64)
+    largest = np.sort(np.linalg.eigvalsh(np.cov(flat, rowvar=False)))[-64:]
+    assert features.var(axis=0, ddof=1).sum() == pytest.approx(largest.sum())
+    assert np.allclose(features.mean(axis=0), 0)
+
+
+def test_the_extractor_is_the_one_that_is_there(tmp_path):
+    images = image_set(20)
+    path = tmp_path / "c.safetensors"
+    frechet.save_classifier(path, frechet.build_classifier((1, 8, 8), classes=2))
+    options = {"inception": None, "device": CPU}
+    for classifier, name in ((None, "pixels"), (path, "classifier")):
+        found = frechet.choose_extractor(images.images, classifier=classifier, **options)
+        assert found.name == name
+        assert frechet.describe(name).startswith("Frechet distance")
+    assert frechet.describe("inception") == "FID (clean-fid)"
+
+
+def test_the_seed_and_the_epochs_decide_the_classifier():
+    images = image_set(40)
+    first, seeded, longer = (
+        frechet.train_classifier(images, device=CPU, **options)[1].weight
+        for options in ({"epochs": 1}, {"epochs": 1, "seed": 1}, {"epochs": 2})
+    )
+    assert not torch.equal(first, seeded)
+    assert not torch.equal(first, longer)
 
 
 def test_spare_images_are_shared():

@@ -194,3 +194,9 @@ def test_agreement_of_two_grades():
     ((first, second, methods, tau, low, high),) = scoreboard.agreement(draws, grades)
     assert (first, second, methods, tau) == ("gain", "auc", 4, 1)
     assert 0.6 < low <= high <= 1
+
+
+def test_every_other_sample_grades():
+    """Issue 14.28: choices are made on samples 0, 2, ..., so these must not grade."""
+    assert grade.graded_samples(4).tolist() == [False, True, False, True]
+    assert grade.graded_samples(1).tolist() == [True]

@@ -92,3 +92,14 @@ def test_ssim_equals_a_loop_over_windows(side):
             found.append(first * (2 * cov[0, 1] + 0.0036) / (cov.trace() + 0.0036))
     assert influence.ssim(x, y)[1] == pytest.approx(np.mean(found))
     assert influence.ssim(x, x) == pytest.approx(1)
+
+
+def test_aliasing_by_hand():
+    """Issue 14.28: cosines 0.9, 0 and 0 of words that all differ in two members have a mean of 0.3."""
+    moved = np.array([[1, 0, 0], [0.9, np.sqrt(1 - 0.81), 0], [0, 0, 2]])[:, None]
+    found = influence.aliasing(moved, np.eye(3, dtype=bool))
+    assert found == pytest.approx(np.array([[2, 3, 0, 0.3, 0.45]]))
+    moved[2] = 0  # a unit that moves nothing has no direction
+    assert influence.aliasing(moved, np.eye(3, dtype=bool)) == pytest.approx(
+        np.array([[2, 1, 0.9, 0.9, 0.9]])
+    )

@@ -240,3 +240,50 @@ def test_a_damaged_loss_curve_is_not_drawn(run, tmp_path):
     with pytest.raises(files.InputError, match=r"loss\.csv is damaged"):
         plot_loss([loss], tmp_path / "loss.pdf")
     assert not (tmp_path / "loss.pdf").exists()
+
+
+def test_damage_far_behind_the_seal_is_refused(tmp_path):
+    """Issue 14.28: the digest is of the whole file, not of the first mebibyte behind the seal."""
+    file = tmp_path / "a.safetensors"
+    files.write_tensors(file, {"x": np.zeros(3 << 20, np.uint8)})
+    whole = bytearray(file.read_bytes())
+    for place in (-1, -(1 << 20), len(whole) // 2):
+        changed = whole.copy()
+        changed[place] ^= 1
+        file.write_bytes(changed)
+        with pytest.raises(files.InputError, match="is damaged"):
+            files.read_tensors(file)
+    file.write_bytes(whole)
+    files.read_tensors(file)
+
+
+def test_damage_far_before_the_seal_is_refused(tmp_path):
+    file = tmp_path / "a.txt"
+    files.write_text(file, "x" * (3 << 20), remark="# {}")
+    files.check(file)
+    whole = file.read_bytes()
+    for place in (0, 1 << 20, 5 << 19):
+        file.write_bytes(whole[:place] + b"y" + whole[place + 1 :])
+        with pytest.raises(files.InputError, match="is damaged"):
+            files.check(file)
+
+
+@pytest.mark.parametrize("before", [5000, 1 << 21])
+def test_text_that_quotes_the_mark_can_be_sealed(tmp_path, before):
+    """Issue 14.28: the last mark of a file is its seal."""
+    quoted = f"{seals.MARK.decode()}{'1' * 64} b.csv:{'2' * 64}\n"
+    file = tmp_path / "a.txt"
+    files.write_text(file, "x" * before + quoted, remark="# {}")
+    assert seals.read_seal(file) == (None, {})
+    whole = file.read_text()
+    file.write_text(whole.replace("1" * 64, "3" * 64))
+    assert seals.read_seal(file).problem
+
+
+def test_a_seal_names_the_files_it_keeps(tmp_path):
+    kept = {"b.csv": "1" * 64, "a.csv": "2" * 64}
+    files.write_facts(tmp_path / "a.json", {"x": 1}, kept=kept)
+    assert seals.read_seal(tmp_path / "a.json").kept == kept
+    assert seals.is_sealed(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text("{}")
+    assert not seals.is_sealed(tmp_path / "b.json")

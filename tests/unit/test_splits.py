@@ -103,3 +103,10 @@ def test_code_and_images_of_two_runs_are_told_apart(tmp_path):
         split_member(
             tmp_path / "data.npz", tmp_path / "data.npz", "0", tmp_path / "a", tmp_path / "b"
         )
+
+
+def test_a_manifest_one_image_too_long_is_refused():
+    """Issue 14.28: positions end at N-1."""
+    manifest = {"member": "00", "images": f"0-{len(IMAGES)}", "digest": ""}
+    with pytest.raises(InputError, match=r"names image 6, but the image set has 6; make the split"):
+        splits.select(IMAGES, manifest)

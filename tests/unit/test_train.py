@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles import checkpoint, feed, unet
+from encoded_ensembles import checkpoint, ensemble, feed, unet
 from encoded_ensembles import train as training
 from encoded_ensembles.files import InputError
 from encoded_ensembles.randomness import name_key
@@ -217,3 +217,61 @@ def test_labels_are_told_with_their_images():
     turn = np.random.default_rng(1).permutation(9)
     assert run(IMAGES[turn], [NAMES[i] for i in turn], classes=3, labels=labels[turn])[0] == weights
     assert run(classes=3, labels=labels[turn])[0] != weights
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.05, 0.9])
+def test_averaged_weights_are_those_of_a_hand_loop(ema):
+    """Issue 14.28: shadow = d shadow + (1 - d) w, with d at most ema and growing from 0 at first."""
+    recipe = dataclasses.replace(RECIPE, ema=ema, learning_rate=0.01)
+    trainer = training.Trainer(fresh(), recipe=recipe, device=CPU)
+    rng = torch.Generator().manual_seed(0)
+    shadow = {name: each.clone() for name, each in trainer.model.state_dict().items()}
+    for step in range(6):
+        images, noise = torch.randn(2, 4, 1, 8, 8, generator=rng)
+        trainer.step(images, torch.tensor([0, 10, 500, 999]), noise)
+        decay = min(ema, (1 + step) / (10 + step)) if step else 0
+        for name, each in trainer.model.state_dict().items():
+            shadow[name] = decay * shadow[name] + (1 - decay) * each
+    last = {name: each.clone() for name, each in trainer.model.state_dict().items()}
+    found = trainer.averaged().state_dict()
+    assert all(torch.allclose(found[name], each, atol=1e-6) for name, each in shadow.items())
+    assert all(torch.equal(found[name], last[name]) for name in last) == (ema == 0)
+
+
+def test_members_are_trained_on_the_schedule_they_are_sampled_on():
+    """Issue 14.28: the share of signal at each level is one and the same."""
+    trained = training.Trainer(fresh(), recipe=RECIPE, device=CPU).scheduler.alphas_cumprod
+    for sampler in ensemble.SAMPLERS:
+        sampled = ensemble.make_scheduler(steps=10, sampler=sampler).alphas_cumprod
+        assert torch.equal(trained, sampled)
+    assert trained[0].item() == pytest.approx(0.9999)
+    assert trained[999].item() == pytest.approx(4.036e-5, rel=1e-3)
+
+
+def test_a_step_is_adams_on_the_noise_prediction():
+    """Issue 14.28: the loss is the mean squared error of the noise, and Adam's first step moves by its rate."""
+    recipe = dataclasses.replace(RECIPE, learning_rate=0.01)
+    model = fresh()
+    before = {name: each.clone() for name, each in model.named_parameters()}
+    images, noise = torch.randn(2, 3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    levels = torch.tensor([3, 500, 900])
+    signal = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)[levels].view(-1, 1, 1, 1)
+    noisy = signal.sqrt() * images + (1 - signal).sqrt() * noise
+    expected = (model(noisy, levels).sample - noise).square().mean().item()
+    trainer = training.Trainer(model, recipe=recipe, device=CPU)
+    assert trainer.step(images, levels, noise) == pytest.approx(expected, rel=1e-4)
+    moved = max((each - before[name]).abs().max() for name, each in model.named_parameters())
+    assert moved.item() == pytest.approx(0.01, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 4}, {"steps_per_epoch": 2}, {"learning_rate": 2e-3}, {"ema": 0.5},
+        {"precision": "bfloat16"}, {"seed": 6}, {"flip": True},
+    ],
+)  # fmt: skip
+def test_every_key_of_the_recipe_changes_the_weights(change):
+    """Issue 14.28: two values, two results; the initial weights are the same here."""
+    recipe = dataclasses.replace(RECIPE, epochs=2, **{"ema": 0.1})
+    assert run(recipe=dataclasses.replace(recipe, **change))[0] != run(recipe=recipe)[0]

@@ -209,3 +209,9 @@ def test_large_units_and_masking_images_are_warned_of():
     assert twins.startswith(
         "2 images have the pixels of an image in another unit (such as b and e)"
     )
+
+
+def test_twins_inside_one_unit_do_not_mask_each_other():
+    """Issue 14.28: the ablation of their unit drops every member that saw either."""
+    twins = pd.DataFrame({"name": ["a", "b"], "unit_name": ["u", "u"], "pixels_sha256": ["1", "1"]})
+    assert units.masked(twins).empty

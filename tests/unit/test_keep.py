@@ -1,0 +1,29 @@
+"""Keep masks: which members stay."""
+
+import numpy as np
+from encoded_ensembles import keep
+
+WORDS = np.array([[1, 1, 0, 0], [0, 1, 1, 0]], bool)
+
+
+def test_ablation_drops_the_members_that_saw_the_unit():
+    assert keep.ablation_keep(WORDS).astype(int).tolist() == [[0, 0, 1, 1], [1, 0, 0, 1]]
+    assert keep.set_keep(WORDS).astype(int).tolist() == [0, 0, 0, 1]
+
+
+def test_kept_sizes_by_hand():
+    assert keep.kept_sizes(members=12, weight=6, wanted=None) == [1, 2, 3, 6, 9, 12]
+    assert keep.kept_sizes(members=12, weight=6, wanted=[4]) == [1, 4, 6, 12]
+    assert keep.kept_sizes(members=2, weight=1, wanted=None) == [1, 2]
+
+
+def test_masks_of_given_sizes_follow_from_the_seed():
+    """Issue 14.28: another seed draws other masks, of the same sizes."""
+    options = {"members": 12, "sizes": [1, 6, 12], "repeats": 5}
+    first, again, other = (keep.sized_keep(seed=seed, **options) for seed in (0, 0, 1))
+    assert first.sum(axis=1).tolist() == [1] * 5 + [6] * 5 + [12]
+    assert len(np.unique(first, axis=0)) == 11
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first[5:10], other[5:10])
+    few = keep.sized_keep(members=3, sizes=[2], repeats=9, seed=0)
+    assert sorted(few.astype(int).tolist()) == [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
