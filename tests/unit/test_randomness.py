@@ -32,9 +32,8 @@ def test_each_part_of_the_address_is_in_its_own_word():
 
 def test_streams_that_differ_in_one_part_share_no_number():
     """Issue 14.28: the purpose counts, as seed, key and counter do."""
-    streams = [raw(200)]
-    for changes in ({"seed": 2}, {"purpose": Purpose.SAMPLING}, {"key": 3}, {"counter": 4}):
-        streams.append(raw(200, **changes))
+    others = ({}, {"seed": 2}, {"purpose": Purpose.SAMPLING}, {"key": 3}, {"counter": 4})
+    streams = [raw(200, **changes) for changes in others]
     numbers = [number for stream in streams for number in stream]
     assert len(set(numbers)) == 5 * 200
     assert raw(200) == streams[0]
