@@ -254,3 +254,14 @@ def test_degraded_scores_go_from_the_method_to_chance():
     assert np.allclose(half, (same + none) / np.sqrt(2))
     chance = baselines.random_scores(names, samples=6, seed=3)
     assert abs(np.corrcoef(chance[:, 0], none[:, 0])[0, 1]) < 0.1
+
+
+def test_each_level_and_each_image_has_noise_of_its_own():
+    """Issue 14.28: the same noise at every level would not average out."""
+    options = {"shape": (1, 4, 4), "seed": 0}
+    first, other = (gradients.level_noise(["a", "b"], level=level, **options) for level in (0, 100))
+    for one, two in ((first, other), (first[:1], first[1:])):
+        assert not np.isin(one, two).any()
+    assert np.array_equal(gradients.level_noise(["b"], level=0, **options), first[1:])
+    seeded = gradients.level_noise(["a", "b"], level=0, shape=(1, 4, 4), seed=1)
+    assert not np.isin(seeded, first).any()

@@ -1,9 +1,12 @@
 """Contrast by hand and its laws; calibration: uniform where nothing is, small where something is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from encoded_ensembles import assignment, calibration, contrast, ensemble, noise, unet, words
+from encoded_ensembles.commands import contrast as measured
 from encoded_ensembles.families import Family
 from scipy import stats
 
@@ -154,3 +157,35 @@ def test_levels_up_to_the_highest_count_and_count_alike():
         contrast.level_pulls(iter([(0, np.zeros((5, 2, 1, 2, 2)))]), images, unit_of, highest=0)
     )
     assert (level, abs(nothing).max()) == (0, 0)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_estimates_are_cut_off_where_images_are_bounded(members, bounded):
+    """Issue 14.28: at high levels an untrained member's estimate lies far beyond."""
+    z = noise.draw_noise(steps=4, samples=2, shape=(1, 8, 8), seed=1)
+    space = SimpleNamespace(bounded=bounded)
+    level, first = next(
+        contrast.estimates(members, noise=z, sampler="ddpm", device=CPU, space=space)
+    )
+    signal = ensemble.make_scheduler(steps=4).alphas_cumprod[level].item()
+    for member, found in zip(members, first, strict=True):
+        with torch.inference_mode():
+            predicted = member(torch.from_numpy(z[0]), torch.tensor(level)).sample.numpy()
+        plain = (z[0] - np.sqrt(1 - signal) * predicted) / np.sqrt(signal)
+        assert np.abs(plain).max() > 5
+        expected = np.clip(plain, -1, 1) if bounded else plain
+        assert np.allclose(found, expected, atol=2e-3, rtol=1e-3)
+
+
+def test_the_null_of_a_set_leaves_out_the_words_that_stand_for_its_units():
+    """Issue 14.28: else each null word would be compared with itself."""
+    every = words.unpack(words.unrank(np.arange(6), members=4, weight=2), members=4)
+    code, free = every[:1], every[[1, 2]]
+    pull = np.zeros((1, 1, 4))
+    pull[0, 0] = 2 * free[0] - free[1] + 0.0  # the first word has the larger contrast
+    value = contrast.own_contrasts(pull, code)
+    table = measured._test_sets(pull, value, free, np.zeros((1, 1), np.int64))
+    assert table["units"].tolist() == [1]
+    assert table["p_null"].tolist() == [1 / (measured.DRAWS + 1)]
+    table = measured._test_sets(-pull, value, free, np.zeros((1, 1), np.int64))
+    assert table["p_null"].tolist() == [1]

@@ -93,3 +93,12 @@ def test_a_figure_that_does_not_fit_says_so_and_leaves_nothing(tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert not (tmp_path / "other.pdf").exists()
         assert not list(tmp_path.glob(".*"))
+
+
+def test_a_writer_of_another_machine_has_a_day(tmp_path):
+    """Issue 14.28: its process cannot be seen from here; a slow one is not robbed of its file."""
+    file = tmp_path / f".a.npz.elsewhere.1{disk.SUFFIX}"
+    file.write_text("half")
+    for hours, left in ((0, False), (1, False), (23, False), (25, True)):
+        os.utime(file, (time.time() - 3600 * hours,) * 2)
+        assert disk.is_leftover(file) == left, hours

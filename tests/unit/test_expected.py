@@ -4,7 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from encoded_ensembles import expected
+from encoded_ensembles import data, expected, files, grade
+from encoded_ensembles.commands.expect import expect_influence
 
 
 def test_likeness_by_hand():
@@ -108,3 +109,63 @@ def test_weighing_by_hand():
     found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
     assert found.mean[0].tolist() == [0, 0]
     assert np.allclose(found.spread[0], 1)
+
+
+def test_facts_of_a_pair_by_hand():
+    """Issue 14.28: the label counts among the ten nearest; a gradient's score is in units of its spread."""
+    near = -np.arange(12.0)[:, None]  # unit 0 is nearest to the one sample, unit 11 farthest
+    labels = np.array([0] * 3 + [1] * 7 + [0] * 2)
+    trak = np.where(np.arange(12) < 6, 3.0, 1.0)[:, None]
+    methods = {"pixels": near, "features": near, "trak.full": trak, "random": near}
+    facts = expected.gather_facts(methods, labels=labels, sensitivity=np.array([2.5]))
+    fact = {name: facts.values[:, 0, place] for place, name in enumerate(facts.names)}
+    assert facts.names[0] == "pixels closeness"
+    assert fact["label"] == pytest.approx(np.where(labels == 0, 0.3, 0.7))
+    assert fact["trak.full"] == pytest.approx(trak[:, 0])  # whose spread is 1
+    assert fact["sensitivity"].tolist() == [2.5] * 12
+    assert "random" not in fact
+    rising = dict(zip(facts.names, facts.rising.tolist(), strict=True))
+    assert (rising["label"], rising["sensitivity"], rising["trak.full"]) == (1, 0, 1)
+    assert fact["pixels closeness"] == pytest.approx(-np.arange(12) / 9)
+
+
+def test_scores_that_are_graded_were_made_without_the_members_that_grade(tmp_path, monkeypatch):
+    """Issue 14.28: /0 is what the members of fold 1 say, for the members of fold 0 to grade."""
+    monkeypatch.setattr(expected, "KINDS", ("isotonic",))
+    rng = np.random.default_rng(0)
+    code = np.stack([rng.permutation(10) < 5 for _ in range(12)])
+    pull = rng.normal(size=(6, 12, 10)).astype(np.float32)
+    images = data.ImageSet(
+        rng.integers(0, 256, (12, 4, 4, 1), dtype=np.uint8), np.arange(12) % 2, np.array(["a", "b"]),
+        np.array([f"x/{i}" for i in range(12)]),
+    )  # fmt: skip
+    at = {
+        name: tmp_path / name for name in ("pulls", "code", "data", "samples", "rivals", "scores")
+    }
+    files.write_tensors(at["pulls"], {"pulls": pull})
+    names = np.array([f"u{u:02d}" for u in range(12)])
+    files.write_arrays(at["code"], {"code": code, "unit_of": np.arange(12), "unit_names": names})
+    data.write_images(at["data"], images)
+    drawn = rng.normal(size=(5, 6, 1, 4, 4)).astype(np.float32)
+    files.write_tensors(
+        at["samples"], {"factual": drawn[0], "null": drawn[1:3], "members": drawn[3:]}
+    )
+    near = -rng.random((12, 6)).astype(np.float32)
+    rivals = {"pixels": near, "features": near, "random": near, "damping": np.zeros(1, np.float32)}
+    files.write_tensors(at["rivals"], rivals)
+    tables = {name: tmp_path / f"{name}.parquet" for name in ("expected", "calibration")}
+    expect_influence(**at, **tables, choices=tmp_path / "choices.json", seed=3)
+    made = files.read_tensors(at["scores"])
+    folds = grade.member_folds(10, seed=3)
+    assert np.array_equal(made["member_folds"], folds)
+    for name, members in (("", folds >= 0), ("/0", folds == 1), ("/1", folds == 0)):
+        own, _ = expected.of_members(pull, code, members)
+        assert np.allclose(made[f"contrast{name}"], np.nan_to_num(own), atol=1e-5)
+    for fold in (0, 1):  # what grades is changed, and what is graded stays
+        other = pull.copy()
+        other[..., folds == fold] += rng.normal(size=(6, 12, int((folds == fold).sum())))
+        files.write_tensors(at["pulls"], {"pulls": other})
+        expect_influence(**at, **tables, choices=tmp_path / "choices.json", seed=3)
+        again = files.read_tensors(at["scores"])
+        assert np.array_equal(again[f"contrast/{fold}"], made[f"contrast/{fold}"])
+        assert not np.array_equal(again[f"contrast/{1 - fold}"], made[f"contrast/{1 - fold}"])

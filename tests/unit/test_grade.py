@@ -200,3 +200,40 @@ def test_every_other_sample_grades():
     """Issue 14.28: choices are made on samples 0, 2, ..., so these must not grade."""
     assert grade.graded_samples(4).tolist() == [False, True, False, True]
     assert grade.graded_samples(1).tolist() == [True]
+
+
+def test_bootstrap_draws_are_of_their_own_and_as_spread_as_means_are():
+    """Issue 14.28: the mean of 50 values of spread 1 has a spread of 1 / sqrt(50)."""
+    values = np.random.default_rng(0).normal(size=50)
+    values = (values - values.mean()) / values.std()
+
+    def mean(rows, columns):
+        return values[rows].mean() + columns.mean()
+
+    found = truth.bootstrap(mean, (50, 1), draws=400, seed=0)
+    assert len(set(found)) == 400
+    assert found.std() == pytest.approx(1 / np.sqrt(50), rel=0.2)
+    assert np.array_equal(truth.bootstrap(mean, (50, 1), draws=5, seed=0), found[:5])
+    assert not np.isin(truth.bootstrap(mean, (50, 1), draws=5, seed=1), found).any()
+    spread = truth.bootstrap(lambda rows, columns: columns.mean(), (1, 50), draws=50, seed=0).std()
+    assert spread == pytest.approx(np.arange(50).std() / np.sqrt(50), rel=0.4)
+
+
+def test_the_bootstrap_is_over_members_and_over_samples():
+    """Issue 14.28: of one sample only the members can make it vary, of equal members only the samples."""
+    pull, words = simulated(samples=5, units=6, members=12)
+    folds = grade.member_folds(12, seed=0)
+
+    def spread(pull):
+        orders = (grade.order_units(np.zeros((6, len(pull)))),) * 2
+        options = {"folds": folds, "draws": 50, "seed": 0}
+        found = grade.gains(pull, words, orders, **options)
+        assert found.curve == pytest.approx(grade.gains(pull, words, orders, **options).curve)
+        return found.bootstrap.std(axis=0)
+
+    assert (spread(pull[:1]) > 0.01).all()
+    equal = (
+        words[None] * np.arange(1.0, 6)[:, None, None]
+    )  # a contrast of 1, 2, ... whoever is asked
+    assert (spread(equal) > 0.01).all()
+    assert (spread(equal[:1]) < 1e-12).all()

@@ -102,3 +102,18 @@ def test_elsewhere_it_is_one_sentence_too(monkeypatch):
     monkeypatch.setattr(cli, "app", lambda: sys.modules["torch"].zeros(2) @ torch.zeros(3))
     with pytest.raises(RuntimeError, match="inconsistent"):
         cli.main()
+
+
+@pytest.mark.parametrize(("per_epoch", "images", "steps"), [(1, 100, 4), (3, 100, 10), (2, 64, 4)])
+def test_the_steps_that_are_named_make_batches_that_fit(per_epoch, images, steps):
+    """Issue 14.28: rounded up, or the batches would still be too large: 32 of 100 images fit."""
+    trainer = SimpleNamespace(
+        recipe=SimpleNamespace(steps_per_epoch=per_epoch),
+        step=lambda batch: Limited(32)(batch, 0).sample.sum().item(),
+    )
+    fits = images
+    while fits > 32:
+        fits //= 2
+    assert steps == -(-per_epoch * images // fits)
+    with pytest.raises(InputError, match=f"steps_per_epoch from {per_epoch} to {steps}, or give"):
+        memory.step_in_memory(trainer, (torch.zeros(images, 1),))

@@ -89,3 +89,22 @@ def test_what_a_network_lacks_is_named(name, packages, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, PACKAGES[name], None)
     with pytest.raises(InputError, match=f"needs the Python package {PACKAGES[name]} .*install it"):
         perceptual.network_distance(name, **options)
+
+
+def test_networks_see_colours_as_they_were_trained_on():
+    """Issue 14.28: from [-1, 1] to [0, 1], then less the mean and over the spread of each colour."""
+    seen = []
+
+    def embed(images):
+        seen.append(images)
+        return images.mean(dim=(2, 3))
+
+    colours = ((0.5, 0.25, 0.0), (0.5, 1.0, 2.0))
+    grey = torch.ones(1, 1, 8, 8)
+    found = perceptual.angle(embed, grey, torch.zeros(1, 1, 8, 8), colours)
+    assert [each.shape for each in seen] == [(1, 3, 224, 224)] * 2
+    assert torch.allclose(seen[0][0, :, 100, 100], torch.tensor([1.0, 0.75, 0.5]), atol=1e-5)
+    assert torch.allclose(seen[1][0, :, 100, 100], torch.tensor([0.0, 0.25, 0.25]), atol=1e-5)
+    one, other = np.array([1, 0.75, 0.5]), np.array([0, 0.25, 0.25])
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert found.item() == pytest.approx(1 - cosine, abs=1e-5)

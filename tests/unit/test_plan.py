@@ -111,3 +111,11 @@ def test_the_toy_run_is_planned_whole(workspace, read_json):
     assert planned["total"]["jobs"] == sum(jobs.values())
     assert planned["total"]["seconds"] > 0
     assert "hours on 1" in done.stdout
+
+
+def test_members_of_a_fresh_seed_are_trained_where_controls_are(schema):
+    """Issue 14.28: n of them if any control is retrained with the fresh seed, else none."""
+    for fresh, members, controls in ((0, 0, 6 * 4), (2, 12, 6 * (4 + 2))):
+        work = plan.plan(configured(schema, retrain={"units": 4, "fresh": fresh}), SIZE)
+        assert work["train_fresh"].steps == ((800 * members, 60.0),)
+        assert work["retrain_member"].steps == ((800 * controls, 60.0),)

@@ -116,3 +116,38 @@ def test_a_network_that_knows_the_noise_has_no_loss():
             return type("Output", (), {"sample": noise})
 
     assert loss.denoising_losses(Oracle(), image, draws=5, seed=0) == pytest.approx([0], abs=1e-6)
+
+
+def test_levels_of_the_loss_are_the_middles_of_equal_parts():
+    """Issue 14.28: with four draws 125, 375, 625 and 875."""
+    asked = []
+
+    class Listener:
+        device = torch.device("cpu")
+        config = SimpleNamespace(num_class_embeds=None)
+
+        def __call__(self, x, level):
+            asked.append(int(level))
+            return SimpleNamespace(sample=torch.zeros_like(x))
+
+    image = np.zeros((3, 1, 8, 8), np.float32)
+    found = loss.denoising_losses(Listener(), image, draws=4, seed=0)
+    assert asked == [125, 375, 625, 875]
+    assert found == pytest.approx(np.ones(3), abs=0.4)  # the variance of the noise
+
+
+def test_the_seed_decides_which_units_are_retrained_without():
+    names = np.array([f"unit {u}" for u in range(30)])
+    nearest = np.arange(30)[None]
+    first, again, other = (
+        set(retrain.choose_controls(nearest, names, count=10, seed=seed)[0][:5])
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_the_seed_decides_the_halves():
+    names = np.array([f"unit {u}" for u in range(40)])
+    first, other = (splits.random_half(names, share=0.5, model=0, seed=seed) for seed in (2, 3))
+    assert (first != other).any()

@@ -1,10 +1,13 @@
 """Laws of noise and of the ensemble's sampling loop."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from encoded_ensembles import ensemble, noise, unet
+from encoded_ensembles.commands import sample as commands
 
 SHAPE = (1, 8, 8)
 CPU = torch.device("cpu")
@@ -241,3 +244,58 @@ def test_a_sample_drawn_alone_or_in_any_order_is_the_same_to_the_byte(kind, samp
 def test_numbers_are_one_for_each_sample(members):
     with pytest.raises(ValueError, match=r"numbers has shape \(2,\), expected \(3,\)"):
         sample(members, [[1, 1, 1, 1]], draw(), numbers=np.arange(2))
+
+
+class Unbounded:
+    """A space without bounds, such as latents."""
+
+    bounded = False
+
+    def image(self, seen):
+        return seen
+
+    def decode(self, seen):
+        return seen
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpmsolver++"])
+def test_estimates_are_clipped_in_pixels_alone(members, sampler):
+    """Issue 14.28: a plain loop with diffusers' scheduler, which clips nothing of latents."""
+    z = draw(samples=2) * 3
+    kinds = {"ddim": DDIMScheduler, "dpmsolver++": DPMSolverMultistepScheduler}
+    options = {"clip_sample": False} if sampler == "ddim" else {"thresholding": False}
+    scheduler = kinds[sampler](num_train_timesteps=1000, **options)
+    scheduler.set_timesteps(5)
+    x = torch.from_numpy(z[0])
+    with torch.inference_mode():
+        for level in scheduler.timesteps:
+            x = scheduler.step(members[0](x, level).sample, level, x).prev_sample
+    found = sample(members[:1], [[1]], z, sampler=sampler, space=Unbounded())[0]
+    assert np.allclose(found, x.numpy(), atol=1e-3)
+    assert np.abs(found).max() > 1
+    assert np.abs(sample(members[:1], [[1]], z, sampler=sampler)[0]).max() <= 1
+
+
+def test_blocks_of_masks_are_the_whole_and_each_mask_is_in_one(monkeypatch, tmp_path):
+    """Issue 14.28: the masks of a Frechet distance are shared out among the jobs."""
+    drawn = []
+
+    def sampled(folders, keep, *_):
+        drawn.extend(map(tuple, keep.tolist()))
+        return np.zeros((len(keep), 2, 1, 2, 2), np.float32)
+
+    monkeypatch.setattr(commands, "sample_rows", sampled)
+    folders = [Path(f"{m:02d}") for m in range(6)]
+    options = {"full": Path("full"), "kept": "1,3,6", "repeats": 4, "seed": 1}
+    masks = []
+    for blocks in (1, 3, 12):
+        drawn.clear()
+        for number in range(1, blocks + 1):
+            commands.sample_frechet(
+                folders, noise=Path("noise"), block=f"{number}-of-{blocks}",
+                output=tmp_path / "a.npz", **options,
+            )  # fmt: skip
+        masks.append(sorted(drawn))
+    assert masks[0] == masks[1] == masks[2]
+    assert len(set(masks[0])) == 4 + 4 + 1 + 1
+    assert sorted(sum(mask) for mask in masks[0]) == [1] * 5 + [3] * 4 + [6]

@@ -275,3 +275,19 @@ def test_every_key_of_the_recipe_changes_the_weights(change):
     """Issue 14.28: two values, two results; the initial weights are the same here."""
     recipe = dataclasses.replace(RECIPE, epochs=2, **{"ema": 0.1})
     assert run(recipe=dataclasses.replace(recipe, **change))[0] != run(recipe=recipe)[0]
+
+
+def test_a_checkpoint_is_saved_no_more_often_than_asked(tmp_path, monkeypatch):
+    """Issue 14.28: writing the state after every step would cost more than the steps."""
+    now = [1000.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    point = checkpoint.Checkpoint(tmp_path / "state.safetensors", key="k", seconds=15)
+    for passed, due in ((14.9, False), (0.1, True)):
+        now[0] += passed
+        assert point.due() == due
+    point.save(1, [0.5], {"x": torch.zeros(1)})
+    for passed, due in ((14.9, False), (0.1, True)):
+        now[0] += passed
+        assert point.due() == due
+    point.remove()
+    assert not list(tmp_path.iterdir())
