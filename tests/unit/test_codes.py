@@ -240,9 +240,9 @@ def test_kept_sizes():
 def test_null_code_words_are_words_that_no_unit_has():
     """Issue 14.28: of six words, four units and two null words take all; a third is one too many."""
     family = Family("random", 4, 2)
-    families.check_capacity(family, units=4, null_words=2)
+    check_capacity(family, units=4, null_words=2)
     with pytest.raises(InputError, match=r"4 units and 3 null code words .* only 6 code words"):
-        families.check_capacity(family, units=4, null_words=3)
+        check_capacity(family, units=4, null_words=3)
     names = [f"u{u}" for u in range(4)]
     code, null, ledger = codes.encode(names, family, null_words=2, seed=0)
     assert len(np.unique(np.concatenate([code, null]), axis=0)) == 6

@@ -104,9 +104,9 @@ def test_elsewhere_it_is_one_sentence_too(monkeypatch):
         cli.main()
 
 
-@pytest.mark.parametrize(("per_epoch", "images", "steps"), [(1, 100, 4), (3, 100, 10), (2, 64, 4)])
+@pytest.mark.parametrize(("per_epoch", "images", "steps"), [(1, 101, 5), (3, 101, 13), (2, 64, 4)])
 def test_the_steps_that_are_named_make_batches_that_fit(per_epoch, images, steps):
-    """Issue 14.28: rounded up, or the batches would still be too large: 32 of 100 images fit."""
+    """Issue 14.28: rounded up, or the batches would still be too large: 25 of 101 images fit."""
     trainer = SimpleNamespace(
         recipe=SimpleNamespace(steps_per_epoch=per_epoch),
         step=lambda batch: Limited(32)(batch, 0).sample.sum().item(),
