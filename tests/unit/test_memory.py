@@ -58,7 +58,13 @@ def test_what_fits_is_computed_once():
 )
 def test_sampling_names_the_batch_that_fits(holds, said):
     with pytest.raises(InputError) as caught:
-        ensemble.predict(Limited(holds), torch.zeros(100, 1, 4, 4), torch.tensor(5), batch=64)
+        ensemble.predict(
+            Limited(holds),
+            torch.zeros(100, 1, 4, 4),
+            torch.tensor(5),
+            numbers=torch.arange(100),
+            batch=64,
+        )
     assert "with 64 images at once" in str(caught.value)
     assert said in str(caught.value)
 
