@@ -174,8 +174,8 @@ def test_the_extractor_is_the_one_that_is_there(tmp_path):
     path = tmp_path / "c.safetensors"
     frechet.save_classifier(path, frechet.build_classifier((1, 8, 8), classes=2))
     options = {"inception": None, "device": CPU}
-    for classifier, name in ((None, "pixels"), (path, "classifier")):
-        found = frechet.choose_extractor(images.images, classifier=classifier, **options)
+    for weights, name in ((None, "pixels"), (path, "classifier")):
+        found = frechet.choose_extractor(images.images, classifier=weights, **options)
         assert found.name == name
         assert frechet.describe(name).startswith("Frechet distance")
     assert frechet.describe("inception") == "FID (clean-fid)"
