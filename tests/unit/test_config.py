@@ -63,7 +63,7 @@ def test_weights_that_follow_from_the_family(checked):
     ],
 )  # fmt: skip
 def test_words_are_read_as_what_the_schema_allows(schema, word, value):
-    found = config.read_word(word, schema)
+    found = config.read_value(word, schema)
     assert (found, type(found)) == (value, type(value))
 
 

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from encoded_ensembles import evidence_figures, figures
+from encoded_ensembles import evidence_figures, figures, quality_figures
 from encoded_ensembles.figures import RED
 from matplotlib.colors import same_color
 
@@ -66,7 +66,7 @@ def test_attributed_units_are_framed():
         }
     )  # fmt: skip
     images = np.random.default_rng(0).uniform(-1, 1, (3, 1, 4, 4))
-    figure = evidence_figures.attribution_figure([(5, images[0], table, images[1:])])
+    figure = evidence_figures.attribution_figure([(5, images[0], table, images[1:])], level=0.05)
     sample, one, other = figure.axes
     assert sample.get_title().startswith("sample 5")
     for number in ("3.1", "0.001", "0.01"):
@@ -82,7 +82,7 @@ def test_loss_curves_are_means_over_fortieths_of_the_training():
         name: pd.DataFrame({"step": np.arange(1, 81), "loss": np.arange(80) + start})
         for name, start in (("00", 1.0), ("full", 2.0))
     }
-    (ax,) = figures.loss_figure(tables).axes
+    (ax,) = quality_figures.loss_figure(tables).axes
     drawn = lines(ax)
     assert drawn["members (1)"].get_xydata()[:2].tolist() == [[1.5, 1.5], [3.5, 3.5]]
     assert drawn["full model"].get_xydata()[-1].tolist() == [79.5, 80.5]

@@ -117,14 +117,14 @@ def test_kid_does_not_depend_on_the_global_seed():
     found = []
     for seed in (1, 2):
         np.random.seed(seed)
-        found.append(frechet.score(a, b).kid)
+        found.append(frechet.score(a, b).kid_1000)
     assert found[0] == found[1]
 
 
 def test_kid_by_hand():
     """The unbiased squared MMD with the kernel (x.y / 2 + 1)^3 of two points 0 and points 1, 2 on an axis."""
     a, b = np.zeros((2, 2)), np.array([[1.0, 0.0], [2.0, 0.0]])
-    assert frechet.score(a, b).kid == pytest.approx(1 + 2**3 - 2 * 1)
+    assert frechet.score(a, b, inception=True).kid_1000 == pytest.approx(1000 * (1 + 2**3 - 2 * 1))
 
 
 def test_too_few_images():
@@ -172,7 +172,7 @@ def test_pixels_extractor_keeps_the_components_of_largest_variance():
 def test_the_extractor_is_the_one_that_is_there(tmp_path):
     images = image_set(20)
     path = tmp_path / "c.safetensors"
-    frechet.save_classifier(path, frechet.build_classifier((1, 8, 8), classes=2))
+    classifier.save_classifier(path, classifier.build_classifier((1, 8, 8), classes=2))
     options = {"inception": None, "device": CPU}
     for weights, name in ((None, "pixels"), (path, "classifier")):
         found = frechet.choose_extractor(images.images, classifier=weights, **options)
@@ -184,7 +184,7 @@ def test_the_extractor_is_the_one_that_is_there(tmp_path):
 def test_the_seed_and_the_epochs_decide_the_classifier():
     images = image_set(40)
     first, seeded, longer = (
-        frechet.train_classifier(images, device=CPU, **options)[1].weight
+        classifier.train_classifier(images, device=CPU, **options)[1].weight
         for options in ({"epochs": 1}, {"epochs": 1, "seed": 1}, {"epochs": 2})
     )
     assert not torch.equal(first, seeded)

@@ -12,8 +12,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPOSITORY
-from encoded_ensembles import checkpoint, data, files, frechet, pictures, seals, unet, units
-from encoded_ensembles.commands import grade
+from encoded_ensembles import (
+    checkpoint,
+    data,
+    files,
+    foreign,
+    frechet,
+    pictures,
+    seals,
+    unet,
+    units,
+)
 from encoded_ensembles.files import InputError
 from miniatures import NAMES
 from PIL import Image
@@ -188,7 +197,7 @@ def test_scores_of_other_methods(poison, tmp_path):
     for name in ("scores.npy", "scores.parquet", "scores.csv"):
         (tmp_path / name).write_bytes(poison)
         with pytest.raises(InputError):
-            grade.read_foreign([f"mine={tmp_path / name}"], names=np.array(["a"]), samples=1)
+            foreign.read_foreign([f"mine={tmp_path / name}"], names=np.array(["a"]), samples=1)
 
 
 def test_arrays_that_claim_to_be_huge(tmp_path):

@@ -238,8 +238,10 @@ def test_a_damaged_adapter_is_refused_by_name(folder, name):
     file = folder / "members/00" / name
     whole = file.read_bytes()
     for damaged in (whole[:-9], whole[:60] + bytes([whole[60] ^ 1]) + whole[61:], b""):
-        file.write_bytes(damaged)
-        with pytest.raises(InputError, match=f"{name} is damaged"):
+        file.write_bytes(damaged)  # outside of a run, an empty file is not known as the program's
+        with pytest.raises(
+            InputError, match=f"{name} (is damaged|was not written by this program)"
+        ):
             unet.load_unet(folder / "members/00", device=CPU)
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from encoded_ensembles.datasets import OWN
 from encoded_ensembles.files import InputError, read_json
+from encoded_ensembles.folder import list_folder
 from encoded_ensembles.frozen import KINDS
 from encoded_ensembles.network_size import NetworkSize, network_size
-from encoded_ensembles.pictures import image_files
 from encoded_ensembles.space import Shape, latent_shape
 from encoded_ensembles.unet import unet_config
 
@@ -83,7 +83,7 @@ def count_images(dataset: Mapping[str, Any]) -> int | None:
     total = own.images
     if dataset["name"] == "folder" and dataset["path"]:
         with suppress(InputError):
-            total = len(image_files(Path(dataset["path"])))
+            total = len(list_folder(Path(dataset["path"])).pictures)
     if total is None:
         return None
     parts = {"train": total, "test": own.test, "all": total + own.test}
