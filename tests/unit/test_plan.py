@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from conftest import REPOSITORY
-from encoded_ensembles import plan
+from encoded_ensembles import peaks, plan
 from encoded_ensembles.commands import plan as command
 from encoded_ensembles.config import check_config
 from encoded_ensembles.files import InputError
@@ -95,9 +95,44 @@ def test_what_the_configuration_leaves_open_is_asked_for(monkeypatch, schema):
     pictures = REPOSITORY / "presets/pictures.yaml"
     with pytest.raises(InputError, match=r"dataset.images is null.*--images"):
         command.plan([pictures])
-    assert command._shape(configured(schema), None, None) == (1, 8, 8)
-    assert command._shape(command._read([pictures]), None, None) == (3, 16, 16)
-    assert command._shape(configured(schema), 16, 3) == (3, 16, 16)
+    with pytest.raises(InputError, match=r"units.by is label.*--units"):
+        command.plan([REPOSITORY / "presets/successor-metfaces.yaml"])
+
+
+def test_a_network_that_does_not_suit_the_images_is_told_before_rates_are_measured(
+    monkeypatch, tmp_path
+):
+    """Issue 14.11: five widths halve four times, and 8x8 is halved three times."""
+    monkeypatch.chdir(REPOSITORY)
+    (tmp_path / "own.yaml").write_text("model: {widths: [8, 8, 8, 8, 8]}\n")
+    with pytest.raises(InputError, match="images of 8x8 pixels do not divide by 16"):
+        command.plan([tmp_path / "own.yaml"])
+
+
+@pytest.mark.parametrize("content", [b"# [1", b"a: [1", b"\xff\xfe\x00", None])
+def test_what_is_no_configuration_is_refused_in_one_sentence(monkeypatch, tmp_path, content):
+    """Issue 14.17: `plan --configfile README.md`, or a file that is not there."""
+    monkeypatch.chdir(REPOSITORY)
+    file = tmp_path / "own.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    if content == b"# [1":
+        assert command._read([file])["run"] == "digits"
+        return
+    with pytest.raises(InputError, match="cannot be read as a configuration, expected YAML"):
+        command._read([file])
+
+
+def test_the_table_has_a_column_of_peaks(capsys):
+    """Issue 14.10: the peak of a job of each rule; that of all is the largest."""
+    rows = command._rows({}, {"draw_noise": 2, "train_member": 3}, RATES, {"draw_noise": 5e8})
+    assert [row["peak_mb"] for row in rows] == [
+        peaks.START + 500, peaks.START_TORCH
+    ]  # fmt: skip
+    command._print(rows, 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[-3:-1] == ["peak", "MB"]
+    assert lines[1].split()[-2] == str(peaks.START + 500)
 
 
 @pytest.mark.slow
@@ -110,6 +145,7 @@ def test_the_toy_run_is_planned_whole(workspace, read_json):
     assert jobs["record_run"] == 1
     assert planned["total"]["jobs"] == sum(jobs.values())
     assert planned["total"]["seconds"] > 0
+    assert planned["total"]["peak_mb"] == max(row["peak_mb"] for row in planned["rules"])
     assert "hours on 1" in done.stdout
 
 
