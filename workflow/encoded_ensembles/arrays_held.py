@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from encoded_ensembles.run_size import Size
 MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
 LISTED = 1 << 24  # words of a family that are listed at most (`assignment.ENUMERATED`)
+HELD = 10_000_000  # null contrasts held at once (`commands.contrast`)
 COMPARED = 512  # units whose counterfactuals are compared at once (`commands.influence`)
 CODED = (
     8000  # bytes for each pixel of an image that an autoencoder decodes, of one picture at a time
@@ -43,6 +45,13 @@ def words(config: Mapping[str, Any]) -> float:
     code = config["code"]
     count = math.comb(code["members"], code["weight"])
     return 4 * DOUBLE * count if code["family"] not in SHARED and count <= LISTED else 0.0
+
+
+def free_words(config: Mapping[str, Any], size: Size, limit: int) -> int:
+    """Return how many words of no unit there are, `limit` at most."""
+    code = config["code"]
+    free = math.comb(code["members"], code["weight"]) - size.units
+    return 0 if code["family"] in SHARED else max(0, min(limit, free))
 
 
 def features(config: Mapping[str, Any], size: Size, images: float) -> float:
@@ -123,23 +132,29 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     }  # fmt: skip
 
 
+def _engine(
+    config: Mapping[str, Any], size: Size, network: NetworkSize,
+    networks: int, samples: int, masks: float,
+) -> float:  # fmt: skip
+    """Return the bytes of sampling with so many networks, for so many samples and keep masks."""
+    values, seen = math.prod(size.shape), math.prod(size.seen)
+    together = min(masks, max(1, at_once(size.shape, limit=8192) // samples)) * samples
+    held = bool(network.held) * FLOAT * together * (8 * seen + 2 * values)
+    weights = FLOAT * (networks * size.weights + 2 * network.weights)
+    coder = 2 * FLOAT * size.frozen.get("autoencoder", 0)
+    if coder and network.held:
+        coder += CODED * size.shape[1] * size.shape[2]
+    noise = (config["sampling"]["steps"] + 1) * samples * seen * FLOAT
+    batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
+    return held + weights + coder + noise + 2 * FLOAT * batch * network.held
+
+
 def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict[str, float]:
     """Return the bytes of rules that sample."""
     code, frechet, sampling = config["code"], config["frechet"], config["sampling"]
-    n, null, steps = code["members"], code["null_words"], sampling["steps"]
-    values, seen, count = math.prod(size.shape), math.prod(size.seen), sampling["samples"]
-    batch = sampling["batch"] or batch_of(size.seen, kind="cpu")
-
-    def engine(networks: int, samples: int, masks: float) -> float:
-        together = min(masks, max(1, at_once(size.shape, limit=8192) // samples)) * samples
-        held = bool(network.held) * FLOAT * together * (8 * seen + 2 * values)
-        weights = FLOAT * (networks * size.weights + 2 * network.weights)
-        coder = 2 * FLOAT * size.frozen.get("autoencoder", 0)
-        if coder and network.held:
-            coder += CODED * size.shape[1] * size.shape[2]
-        noise = (steps + 1) * samples * seen * FLOAT
-        return held + weights + coder + noise + 2 * FLOAT * batch * network.held
-
+    n, null, count = code["members"], code["null_words"], sampling["samples"]
+    values, seen = math.prod(size.shape), math.prod(size.seen)
+    engine = partial(_engine, config, size, network)
     picture = count * values * FLOAT  # all samples once
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
     drawn = math.ceil(masks / frechet["blocks"]) * frechet["samples"] * values
@@ -176,7 +191,10 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     held, picture = min(size.units, COMPARED), count * values * FLOAT
     block = 2 * math.ceil(size.units / landscape["blocks"])
     statistics = 4 + len(config["influence"]["distances"])
-    null_words = min(config["contrast"]["null_words"], math.comb(n, code["weight"]))
+    free = free_words(config, size, config["contrast"]["null_words"])
+    # Null contrasts of some units, and their deviations from the mean; then those of sets of 30.
+    nulls = 2.1 * DOUBLE * min(pairs * free, max(HELD, count * free))
+    sets = count * 30 * DOUBLE * (2 * free + 999)
     compared = max(2 * null + 7 * held, null + held + block) + 6
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
     influence = (
@@ -190,11 +208,9 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
         "check_attribution": read(config, size) + size.images * values * 5 * FLOAT
         + 3 * block * picture + features(config, size, size.images),
-        "measure_contrast": nearest(size) + words(config) + table(pairs, 9) + pairs * n * 2 * FLOAT
-        + 3.2 * DOUBLE * max(10_000_000, count * null_words)
-        + count * 30 * DOUBLE * (2.5 * null_words + 2 * 999),
-        "measure_members": nearest(size) + words(config) + pairs * n * 4 * FLOAT
-        + 6 * DOUBLE * count * 30 * null_words,
+        "measure_contrast": pairs * n * 2 * FLOAT
+        + max(words(config), nulls, sets, nearest(size), table(pairs, 9)),
+        "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
         "score_frechet": read(config, size) + masks * frechet["samples"] * values
         + features(config, size, max(frechet["samples"], config["dataset"]["heldout"])) + 100 * MB,
         "find_planted": nearest(size) + read(config, size),
@@ -203,7 +219,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
 
 def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     """Return the bytes of rules that score and grade attribution methods."""
-    code, rivals, n = config["code"], config["rivals"], config["code"]["members"]
+    rivals, n = config["rivals"], config["code"]["members"]
     count, null = config["sampling"]["samples"], config["code"]["null_words"]
     values, pairs = math.prod(size.shape), size.units * count
     dampings, gradients = len(rivals["damping"]), rivals["gradients"]
@@ -211,7 +227,8 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     scored = (2 * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals["projection"]
     facts = 14 + (9 if gradients else 0)
     depth, draws = min(size.units, 1024), config["grade"]["bootstrap"]
-    free = min(20_000, math.comb(n, code["weight"]))
+    free = free_words(config, size, 20_000)
+    tested = max(3000 * 1.1 * DOUBLE * free, count * 30 * DOUBLE * (1.3 * free + 400))
     pulled = pairs * n * (FLOAT + 3 * DOUBLE + 3)
     return {
         "score_rivals": read(config, size) + size.images * values * 37
@@ -224,8 +241,8 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count),
-        "check_null": nearest(size) + words(config) + pairs * n * FLOAT + 3000 * 3.5 * DOUBLE * free
-        + null * (count * FLOAT + 2 * DOUBLE) * values + count * 30 * DOUBLE * (1.3 * free + 400),
+        "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values
+        + size.images * values * (1 + FLOAT) + max(words(config), tested, nearest(size)),
         "measure_retraining": table(pairs, 4),
     }  # fmt: skip
 

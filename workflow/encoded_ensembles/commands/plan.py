@@ -40,20 +40,13 @@ def plan(
     from encoded_ensembles.run_size import (
         Size,
         check_network,
-        count_images,
-        count_units,
         image_shape,
         size_of,
     )
 
     config = _read(configfile)
     check_network(config)
-    number = images or count_images(config["dataset"])
-    if number is None:
-        _ask("dataset.images is null, so the number of images is not known", "--images")
-    units = units or count_units(config, number)
-    if units is None:
-        _ask(f"units.by is {config['units']['by']}, so the number of units is not known", "--units")
+    number, units = _counts(config, images, units)
     shape = image_shape(config["dataset"])
     rates, networks = measure(
         model=config["model"], training=config["training"], shape=shape, device=device
@@ -115,6 +108,23 @@ def _ask(what: str, option: str) -> NoReturn:
     from encoded_ensembles.files import InputError
 
     raise InputError(f"{what} before the data is fetched; give it by {option}.")
+
+
+def _counts(config: Mapping[str, Any], images: int | None, units: int | None) -> tuple[int, int]:
+    """Return how many training images and units there are, by options or the configuration.
+
+    Raises:
+        InputError: neither says it.
+    """
+    from encoded_ensembles.run_size import count_images, count_units
+
+    images = images or count_images(config["dataset"])
+    if images is None:
+        _ask("dataset.images is null, so the number of images is not known", "--images")
+    units = units or count_units(config, images)
+    if units is None:
+        _ask(f"units.by is {config['units']['by']}, so the number of units is not known", "--units")
+    return images, units
 
 
 def _count_jobs(files: list[Path]) -> dict[str, int]:
