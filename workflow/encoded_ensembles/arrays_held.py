@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from encoded_ensembles.datasets import OWN
-from encoded_ensembles.ensemble import at_once, batch_of
+from encoded_ensembles.ensemble import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.families import SHARED
 from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.network_size import NetworkSize
@@ -16,7 +16,7 @@ from encoded_ensembles.run_size import Size
 MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
 LISTED = 1 << 24  # words of a family that are listed at most (`assignment.ENUMERATED`)
-HELD = 10_000_000  # null contrasts held at once (`commands.contrast`)
+HELD = 10_000_000  # null contrasts, or distances, held at once (`commands.contrast`, `directional`)
 COMPARED = 512  # units whose counterfactuals are compared at once (`commands.influence`)
 CODED = (
     8000  # bytes for each pixel of an image that an autoencoder decodes, of one picture at a time
@@ -140,13 +140,14 @@ def _engine(
     values, seen = math.prod(size.shape), math.prod(size.seen)
     together = min(masks, max(1, at_once(size.shape, limit=8192) // samples)) * samples
     held = bool(network.held) * FLOAT * together * (8 * seen + 2 * values)
-    weights = FLOAT * (networks * size.weights + 2 * network.weights)
+    weights = FLOAT * (networks * size.weights + network.weights)
     coder = 2 * FLOAT * size.frozen.get("autoencoder", 0)
     if coder and network.held:
         coder += CODED * size.shape[1] * size.shape[2]
     noise = (config["sampling"]["steps"] + 1) * samples * seen * FLOAT
     batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
-    return held + weights + coder + noise + 2 * FLOAT * batch * network.held
+    rows = min(batch, max(SMALLEST_BATCH, masks * samples))
+    return held + weights + coder + noise + 1.2 * FLOAT * rows * network.held
 
 
 def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict[str, float]:
@@ -197,17 +198,18 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     sets = count * 30 * DOUBLE * (2 * free + 999)
     compared = max(2 * null + 7 * held, null + held + block) + 6
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
-    influence = (
-        read(config, size) + table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics
-    )
+    # Distances of all masks from some units' images; tables that are merged are there twice.
+    influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
+    influence += 2 * table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 200 * MB
     ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
     return {
         "measure_influence": influence + compared * picture + size.images * values * FLOAT
-        + 2 * (null + held) * values * DOUBLE + features(config, size, count) + 100 * MB,
+        + 2 * (null + held) * values * DOUBLE + features(config, size, count),
         "measure_screened": table(pairs, 20) + 8 * null * picture
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
         "check_attribution": read(config, size) + size.images * values * 5 * FLOAT
-        + 3 * block * picture + features(config, size, size.images),
+        + 3 * block * picture + DOUBLE * block * count * size.images
+        + features(config, size, size.images),
         "measure_contrast": pairs * n * 2 * FLOAT
         + max(words(config), nulls, sets, nearest(size), table(pairs, 9)),
         "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
@@ -262,5 +264,5 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "plot_landscape": influence,
         "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),
         "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME),
-        "make_gallery": 3 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 150 * MB,
+        "make_gallery": 3 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB,
     }  # fmt: skip
