@@ -153,7 +153,9 @@ def preset_peaks(name: str, over: Mapping[str, Any]) -> dict[str, float]:
         place = Path(folder)
         pictures = place / "pictures"
         pictures.mkdir()
-        for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (120, 64, 64, 3))):
+        for number, pixels in enumerate(
+            np.random.default_rng(0).integers(0, 256, (120, 64, 64, 3))
+        ):
             Image.fromarray(pixels.astype(np.uint8)).save(pictures / f"{number}.png")
         if written.get("dataset", {}).get("path"):
             written["dataset"]["path"] = str(pictures)
