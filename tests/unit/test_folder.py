@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from conftest import REPOSITORY
-from encoded_ensembles import datasets, folder
+from encoded_ensembles import datasets, folder, run_size
 from encoded_ensembles.files import InputError
 from PIL import Image, ImageCms, features
 
@@ -324,6 +324,24 @@ def test_many_endings_are_counted_together(tmp_path):
     (said,) = read(tmp_path).warnings
     assert "13 (1 .00, 1 .01, " in said
     assert "1 .09, 3 with other endings)" in said
+
+
+@pytest.mark.parametrize(("heldout", "numbers"), [(0.2, (8, 2)), (0.01, (8, 2)), (3, (7, 3))])
+def test_a_plan_counts_the_pictures_that_are_read(tmp_path, heldout, numbers):
+    """Issue 14.18: a share is of what lies in the folder."""
+    make(tmp_path, READ[:10])
+    (tmp_path / "notes.txt").touch()
+    dataset = {
+        "name": "folder", "path": str(tmp_path), "images": None, "part": "train", "heldout": heldout,
+        "labels": None, "per_label": None,
+    }  # fmt: skip
+    assert (run_size.count_images(dataset), run_size.count_heldout(dataset)) == numbers
+    assert run_size.count_heldout(dataset | {"path": "gone", "heldout": 0.2}) == 2000  # a guess
+    mnist = dataset | {"name": "mnist", "heldout": 0.1}
+    assert [
+        (run_size.count_images(each), run_size.count_heldout(each))
+        for each in (mnist, mnist | {"part": "test"}, mnist | {"part": "all"})
+    ] == [(60_000, 1000), (10_000, 6000), (63_000, 7000)]
 
 
 def test_avif_follows_pillow():

@@ -43,3 +43,23 @@ def test_warnings_are_on_the_console_before_training(workspace, read_json):
     for warning in (passed, large, twins):
         assert said.count(f"Warning: {warning}") == 1
         assert said.index(warning) < said.index("rule train_member")
+
+
+def test_all_bad_pictures_are_named_at_the_end_of_the_console(workspace):
+    """Issue 14.21: each with its reason, in one go."""
+    pictures = workspace.folder / "pictures"
+    pictures.mkdir()
+    Image.new("RGB", (9, 9)).save(pictures / "good.png")
+    Image.fromarray(np.zeros((9, 9), np.int32)).save(pictures / "deep.tif")
+    (pictures / "empty.jpg").touch()
+    (pictures / "text.png").write_text("no picture")
+    config = {"run": "bad", "dataset": {"name": "folder", "path": "pictures", "size": 8}}
+    (workspace.folder / "bad.yaml").write_text(yaml.safe_dump(config))
+    done = workspace.snakemake("results/bad/data/training.npz", config="bad.yaml")
+    assert done.returncode == 1
+    *_, first, deep, empty, text, log = done.stderr.strip().splitlines()
+    assert first.startswith("encens: error: 3 of 4 pictures in pictures cannot be read; repair")
+    assert "deep.tif cannot be read as an image (signed and 32-bit numbers" in deep
+    assert "empty.jpg cannot be read as an image (it is empty)" in empty
+    assert "text.png cannot be read as an image (it is none of PNG" in text
+    assert "fetch_dataset.log" in log

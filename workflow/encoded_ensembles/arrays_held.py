@@ -11,7 +11,7 @@ from encoded_ensembles.ensemble import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.families import SHARED
 from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.network_size import NetworkSize
-from encoded_ensembles.run_size import Size
+from encoded_ensembles.run_size import Size, count_heldout
 
 MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
@@ -58,7 +58,7 @@ def features(config: Mapping[str, Any], size: Size, images: float) -> float:
     """Return the bytes of taking features of so many images at once."""
     frechet, heldout, values = (
         config["frechet"],
-        config["dataset"]["heldout"],
+        count_heldout(config["dataset"]),
         math.prod(size.shape),
     )
     own = images * values * 3 * FLOAT
@@ -76,7 +76,7 @@ def features(config: Mapping[str, Any], size: Size, images: float) -> float:
 def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     """Return the bytes of rules that prepare: data, units, splits, noise, networks that are given."""
     dataset, values = config["dataset"], math.prod(size.shape)
-    kept = size.images + dataset["heldout"] + dataset["spare"]
+    kept = size.images + count_heldout(dataset) + dataset["spare"]
     own = OWN[dataset["name"]]
     whole = max(kept, (own.images or 0) + own.test)
     # Of celeba and metfaces only chosen pictures are read.
@@ -126,7 +126,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "train_fresh": seen_once,
         "train_heldout": train(config["heldout"]["share"]),
         "train_classifier": 3 * FLOAT * values * config["dataset"]["spare"]
-        + read(config, size) + features(config, size, config["dataset"]["heldout"]),
+        + read(config, size) + features(config, size, count_heldout(config["dataset"])),
         "project_gradients": read(config, size) + size.images * FLOAT * (seen + values)
         + FLOAT * (gradients + network.weights + chunk * network.trained),
     }  # fmt: skip
@@ -214,7 +214,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + max(words(config), nulls, sets, nearest(size), table(pairs, 9)),
         "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
         "score_frechet": read(config, size) + masks * frechet["samples"] * values
-        + features(config, size, max(frechet["samples"], config["dataset"]["heldout"])) + 100 * MB,
+        + features(config, size, max(frechet["samples"], count_heldout(config["dataset"]))) + 100 * MB,
         "find_planted": nearest(size) + read(config, size),
     }  # fmt: skip
 

@@ -9,10 +9,12 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from encoded_ensembles.choice import FEWEST_HELD_OUT
 from encoded_ensembles.datasets import OWN
 from encoded_ensembles.files import InputError, read_json
 from encoded_ensembles.folder import list_folder
@@ -80,21 +82,45 @@ def count_images(dataset: Mapping[str, Any]) -> int | None:
     own, labels, most = OWN[dataset["name"]], dataset["labels"], dataset["per_label"]
     if dataset["images"] is not None:
         return int(dataset["images"])
-    total = own.images
-    if dataset["name"] == "folder" and dataset["path"]:
-        with suppress(InputError):
-            total = len(list_folder(Path(dataset["path"])).pictures)
-    if total is None:
+    parts = _parts(dataset)
+    if parts is None:
         return None
-    parts = {"train": total, "test": own.test, "all": total + own.test}
-    total = parts[dataset["part"]]
-    if dataset["part"] == "all" or not own.test:
-        total = max(1, total - dataset["heldout"])
+    total, other = parts
+    if not other:
+        total = max(1, total - count_heldout(dataset))
     if own.labels and labels:
         total = math.ceil(total * min(1, labels / own.labels))
     if most is not None and (labels or own.labels):
         total = min(total, most * (labels or own.labels))
     return total
+
+
+def count_heldout(dataset: Mapping[str, Any]) -> int:
+    """Return how many images are held out; about so many where a share is asked for."""
+    wanted: float = dataset["heldout"]
+    if wanted >= 1:
+        return int(wanted)
+    total, other = _parts(dataset) or (GUESSED_IMAGES, 0)
+    return max(FEWEST_HELD_OUT, round(wanted * (other or total)))
+
+
+def _parts(dataset: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return how many images may be trained on, and how many others held out; None if not known."""
+    own = OWN[dataset["name"]]
+    total = _pictures_in(dataset["path"]) if dataset["name"] == "folder" else own.images
+    if total is None:
+        return None
+    return {"train": (total, own.test), "test": (own.test, total), "all": (total + own.test, 0)}[
+        dataset["part"]
+    ]
+
+
+@cache  # every rule asks, and listing a large folder takes seconds
+def _pictures_in(folder: str | None) -> int | None:
+    """Return how many pictures lie in a folder; None if it is not there."""
+    with suppress(InputError):
+        return len(list_folder(Path(folder)).pictures) if folder else None
+    return None
 
 
 def count_units(config: Mapping[str, Any], images: int) -> int | None:

@@ -201,10 +201,13 @@ def say_what_failed(logs):
     said = {}
     for name in filter(os.path.isfile, dict.fromkeys(failed)):
         lines = Path(name).read_text(errors="replace").strip().splitlines()
-        sentences = [line for line in lines if line.startswith("encens: error: ")]
-        said.setdefault(
-            (sentences or lines or ["the job ended without a word"])[-1], name
-        )
+        starts = [
+            number
+            for number, line in enumerate(lines)
+            if line.startswith("encens: error: ")
+        ]
+        sentence = "\n".join(lines[(starts or [-1])[-1] :])
+        said.setdefault(sentence or "the job ended without a word", name)
     for sentence, name in said.items():
         print(f"\n{sentence}\n(all that this job said: {name})", file=sys.stderr)
 
