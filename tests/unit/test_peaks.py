@@ -113,7 +113,8 @@ def test_a_peak_by_hand(schema):
         peaks.peaks(each, size, network)["measure_influence"] for each in (config, more)
     )
     picture = 16 * 64 * 4  # all samples once
-    assert larger - found == pytest.approx(100 * 2 * picture + 2 * 100 * 64 * 8)
+    distances = 20 * 16 * 100 * 2.5 * 8  # of all masks from the units' images
+    assert larger - found == pytest.approx(100 * 2 * picture + 2 * 100 * 64 * 8 + distances)
 
 
 def test_rules_without_a_term_are_those_that_hold_little():
