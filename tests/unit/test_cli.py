@@ -50,6 +50,31 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
     )
 
 
+def test_what_is_no_configuration_is_not_planned(said, tmp_path):
+    """Issue 14.17 and 14.24: text, bytes, a folder, nothing; and no configuration at all."""
+    assert said("plan") == (
+        "encens: error: config.yaml is not there, expected a configuration in the folder of the workflow; "
+        "encens init makes one to run in."
+    )
+    (tmp_path / "config.yaml").write_text("run: a")
+    (tmp_path / "README.md").write_text("# Mine\n\nA text: with: colons\n")
+    (tmp_path / "words.md").write_text("nothing but words")
+    (tmp_path / "list.yaml").write_text("[1, 2]")
+    (tmp_path / "bytes").write_bytes(b"\x80\x00")
+    (tmp_path / "folder").mkdir()
+    for name, sentence in (
+        ("README.md", "README.md cannot be read as a configuration, expected YAML: mapping values are not"),
+        ("words.md", "words.md holds str, expected keys and values."),
+        ("list.yaml", "list.yaml holds list, expected keys and values."),
+        ("bytes", "bytes cannot be read as a configuration, expected YAML: "),
+        ("folder", "folder cannot be read as a configuration, expected YAML: Is a directory."),
+        ("gone.yaml", "gone.yaml is not there, expected a configuration"),
+    ):  # fmt: skip
+        error = said("plan", "--configfile", name)
+        assert error.startswith(f"encens: error: {sentence}"), error
+        assert "Errno" not in error
+
+
 CHECK = """
 import sys
 {}

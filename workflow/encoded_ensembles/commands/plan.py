@@ -73,7 +73,7 @@ def _read(files: list[Path]) -> dict[str, Any]:
 
     from encoded_ensembles.config import check_config
     from encoded_ensembles.files import InputError
-    from encoded_ensembles.sources import PACKAGE
+    from encoded_ensembles.starter import read_schema
 
     def overlay(base: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
         both = {
@@ -87,16 +87,20 @@ def _read(files: list[Path]) -> dict[str, Any]:
     for file in [Path("config.yaml"), *files]:
         try:
             found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{file} is not there, expected a configuration in the folder of the workflow; encens init "
+                "makes one to run in."
+            ) from error
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            why = " ".join(str(error).split())
+            why = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise InputError(
                 f"{file} cannot be read as a configuration, expected YAML: {why}."
             ) from error
         if not isinstance(found, dict):
             raise InputError(f"{file} holds {type(found).__name__}, expected keys and values.")
         config = overlay(config, found)
-    schema = PACKAGE.parent / "schemas" / "config.schema.yaml"
-    return check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
+    return check_config(config, read_schema())
 
 
 def _ask(what: str, option: str) -> NoReturn:
