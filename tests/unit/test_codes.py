@@ -5,9 +5,19 @@ from math import comb
 
 import numpy as np
 import pytest
+import typer
 from encoded_ensembles import assignment, codes, keep, properties, words
-from encoded_ensembles.families import Family, capacity, check_capacity, default_weight
-from encoded_ensembles.files import InputError
+from encoded_ensembles.cli import app
+from encoded_ensembles.commands.encode import encode_units
+from encoded_ensembles.data import ImageSet, write_images
+from encoded_ensembles.families import (
+    Family,
+    capacity,
+    check_capacity,
+    default_weight,
+    family_of,
+)
+from encoded_ensembles.files import InputError, read_arrays
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -248,3 +258,35 @@ def test_null_code_words_are_words_that_no_unit_has():
     assert len(np.unique(np.concatenate([code, null]), axis=0)) == 6
     grown, _, _ = codes.encode([*names, "u4"], family, null_words=1, seed=0, ledger=ledger)
     assert np.array_equal(grown[:4], code)
+
+
+@pytest.mark.parametrize("family", [Family("random", 6, 3), Family("min-distance", 8, 4, 4)])
+def test_a_code_says_of_which_family_it_is(tmp_path, family):
+    """Issue 14.8: it is read from code.npz, and not believed from a command line."""
+    images = ImageSet(
+        np.zeros((9, 2, 2, 1), np.uint8), np.zeros(9, int), np.array(["x"]),
+        np.array([f"x/{i}" for i in range(9)]),
+    )  # fmt: skip
+    write_images(tmp_path / "data.npz", images)
+    files = [
+        tmp_path / name for name in ("code.npz", "units.parquet", "images.parquet", "facts.json")
+    ]
+    encode_units(
+        tmp_path / "data.npz", *files, members=family.members, weight=family.weight, null_words=2,
+        family=family.name, distance=family.distance,
+    )  # fmt: skip
+    arrays = read_arrays(files[0])
+    assert family_of(arrays) == family
+    with pytest.raises(
+        InputError, match="says nothing of its family, expected family and distance"
+    ):
+        family_of({"code": arrays["code"]})
+
+
+def test_only_encode_units_is_given_a_family():
+    """Issue 14.8: no other verb has an option that could contradict the code."""
+    verbs = typer.main.get_command(app).commands
+    options = {verb: {p.name for p in command.params} for verb, command in verbs.items()}
+    assert [verb for verb, names in options.items() if {"family", "distance"} & names] == [
+        "encode-units"
+    ]

@@ -234,6 +234,7 @@ def test_images_that_do_not_halve_as_often_as_the_network_does(workspace):
     ],
 )  # fmt: skip
 def test_truncated_file(rerun, damage, rule, sentence):
+    """Issue 14.23: the sentence stands last, below the shell line and the inputs of the job."""
     file = rerun.results() / damage
     file.write_bytes(file.read_bytes()[:1000])
     done = rerun.snakemake("--forcerun", rule)
