@@ -105,12 +105,12 @@ def sampled(folder: Path, kinds: dict[str, list[Any]], case: dict[str, Any]) -> 
     for member in range(1, MEMBERS):
         theirs.load_adapter(folder / f"{member}", adapter_name=f"{member}", use_safetensors=True)
     x = torch.randn(case["batch"], *case["network"]["shape"])
-    level = torch.tensor(40)
+    level, numbers = torch.tensor(40), torch.arange(len(x))
 
     def ours(members: list[Any]) -> None:
         with torch.inference_mode():
             for member in members:
-                predict(member, x, level, batch=len(x))
+                predict(member, x, level, numbers=numbers, batch=len(x))
 
     def switched() -> None:
         with torch.no_grad():  # peft asks for gradients when it switches

@@ -88,7 +88,12 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "fetch_dataset": whole * (4 * pixels + 8 * NAME) + 3 * kept * values + alike,
         "encode_units": read(config, size) + 50 * pairs + words(config) + alike
         + size.images * 10 * NAME,
-        "split_member": read(config, size) + size.images * 8 * NAME,
+        "check_names": size.units * (config["code"]["members"] + NAME)
+        + 3 * DOUBLE * size.units * config["sampling"]["samples"] * len(config["grade"]["scores"]),
+        **dict.fromkeys(
+            ("split_member", "split_control", "split_heldout"),
+            read(config, size) + size.images * 8 * NAME,
+        ),
         "draw_noise": read(config, size),
         "choose_controls": nearest(size) + read(config, size),
     }  # fmt: skip

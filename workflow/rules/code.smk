@@ -65,7 +65,7 @@ rule check_names:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("check_names"),
         runtime=growing(30),
     params:
         names=verbatim(named_options()),

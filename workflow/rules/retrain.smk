@@ -59,7 +59,7 @@ checkpoint split_control:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("split_control"),
         runtime=growing(30),
     params:
         classes="--classes" if config["model"]["classes"] else "--no-classes",
@@ -200,7 +200,7 @@ checkpoint split_heldout:
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("split_heldout"),
         runtime=growing(30),
     params:
         share=config["heldout"]["share"],

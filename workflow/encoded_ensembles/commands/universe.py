@@ -193,6 +193,7 @@ def _tables(
     """Write influence, radius, null and false_attribution."""
     import numpy as np
     import pandas as pd
+    from scipy.stats import false_discovery_control
 
     from encoded_ensembles.commands.influence import radius_table
     from encoded_ensembles.data import to_signed
@@ -203,13 +204,15 @@ def _tables(
     units, samples = distance.shape
     shape, null = factual.shape[1:], np.zeros((0, samples))
     unit = np.tile(np.arange(units), samples)
+    p = p_values(distance, null)
     table = pd.DataFrame(
         {
             "sample": np.repeat(np.arange(samples), units),
             "unit": unit,
             "unit_name": names[unit],
             "distance": distance.T.ravel(),
-            "distance_p": p_values(distance, null).T.ravel(),
+            "distance_p": p.T.ravel(),
+            "distance_q": false_discovery_control(p, axis=0).T.ravel(),
             "distance_rank": ranks(distance).T.ravel(),
             "distance_published": published_scale(distance, shape=shape).T.ravel(),
             "exact": True,
