@@ -9,6 +9,7 @@ reasons that this job had given.
 This reaches into Snakemake (9.27). Without it more runs than has to, and never less.
 """
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,12 @@ def certain(dag: "DAG") -> tuple[list["Job"], list["Job"]]:
     The latter run only if a job that runs before them changes a file that they read.
     """
     needed = [job for job in dag.needrun_jobs() if job.output]  # not those that only ask for files
-    sure = {job for job in needed if has_own_reason(dag.reason(job))}
+    # Snakemake looks for no reason of a job below one that runs: what is missing is seen here.
+    sure = {
+        job
+        for job in needed
+        if has_own_reason(dag.reason(job)) or not all(map(os.path.exists, job.output))
+    }
     return [job for job in needed if job in sure], [job for job in needed if job not in sure]
 
 

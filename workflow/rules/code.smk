@@ -87,6 +87,7 @@ checkpoint split_member:
     input:
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
+        checked="results/{run}/code/checked.json",
         code=sources("split"),
     output:
         manifest="results/{run}/splits/{member}.json",

@@ -48,6 +48,7 @@ checkpoint split_control:
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         controls="results/{run}/retrain/controls.parquet",
+        checked="results/{run}/code/checked.json",
         code=sources("split"),
     output:
         manifest="results/{run}/splits/control.{control}.{seen}.json",
@@ -77,7 +78,6 @@ rule retrain_member:
         digest=control_digest,
         manifest=ancient("results/{run}/splits/control.{control}.{seen}.json"),
         data=ancient("results/{run}/data/training.npz"),
-        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
         code=sources("train"),
@@ -115,7 +115,6 @@ rule train_fresh:
         digest=split_digest,
         manifest=ancient("results/{run}/splits/{member}.json"),
         data=ancient("results/{run}/data/training.npz"),
-        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
         code=sources("train"),
@@ -189,6 +188,7 @@ checkpoint split_heldout:
     input:
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
+        checked="results/{run}/code/checked.json",
         code=sources("split"),
     output:
         manifest="results/{run}/splits/heldout.{model}.json",
@@ -220,7 +220,6 @@ rule train_heldout:
         digest=half_digest,
         manifest=ancient("results/{run}/splits/heldout.{model}.json"),
         data=ancient("results/{run}/data/training.npz"),
-        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
         code=sources("train"),

@@ -13,7 +13,6 @@ rule train_member:
         digest=split_digest,
         manifest=ancient("results/{run}/splits/{member}.json"),
         data=ancient("results/{run}/data/training.npz"),
-        checked=ancient("results/{run}/code/checked.json"),
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
         code=sources("train"),

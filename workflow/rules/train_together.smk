@@ -18,7 +18,6 @@ for number, names in enumerate(jobs_of_members()):
                 expand("results/{{run}}/splits/{member}.json", member=names)
             ),
             data=ancient("results/{run}/data/training.npz"),
-            checked=ancient("results/{run}/code/checked.json"),
             frozen_digests=frozen_digests,
             frozen=frozen_files(),
             code=sources("train_together"),
