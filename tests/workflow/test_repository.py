@@ -171,8 +171,11 @@ def test_the_slurm_profile_groups_splits_and_all_figures():
     assert (REPOSITORY / "slurm").resolve() == REPOSITORY / "workflow/profiles/slurm"
     profile = yaml.safe_load((REPOSITORY / "slurm/config.yaml").read_text())
     figures = {name for name in rules() if name.startswith("plot_")} - {"plot_levels"}
-    groups = dict.fromkeys(figures, "figures") | {"split_member": "splits"}
-    groups |= {"split_control": "controls", "split_heldout": "halves"}
+    groups = dict.fromkeys(figures, "figures") | {
+        "split_member": "splits",
+        "split_control": "controls",
+        "split_heldout": "halves",
+    }
     assert profile["groups"] == groups
     assert profile["group-components"].keys() == set(groups.values())
 

@@ -82,14 +82,14 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     # Of celeba and metfaces only chosen pictures are read.
     pixels = own.channels * own.side**2 if own.side else 0 if own.images else values
     pairs = min(size.units, 4096) ** 2
+    scored = size.units * config["sampling"]["samples"] * bool(config["grade"]["scores"])
     alike = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
     return frozen | {
         "fetch_dataset": whole * (4 * pixels + 8 * NAME) + 3 * kept * values + alike,
         "encode_units": read(config, size) + 50 * pairs + words(config) + alike
         + size.images * 10 * NAME,
-        "check_names": size.units * (config["code"]["members"] + NAME)
-        + 3 * DOUBLE * size.units * config["sampling"]["samples"] * len(config["grade"]["scores"]),
+        "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
         **dict.fromkeys(
             ("split_member", "split_control", "split_heldout"),
             read(config, size) + size.images * 8 * NAME,
