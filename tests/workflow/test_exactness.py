@@ -148,7 +148,10 @@ def test_forgetting_at_once_and_after_retraining(rerun):
     without = load_file(folder / "samples.safetensors")["samples"]
     assert np.array_equal(without, block["counterfactuals"][0])
     lines = (folder / "frechet.csv").read_text().splitlines()
-    assert [line.split(",")[:2] for line in lines[1:]] == [["factual", "6"], ["without", "3"]]
+    scored = [["real", "0"], ["factual", "6"], ["without", "3"]]
+    assert [line.split(",")[:2] for line in lines[1:]] == scored
+    assert "without (3 members): Frechet distance (pixels)" in done.stdout
+    assert "Too few images" in done.stdout  # issue 14.20b
     config = str((folder / "config.yaml").relative_to(rerun.folder))
     assert f"--configfile {config}" in done.stdout
 

@@ -229,7 +229,7 @@ def describe(extractor: str) -> str:
     }[extractor]
 
 
-def in_words(row: Mapping[str, Any]) -> str:
+def in_words(row: Mapping[Any, Any]) -> str:
     """Return the distances of one row of scores with their standard errors, in words.
 
     Args:

@@ -40,6 +40,7 @@ def forget(
     """
     from encoded_ensembles.files import InputError
     from encoded_ensembles.forgetting import plan
+    from encoded_ensembles.frechet import caution, in_words
     from encoded_ensembles.ledger import short_digest
     from encoded_ensembles.remains import delete
     from encoded_ensembles.runs import Run, unit_names
@@ -61,9 +62,9 @@ def forget(
         print(f"never saw them: members {' '.join(kept)} ({len(kept)} of {len(run.members)})")
         print(f"saw them: members {' '.join(saw[:-1])}, and the full model")
         table = _score(run, wanted, folder, batch, device)
-        label = table["extractor"].iloc[0]
-        for row in table.itertuples():
-            print(f"{row.set} ({row.kept} members): Frechet distance ({label}) {row.frechet:.1f}")
+        print(*map(in_words, table.to_dict("records")), sep="\n")
+        if few := caution(table):
+            print(few)
         print(f"samples without them: {folder / 'samples.png'}\n{again}")
     _report(run.folder, remains)
     if delete_remains:
@@ -184,7 +185,7 @@ def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, d
 def _score(
     run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, device: str
 ) -> "pd.DataFrame":
-    """Return the Frechet distance without the units beside that of all members."""
+    """Return the Frechet distance without the units beside that of real images and of all members."""
     import pandas as pd
 
     from encoded_ensembles import frechet
@@ -195,7 +196,6 @@ def _score(
     from encoded_ensembles.words import spell
 
     scores = read_table(run.folder / "frechet" / "scores.parquet")
-    scores = scores[scores["set"] == "factual"]
     kind = scores["extractor"].iloc[0]
     named = run.config["frechet"]["inception"] or Path("resources") / frechet.INCEPTION
     reference = read_images(run.folder / "data" / "heldout.npz").images
@@ -211,10 +211,19 @@ def _score(
     samples: np.ndarray = sample_rows(
         run.member_folders, wanted.keep[None], noise, _how(run, batch, device), "frechet"
     )[0]
-    found = frechet.score(extractor.features(to_bytes(samples)), extractor.features(reference))
-    kept = int(wanted.keep.sum())
-    row = ("without", kept, *spell(wanted.keep[None]), len(samples), *found, extractor.name)
-    table = pd.concat([scores, pd.DataFrame([row], columns=scores.columns)], ignore_index=True)
+    features = (extractor.features(to_bytes(samples)), extractor.features(reference))
+    found = frechet.score(*features, inception=kind == "inception")
+    beside = scores[scores["set"].isin(["real", "factual"])].to_dict("records")
+    without = {
+        "set": "without",
+        "kept": int(wanted.keep.sum()),
+        "keep": spell(wanted.keep[None])[0],
+        "images": len(samples),
+        **found._asdict(),
+        "extractor": extractor.name,
+    }
+    # a run of an earlier version has other columns
+    table = pd.DataFrame([*(beside if "singular" in scores else []), without])
     write_text(folder / "frechet.csv", table.to_csv(index=False))
     return table
 
