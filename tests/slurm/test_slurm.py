@@ -180,13 +180,13 @@ def test_the_toy_end_to_end_with_a_job_that_fails_once(tmp_path):
         rule = re.match("rule_(splits|figures|[a-z_]+?(?=_wildcards))", comment).group(1)
         asked.setdefault(rule, []).append(rest)
     assert asked["encode_units"] == [
-        ["FAILED", "30:00", "4000M", "1", "N/A"],
-        ["COMPLETED", "1:00:00", "8000M", "1", "N/A"],
+        ["FAILED", "30:00", "1000M", "1", "N/A"],
+        ["COMPLETED", "1:00:00", "2000M", "1", "N/A"],
     ]
-    assert asked["train_member"] == 6 * [["COMPLETED", "1-00:00:00", "8000M", "1", "gres:gpu:1"]]
+    assert asked["train_member"] == 6 * [["COMPLETED", "1-00:00:00", "4300M", "1", "gres:gpu:1"]]
     # Small jobs share a submission: six splits, of which four run at once, and three figures.
-    assert asked["splits"] == [["COMPLETED", "1:00:00", "16000M", "4", "N/A"]]
-    assert asked["figures"] == [["COMPLETED", "30:00", "12000M", "3", "N/A"]]
+    assert asked["splits"] == [["COMPLETED", "1:00:00", "4000M", "4", "N/A"]]
+    assert asked["figures"] == [["COMPLETED", "30:00", "3000M", "3", "N/A"]]
     assert cluster.finish(*TARGETS) == {}
     assert "Nothing to be done" in cluster.log.read_text()
 

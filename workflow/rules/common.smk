@@ -146,8 +146,11 @@ def memory(rule):
 def on_gpu(rulename):
     """Say whether jobs of a rule have a GPU: they ask for one, and are elsewhere or this machine has one."""
     asked = workflow.get_rule(rulename).resources.get("gpu")
+    wanted = getattr(
+        asked, "raw", None
+    )  # of a rule that asks for none, Snakemake gives an empty one
     here = workflow.local_exec and not Path("/dev/nvidia0").exists()
-    return asked is not None and str(asked.raw) != "0" and not here
+    return wanted is not None and str(wanted) != "0" and not here
 
 
 @cache
