@@ -107,8 +107,12 @@ def damaged_outputs(world: World, rng: random.Random, limit: int | None) -> Iter
         yield Row(f"damaged output: {how}", str(file), said, maker.rule, problem or SAME)
 
 
+# Which rule remembers what, by the names of ledgers.
+KEEPERS = {"words": "encode_units", "images": "fetch_dataset", "controls": "choose_controls"}
+
+
 def damaged_memory(world: World, rng: random.Random, limit: int | None) -> Iterator[Row]:
-    """Damage what is no output: checkpoints, and ledgers of words and images."""
+    """Damage what is no output: checkpoints, and ledgers of words, images and controls."""
     train = next(job for job in world.jobs if job.rule == "train_member")
     checkpoint = Path(train.argv[train.argv.index("--checkpoint") + 1])
     for _ in range(6 if limit is None else limit):
@@ -126,7 +130,7 @@ def damaged_memory(world: World, rng: random.Random, limit: int | None) -> Itera
             f"damaged checkpoint: {how}", str(checkpoint), said[9:], train.rule, problem or SAME
         )
     for file in sorted((RUN / "ledger").glob("*.npz")):
-        rule = "encode_units" if file.name.startswith("words") else "fetch_dataset"
+        rule = KEEPERS[file.name.partition("-")[0]]
         job = next(job for job in world.jobs if job.rule == rule)
         forget(job)
         how = corrupt(file, rng)
