@@ -150,7 +150,7 @@ def test_forgetting_at_once_and_after_retraining(rerun):
     lines = (folder / "frechet.csv").read_text().splitlines()
     scored = [["real", "0"], ["factual", "6"], ["without", "3"]]
     assert [line.split(",")[:2] for line in lines[1:]] == scored
-    assert "without (3 members): Frechet distance (pixels)" in done.stdout
+    assert "without (3 members): Frechet distance (data-set classifier)" in done.stdout
     assert "Too few images" in done.stdout  # issue 14.20b
     config = str((folder / "config.yaml").relative_to(rerun.folder))
     assert f"--configfile {config}" in done.stdout
