@@ -6,6 +6,7 @@ size that are held at once, in bytes. `benchmarks/plan.py` compares the sums wit
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from encoded_ensembles import arrays_held
@@ -19,6 +20,11 @@ MARGIN = 1.5  # of what is asked for over what is expected
 GPU_MB = 3000  # of the host's memory, that CUDA takes beside: its libraries and their context
 LEAST_MB = 1000  # asked for at least
 MB = 1_000_000
+
+
+def gpu_is_here() -> bool:
+    """Say whether this machine has a GPU of NVIDIA's, without starting CUDA."""
+    return Path("/dev/nvidia0").exists()
 
 
 def memory_mb(

@@ -22,7 +22,7 @@ from encoded_ensembles.files import InputError, sha256_file
 from encoded_ensembles.frechet import INCEPTION
 from encoded_ensembles.frozen import KINDS
 from encoded_ensembles.integrity import files_ahead
-from encoded_ensembles.peaks import memory_mb
+from encoded_ensembles.peaks import gpu_is_here, memory_mb
 from encoded_ensembles.perceptual import weight_file
 from encoded_ensembles.reruns import replan_after_equal_outputs
 from encoded_ensembles.run_size import check_network, size_of
@@ -100,7 +100,8 @@ def scattered():
 def all_blocks(wildcards, input):
     """Return what stands for all blocks among the inputs on a shell line, however many there are."""
     folder, _, name = str(input.blocks[0]).rpartition("/")
-    return f"{folder}/" + re.sub(r"\d+-of-", "*-of-", name)
+    pattern = re.sub(r"\d+-of-", "*-of-", name)
+    return f"{folder}/{pattern}"
 
 
 def truth_files():
@@ -144,12 +145,12 @@ def memory(rule):
 
 
 def on_gpu(rulename):
-    """Say whether jobs of a rule have a GPU: they ask for one, and are elsewhere or this machine has one."""
+    """Say whether a rule has its jobs on a GPU, which is elsewhere or in this machine."""
     asked = workflow.get_rule(rulename).resources.get("gpu")
     wanted = getattr(
         asked, "raw", None
     )  # of a rule that asks for none, Snakemake gives an empty one
-    here = workflow.local_exec and not Path("/dev/nvidia0").exists()
+    here = workflow.local_exec and not gpu_is_here()
     return wanted is not None and str(wanted) != "0" and not here
 
 
