@@ -16,7 +16,8 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
+include: "workflow/rules/names.smk"
+include: "workflow/rules/checks.smk"
 include: "workflow/rules/options.smk"
 
 
@@ -40,11 +41,10 @@ onerror:
 wildcard_constraints:
     run=re.escape(config["run"]),  # so that other modules may hold other runs
     member=r"\d+|full",
-    arm="same|fresh",
+    network=networks(),
     control=r"\d+",
     seen=r"\d+",
     model=r"\d+",
-    repeat=r"\d+",
 
 
 scattergather:
@@ -53,39 +53,31 @@ scattergather:
 
 
 include: "workflow/rules/data.smk"
-include: "workflow/rules/code.smk"
-include: "workflow/rules/frozen.smk"
+include: "workflow/rules/codes.smk"
+include: "workflow/rules/members_given.smk"
+include: "workflow/rules/members.smk"
 
 
 if config["training"]["members_per_job"] > 1:
 
-    include: "workflow/rules/train_together.smk"
-
-else:
-
-    include: "workflow/rules/train.smk"
+    include: "workflow/rules/members_together.smk"
 
 
-include: "workflow/rules/sample.smk"
-include: "workflow/rules/ablate.smk"
+include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/influence.smk"
-include: "workflow/rules/contrast.smk"
-include: "workflow/rules/planted.smk"
-include: "workflow/rules/rivals.smk"
-include: "workflow/rules/frechet.smk"
-include: "workflow/rules/retrain.smk"
 
 
 if config["landscape"]["mode"] == "screened":
 
-    include: "workflow/rules/screen.smk"
+    include: "workflow/rules/ensemble_screened.smk"
 
 
-include: "workflow/rules/grade.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/grading_truth.smk"
+include: "workflow/rules/grading.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/studies.smk"
-include: "workflow/rules/gallery.smk"
-include: "workflow/rules/record.smk"
+include: "workflow/rules/grading_studies.smk"
+include: "workflow/rules/runs.smk"
 
 
 rule all:

@@ -23,10 +23,10 @@ OPTIONS = {
 def main() -> None:
     """Sample with each option in turns."""
     import torch
-    from encoded_ensembles.commands.sample import Sampling, prepare
-    from encoded_ensembles.ensemble import sample
-    from encoded_ensembles.files import read_arrays
-    from encoded_ensembles.keep import ablation_keep
+    from encoded_ensembles.codes.masks import ablation_keep
+    from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.ensemble.sampling import sample
+    from encoded_ensembles.storage.files import read_arrays
     from scipy.stats import spearmanr
 
     # Compiling takes a minute; tests/unit/test_holding.py does it, too.
@@ -40,7 +40,7 @@ def main() -> None:
     found: dict[str, np.ndarray] = {}
     work = {}
     for name, options in OPTIONS.items():
-        engine = prepare(folders, noise, Sampling(device="cpu", **options), name)
+        engine = prepare(folders, noise, label=name, device="cpu", **options)
         engine["noise"] = engine["noise"][:, :SAMPLES]
 
         def draw(name: str = name, engine: dict = engine) -> None:

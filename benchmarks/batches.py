@@ -20,9 +20,9 @@ VALUES, TURNS = sized((2**16, 3), smoke=(2**11, 1))  # pixels given to a network
 def main() -> None:
     """Measure each case in turns."""
     import torch
-    from encoded_ensembles.device import choose_device
-    from encoded_ensembles.ensemble import batch_of
-    from encoded_ensembles.unet import build_unet, unet_config
+    from encoded_ensembles.ensemble.sampling import batch_of
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.members.network import build_unet, unet_config
 
     choose_device("cpu")
     figures: dict[str, float] = {}

@@ -28,13 +28,13 @@ CASES = sized(USUAL, smoke=[("random", 12, 6, 2, 12), ("partition", 6, 1, 2, 12)
 
 def construct(family: str, members: int, weight: int, distance: int, units: int) -> None:
     """Construct one code and print its seconds and the process's peak memory in MB, as JSON."""
-    from encoded_ensembles import codes
-    from encoded_ensembles.families import SHARED, Family
+    from encoded_ensembles.codes import encode
+    from encoded_ensembles.codes.families import SHARED, Family
 
     names = [f"image/{i:07d}" for i in range(units)]
     null = 0 if family in SHARED else 100
     start = time.perf_counter()
-    code, _, _ = codes.encode(
+    code, _, _ = encode.encode(
         names, Family(family, members, weight, distance), null_words=null, seed=0
     )
     seconds = time.perf_counter() - start

@@ -17,10 +17,10 @@ ROWS = sized(4096, smoke=8)  # given to a member alone, in each turn
 def main() -> None:
     """Measure both in turns."""
     import torch
-    from encoded_ensembles.device import choose_device
-    from encoded_ensembles.ensemble import sample
-    from encoded_ensembles.keep import sized_keep
-    from encoded_ensembles.noise import draw_noise
+    from encoded_ensembles.codes.masks import sized_keep
+    from encoded_ensembles.ensemble.noise import draw_noise
+    from encoded_ensembles.ensemble.sampling import sample
+    from encoded_ensembles.members.device import choose_device
 
     cpu = choose_device("cpu")
     ensemble = members(12)

@@ -44,15 +44,11 @@ def main() -> None:
 
 def measure(folder: Path, case: dict[str, Any]) -> dict[str, float]:
     """Return the figures of one network."""
-    from encoded_ensembles.device import choose_device
-    from encoded_ensembles.finetune import add_adapter, save_adapter
-    from encoded_ensembles.unet import (
-        build_unet,
-        load_members,
-        member_files,
-        save_network,
-        unet_config,
-    )
+    from encoded_ensembles.members.adapter_training import add_adapter, save_adapter
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.members.load import load_members
+    from encoded_ensembles.members.names import member_files
+    from encoded_ensembles.members.network import build_unet, save_network, unet_config
 
     cpu = choose_device("cpu")
     config = unet_config(**case["network"])
@@ -94,8 +90,8 @@ def held(members: Iterable[Any]) -> int:
 def sampled(folder: Path, kinds: dict[str, list[Any]], case: dict[str, Any]) -> dict[str, float]:
     """Return how many predictions of a member a second each way makes, all members in turns."""
     import torch
-    from encoded_ensembles.ensemble import predict
-    from encoded_ensembles.unet import load_unet
+    from encoded_ensembles.ensemble.sampling import predict
+    from encoded_ensembles.members.load import load_unet
     from peft import PeftModel
 
     base = load_unet(folder / "base", device=torch.device("cpu"))
@@ -134,10 +130,10 @@ def sampled(folder: Path, kinds: dict[str, list[Any]], case: dict[str, Any]) -> 
 def trained(config: dict[str, Any], case: dict[str, Any]) -> dict[str, float]:
     """Return the milliseconds of a training step of a whole network and of an adapter."""
     import torch
-    from encoded_ensembles.feed import Recipe
-    from encoded_ensembles.finetune import add_adapter
-    from encoded_ensembles.train import Trainer
-    from encoded_ensembles.unet import build_unet
+    from encoded_ensembles.members.adapter_training import add_adapter
+    from encoded_ensembles.members.batches import Recipe
+    from encoded_ensembles.members.network import build_unet
+    from encoded_ensembles.members.training import Trainer
 
     recipe, cpu = Recipe(1, 1, 2e-3, 0.995, "float32", 0), torch.device("cpu")
     images = torch.randn(case["trained"], *case["network"]["shape"])

@@ -129,7 +129,7 @@ def in_turns(
 
 def members(count: int) -> list[Any]:
     """Return networks of the default run with initial weights: speed does not depend on weights."""
-    from encoded_ensembles.unet import build_unet, unet_config
+    from encoded_ensembles.members.network import build_unet, unet_config
 
     config = unet_config(shape=SHAPE, **NETWORK)
     return [build_unet(config, seed=m).eval().requires_grad_(False) for m in range(count)]
@@ -137,7 +137,7 @@ def members(count: int) -> list[Any]:
 
 def save_members(folder: Path, count: int) -> list[Path]:
     """Write such networks as `train-member` does, and return their folders."""
-    from encoded_ensembles.unet import save_network
+    from encoded_ensembles.members.network import save_network
 
     folders = [folder / f"{m:02d}" for m in range(count)]
     for member, path in zip(members(count), folders, strict=True):

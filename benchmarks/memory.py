@@ -21,10 +21,11 @@ UNITS = sized((600, 60_000), smoke=(6,))
 def ablate(folder: Path, units: int) -> None:
     """Run one block of `units` units, and print the process's peak memory as JSON."""
     import torch
-    from encoded_ensembles.commands import sample
-    from encoded_ensembles.files import write_arrays, write_tensors
-    from encoded_ensembles.keep import sized_keep
-    from encoded_ensembles.noise import draw_noise
+    from encoded_ensembles.codes.masks import sized_keep
+    from encoded_ensembles.commands import ablate_block
+    from encoded_ensembles.ensemble import engine
+    from encoded_ensembles.ensemble.noise import draw_noise
+    from encoded_ensembles.storage.files import write_arrays, write_tensors
 
     class Tiny(torch.nn.Module):
         config = SimpleNamespace(num_class_embeds=None, in_channels=SHAPE[0], sample_size=SHAPE[1:])
@@ -32,13 +33,13 @@ def ablate(folder: Path, units: int) -> None:
         def forward(self, x: torch.Tensor, level: torch.Tensor) -> SimpleNamespace:
             return SimpleNamespace(sample=0.9 * x)
 
-    sample.load_held = lambda folders, *_: [Tiny()] * len(folders)
+    engine.load_placed = lambda folders, *_, **__: [Tiny()] * len(folders)
     code = sized_keep(members=MEMBERS, sizes=[MEMBERS // 2], repeats=units, seed=0)
     write_arrays(folder / "code.npz", {"code": code})
     z = draw_noise(steps=1, samples=SAMPLES, shape=SHAPE, seed=0)
     write_tensors(folder / "noise.safetensors", {"noise": z})
     block = folder / "block.safetensors"
-    sample.ablate_block(
+    ablate_block.ablate_block(
         [folder] * MEMBERS, folder / "code.npz", folder / "noise.safetensors", "1-of-1", block
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

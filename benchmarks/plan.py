@@ -76,7 +76,7 @@ def tell():
 
 atexit.register(tell)
 """
-VERBS = {"ablate_units": "ablate_set", "train_members": "train_member"}  # of rules of other names
+VERBS = {"train_members": "train_member"}  # of rules of other names
 
 
 def copied(place: Path, text: str) -> dict[str, str]:
@@ -140,9 +140,9 @@ def plan_and_run(name: str, text: str) -> dict[str, float]:
 
 def preset_peaks(name: str, over: Mapping[str, Any]) -> dict[str, float]:
     """Run a preset with something laid over it; return the ratio of memory."""
-    from encoded_ensembles.config import check_config
-    from encoded_ensembles.peaks import peak_mb, peaks
-    from encoded_ensembles.run_size import size_of
+    from encoded_ensembles.config.check import check_config
+    from encoded_ensembles.runs.peaks import peak_mb, peaks
+    from encoded_ensembles.runs.size import size_of
     from PIL import Image
 
     written = yaml.safe_load((ROOT / f"presets/{name}.yaml").read_text())

@@ -57,9 +57,9 @@ class Runs(NamedTuple):
 
 def prepare(folder: Path) -> Runs:
     """Write what both read to a folder, and return how to run them."""
-    from encoded_ensembles.files import write_arrays, write_tensors
-    from encoded_ensembles.keep import sized_keep
-    from encoded_ensembles.noise import draw_noise
+    from encoded_ensembles.codes.masks import sized_keep
+    from encoded_ensembles.ensemble.noise import draw_noise
+    from encoded_ensembles.storage.files import write_arrays, write_tensors
 
     members = save_members(folder, 12)
     code = sized_keep(members=12, sizes=[6], repeats=UNITS, seed=0)

@@ -23,9 +23,9 @@ MISSED, BUDGET = 0.5, 0.15
 def read(run: Path) -> dict[str, np.ndarray]:
     """Return what the run holds: words, displacements of units, null words and dropped members."""
     import pandas as pd
-    from encoded_ensembles.commands.sample import Sampling, prepare
-    from encoded_ensembles.ensemble import sample
-    from encoded_ensembles.files import read_arrays, read_tensors, write_tensors
+    from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.ensemble.sampling import sample
+    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_tensors
 
     words = read_arrays(run / "code/code.npz")
     drawn = read_tensors(run / "samples/ensemble.safetensors", names=["factual", "null"])
@@ -39,7 +39,7 @@ def read(run: Path) -> dict[str, np.ndarray]:
     if not cache.exists():
         folders = [run / f"members/{m:02d}" for m in range(n)]
         engine = prepare(
-            folders, run / "noise/landscape.safetensors", Sampling(batch=256, device="cpu"), "drops"
+            folders, run / "noise/landscape.safetensors", label="drops", batch=256, device="cpu"
         )
         write_tensors(cache, {"drops": sample(keep=~np.eye(n, dtype=bool), **engine)})
     table = pd.read_parquet(run / "contrast/contrast.parquet").sort_values(["sample", "rank"])
@@ -54,17 +54,17 @@ def read(run: Path) -> dict[str, np.ndarray]:
 
 def follow(data: dict[str, np.ndarray], b: int, *, null: int) -> list[tuple[int, float, float]]:
     """Screen one sample to the end of the budget; return units ablated, recall and missed by round."""
-    from encoded_ensembles import screen
+    from encoded_ensembles.ensemble import screening
 
     code, truth = data["code"], np.linalg.norm(data["units"][:, b], axis=1)
     best = set(np.argsort(-truth)[:TOP])
-    most = screen.most_units(
+    most = screening.most_units(
         units=len(code), members=code.shape[1], weight=int(code[0].sum()), budget=BUDGET, least=TOP
     )
     known = [np.zeros_like(data["drops"][:1, b]), data["drops"][:, b], data["null"][:null, b]]
-    search = screen.Search(
+    search = screening.Search(
         np.concatenate(known), code=code, null_words=data["null_words"][:null],
-        wanted=data["contrast"][b, :TOP], aim=screen.Aim(top=TOP, missed=-1.0, most=most),
+        wanted=data["contrast"][b, :TOP], aim=screening.Aim(top=TOP, missed=-1.0, most=most),
     )  # fmt: skip
     rounds: list[tuple[int, float, float]] = []
     while True:

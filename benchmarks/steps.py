@@ -60,8 +60,8 @@ def coarser(noise: np.ndarray, *, levels: np.ndarray, alphas: np.ndarray) -> np.
 
 def noise_of(sampler: str, steps: int, *, samples: int, seed: int) -> np.ndarray:
     """Return the exogenous noise of samples that are the same at any number of steps."""
-    from encoded_ensembles.ensemble import make_scheduler
-    from encoded_ensembles.noise import draw_noise
+    from encoded_ensembles.ensemble.noise import draw_noise
+    from encoded_ensembles.ensemble.sampling import make_scheduler
 
     z = draw_noise(steps=LEVELS, samples=samples, shape=SHAPE, seed=seed)
     if sampler != "ddpm":
@@ -76,8 +76,8 @@ def noise_of(sampler: str, steps: int, *, samples: int, seed: int) -> np.ndarray
 
 def landscape(run: Path, sampler: str, steps: int) -> Cell:
     """Return the distances (U, B) of a landscape and its factual samples (B, C, H, W)."""
-    from encoded_ensembles.files import read_arrays
-    from encoded_ensembles.keep import ablation_keep
+    from encoded_ensembles.codes.masks import ablation_keep
+    from encoded_ensembles.storage.files import read_arrays
 
     code = read_arrays(run / "code/code.npz")["code"]
     units = np.random.default_rng(0).permutation(len(code))[:UNITS]
@@ -93,9 +93,9 @@ def landscape(run: Path, sampler: str, steps: int) -> Cell:
 
 def pictures(run: Path, sampler: str, steps: int) -> np.ndarray:
     """Return samples (N, H, W, C) uint8 of the ensemble that the first null code word leaves."""
-    from encoded_ensembles.data import to_bytes
-    from encoded_ensembles.files import read_arrays
-    from encoded_ensembles.keep import ablation_keep
+    from encoded_ensembles.codes.masks import ablation_keep
+    from encoded_ensembles.data.images import to_bytes
+    from encoded_ensembles.storage.files import read_arrays
 
     masks = ablation_keep(read_arrays(run / "code/code.npz")["null_words"][:1])
 
@@ -109,13 +109,13 @@ def draw(
     run: Path, sampler: str, steps: int, masks: np.ndarray, *, samples: int, seed: int
 ) -> np.ndarray:
     """Sample (A, B, C, H, W) under keep masks."""
-    from encoded_ensembles.commands.sample import Sampling, prepare
-    from encoded_ensembles.ensemble import sample
+    from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.ensemble.sampling import sample
 
     folders = [run / f"members/{m:02d}" for m in range(masks.shape[1])]
     noise = run / "noise/landscape.safetensors"
     engine = prepare(
-        folders, noise, Sampling(sampler, batch=256, device="cpu"), f"{sampler} {steps}"
+        folders, noise, label=f"{sampler} {steps}", scheduler=sampler, batch=256, device="cpu"
     )
     return sample(
         keep=masks,
@@ -125,7 +125,7 @@ def draw(
 
 def once(file: Path, measure: Callable[[], Cell]) -> Cell:
     """Return what was measured before and kept in a file, or measure it now."""
-    from encoded_ensembles.files import read_arrays, write_arrays
+    from encoded_ensembles.storage.files import read_arrays, write_arrays
 
     if not file.exists():
         write_arrays(file, measure())
@@ -186,8 +186,8 @@ def frechet(run: Path) -> Any:
     """Return what scores images against the held-out ones: distance, and its standard error."""
     import torch
     from cleanfid.fid import fid_from_feats
-    from encoded_ensembles.data import read_images
-    from encoded_ensembles.frechet import choose_extractor
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.features.extractors import choose_extractor
 
     real = read_images(run / "data/heldout.npz").images
     extractor = choose_extractor(

@@ -26,10 +26,10 @@ def main() -> None:
     """Measure both in turns, then a job."""
     import numpy as np
     import torch
-    from encoded_ensembles.device import choose_device
-    from encoded_ensembles.feed import Recipe
-    from encoded_ensembles.train import train
-    from encoded_ensembles.unet import build_unet, unet_config
+    from encoded_ensembles.members.batches import Recipe
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.members.network import build_unet, unet_config
+    from encoded_ensembles.members.training import train
 
     cpu = choose_device("cpu")
     config = unet_config(shape=SHAPE, **NETWORK)
@@ -76,9 +76,9 @@ def main() -> None:
 def job(folder: Path) -> float:
     """Return the processor seconds of a training job of one step on 64 digits."""
     import numpy as np
-    from encoded_ensembles.data import ImageSet, read_images, write_images
-    from encoded_ensembles.files import write_facts
-    from encoded_ensembles.splits import make_split, to_manifest
+    from encoded_ensembles.codes.splits import make_split, to_manifest
+    from encoded_ensembles.data.images import ImageSet, read_images, write_images
+    from encoded_ensembles.storage.files import write_facts
     from sklearn.datasets import load_digits
 
     data = folder / "training.npz"
@@ -97,7 +97,7 @@ def job(folder: Path) -> float:
 
 def together(folder: Path) -> float:
     """Return the processor seconds of a job that trains several members so, after `job`."""
-    from encoded_ensembles.files import read_facts, write_facts
+    from encoded_ensembles.storage.files import read_facts, write_facts
 
     manifests = [folder / f"{m:02d}.json" for m in range(TOGETHER)]
     for m, file in enumerate(manifests):

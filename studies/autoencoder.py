@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from encoded_ensembles.data import read_images, to_signed
+from encoded_ensembles.data.images import read_images, to_signed
+from encoded_ensembles.members.network import import_network, save_network
 from encoded_ensembles.progress import track
-from encoded_ensembles.unet import import_network, save_network
 
 KL = 1e-6  # weight of the divergence from a normal distribution, as published
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-from encoded_ensembles.figures import BLUE, DPI, GREEN, ORANGE, RED, STYLE, WIDTH
+from encoded_ensembles.figures.style import BLUE, DPI, GREEN, ORANGE, RED, STYLE, WIDTH
 from matplotlib.figure import Figure
 
 VARIANTS = {

@@ -1,99 +1,19 @@
 """Fixtures: a copy of the workflow in a folder of its own, and a finished toy run."""
 
-import hashlib
 import http.server
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from workspace import REPOSITORY, Workspace
 
 settings.register_profile("suite", deadline=None, derandomize=True)  # CI may be slow
 settings.load_profile("suite")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts
-
-REPOSITORY = Path(__file__).parent.parent
-TOY = REPOSITORY / "tests" / "toy.yaml"
-
-
-class Workspace:
-    """A folder with a copy of the workflow, to run and to change."""
-
-    def __init__(self, folder: Path):
-        for name in ("Snakefile", "config.yaml", "profiles", "envs", "workflow"):
-            source = REPOSITORY / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy
-            copy(source, folder / name)
-        shutil.copy(TOY, folder / "toy.yaml")
-        self._set(folder)
-
-    @classmethod
-    def at(cls, folder: Path):
-        """Take a folder that holds a copy of the workflow already."""
-        workspace = cls.__new__(cls)
-        workspace._set(folder)
-        return workspace
-
-    def _set(self, folder: Path):
-        self.folder = folder
-        # The command line of this copy, whatever is installed.
-        self.environment = dict(
-            os.environ,
-            PYTHONPATH=str(folder / "workflow"),
-            PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        )
-
-    def command(self, *arguments, cores=2):
-        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
-
-    def snakemake(self, *arguments, cores=2, config="toy.yaml"):
-        configured = ["--configfile", config] if config else []
-        return subprocess.run(
-            self.command(*arguments, *configured, cores=cores),
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    def run(self, *arguments, **options):
-        """Run to the end and return how many jobs of each rule ran."""
-        done = self.snakemake(*arguments, **options)
-        assert done.returncode == 0, done.stderr
-        return executed(done.stderr)
-
-    def encens(self, *arguments):
-        return subprocess.run(
-            ["encens", *map(str, arguments)],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    def results(self, run="toy"):
-        return self.folder / "results" / run
-
-    def digests(self, run="toy"):
-        """Return the digest of every result but logs, timings and leftovers of killed writers."""
-        root = self.results(run)
-        return {
-            str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(root.rglob("*"))
-            if file.is_file()
-            and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
-            and not file.name.endswith(".tmp")
-        }
-
-
-def executed(log):
-    """Count the jobs of each rule that Snakemake finished, from what it printed."""
-    counts = {}
-    for line in log.splitlines():
-        if line.startswith("Finished jobid:"):
-            name = line.split("(Rule: ")[1].rstrip(")")
-            counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 @pytest.fixture

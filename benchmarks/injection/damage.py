@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from encoded_ensembles.integrity import find_damage, keeper
+from encoded_ensembles.runs.integrity import find_damage, keeper
 
 from injection.jobs import RUN, SAME, Ended, Job, Row, World, call, forget, run
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from encoded_ensembles.integrity import find_leftovers
+from encoded_ensembles.runs.integrity import find_leftovers
 
 from injection.jobs import RUN, SAME, Ended, Job, Row, World, forget, run
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from encoded_ensembles import download
-from encoded_ensembles.files import InputError
+from encoded_ensembles.data.sources import download
+from encoded_ensembles.storage.files import InputError
 
 from injection.jobs import REFUSED, SAME, Row, World
 

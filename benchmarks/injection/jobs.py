@@ -134,9 +134,10 @@ def _parse(printed: str) -> list[Job]:
         argv = shlex.split(line[1])
         argv = argv[: next(i for i, each in enumerate(argv) if each.startswith(">"))]
         rule = block.partition(":")[0]
+        name = parts["log"].partition("/logs/")[2].removesuffix(".log")
         if rule == "train_member":
             argv += ["--checkpoint-seconds", "0"]  # so that faults hit checkpoints, too
-        jobs.append(Job(rule, Path(parts["log"]).stem, argv, files["input"], files["output"]))
+        jobs.append(Job(rule, name, argv, files["input"], files["output"]))
     return jobs
 
 

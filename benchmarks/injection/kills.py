@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from encoded_ensembles.integrity import find_leftovers
+from encoded_ensembles.runs.integrity import find_leftovers
 
 from injection.jobs import ROOT, RUN, SAME, Job, Row, World, forget, make_world, run
 
@@ -46,7 +46,7 @@ def killed_given(_: World | None, rng: random.Random, limit: int | None) -> Iter
 def _write_networks(folder: Path) -> None:
     """Write a tiny autoencoder, and a network for its latents of 8x8 images."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from encoded_ensembles.unet import build_unet, save_network, unet_config
+    from encoded_ensembles.members.network import build_unet, save_network, unet_config
     from small_run import write_autoencoder
 
     write_autoencoder(folder / "autoencoder")

@@ -5,7 +5,7 @@ import os
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import FLAGS, NAMES, find_chromium
-from encoded_ensembles.files import write_facts, write_table
+from encoded_ensembles.storage.files import write_facts, write_table
 from made_run import HOSTILE, STATISTICS, write_page, write_run
 
 MANY = 10_000

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Workspace, executed
 from filelock import FileLock
+from workspace import REPOSITORY, Workspace, executed
 
 pytestmark = pytest.mark.slurm
 HERE = Path(__file__).parent

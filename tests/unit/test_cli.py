@@ -5,15 +5,16 @@ import sys
 
 import numpy as np
 import pytest
-from encoded_ensembles import cli, unet
-from encoded_ensembles.files import write_arrays, write_facts
+from encoded_ensembles import cli
+from encoded_ensembles.members import network
+from encoded_ensembles.storage.files import write_arrays, write_facts
 
 
 @pytest.fixture
 def said(monkeypatch, tmp_path):
     """Return a function that runs the command line in a folder, and returns its error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(unet, "only_needed", False)
+    monkeypatch.setattr(network, "only_needed", False)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["encens", *arguments])
@@ -76,9 +77,9 @@ def test_what_is_no_configuration_is_not_planned(said, tmp_path):
 
 
 CHECK = """
-from encoded_ensembles import unet
-unet.only_needed = {}
-unet.import_network()
+from encoded_ensembles.members import network
+network.only_needed = {}
+network.import_network()
 from diffusers.utils import import_utils as found
 print(found._peft_available, found._transformers_available, found._scipy_available, found._accelerate_available)
 """
@@ -87,12 +88,12 @@ print(found._peft_available, found._transformers_available, found._scipy_availab
 @pytest.mark.parametrize("command_line", [False, True])
 def test_packages_that_diffusers_finds_are_hidden_in_the_command_line_alone(said, command_line):
     """Issue 14.19: they stayed hidden in a notebook that had imported a network of ours first."""
-    assert unet.only_needed is False
+    assert network.only_needed is False
     if command_line:
         said("check-run", "nosuch")
-        assert unet.only_needed is True
+        assert network.only_needed is True
     done = subprocess.run(
-        [sys.executable, "-c", CHECK.format(unet.only_needed)], capture_output=True, text=True,
+        [sys.executable, "-c", CHECK.format(network.only_needed)], capture_output=True, text=True,
         check=True,
     )  # fmt: skip
     assert done.stdout.split() == [str(not command_line)] * 4

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
+from workspace import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "tests/browser"))
 from browser import find_chromium

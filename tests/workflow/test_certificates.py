@@ -9,10 +9,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles import certificates, ensemble, keep, signatures, verification
-from encoded_ensembles.files import InputError, read_tensors
-from encoded_ensembles.runs import Run
-from encoded_ensembles.unet import load_unet
+from encoded_ensembles.codes import masks
+from encoded_ensembles.ensemble import sampling
+from encoded_ensembles.members.load import load_unet
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.sharing import certificates, signatures, verification
+from encoded_ensembles.storage.files import InputError, read_tensors
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,9 @@ def members(run):
 def certify(run, members, folder, *, sample, units):
     """Certify as `encens certify` does, without starting a process."""
     numbers = np.flatnonzero(np.isin(run.code["unit_names"], units))
-    mask = keep.set_keep(run.code["code"][numbers])
+    mask = masks.set_keep(run.code["code"][numbers])
     noise = read_tensors(run.folder / "noise/landscape.safetensors")["noise"]
-    drawn = ensemble.sample(
+    drawn = sampling.sample(
         members, keep=mask[None], noise=noise[:, sample : sample + 1], sampler="ddpm",
         device=torch.device("cpu"),
     )  # fmt: skip
@@ -85,7 +87,7 @@ def pair(run):
     code = run.code["code"]
     for a in range(len(code)):
         for b in range(a):
-            if keep.set_keep(code[[a, b]]).any():
+            if masks.set_keep(code[[a, b]]).any():
                 return run.code["unit_names"][[a, b]].tolist()
     raise AssertionError
 

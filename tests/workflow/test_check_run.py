@@ -4,8 +4,8 @@ import random
 import shutil
 
 import pytest
-from encoded_ensembles import integrity
 from encoded_ensembles.commands.check_run import check_run
+from encoded_ensembles.runs import integrity
 from typer import Exit
 
 

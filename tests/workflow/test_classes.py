@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from encoded_ensembles.commands import certify
+from encoded_ensembles.commands import verify
 from encoded_ensembles.commands.certify import certify as write_certificate
-from encoded_ensembles.files import InputError, read_arrays, read_tensors
-from small_run import make, member_folders, pictures
-from test_latents import HOW
+from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors
+from small_run import HOW, make, member_folders, pictures
 
 
 @pytest.fixture(scope="module")
@@ -24,30 +23,31 @@ def test_a_certified_picture_is_the_landscapes(made, sample):
     picture = read_tensors(file.with_suffix(".safetensors"))["counterfactual"]
     block = read_tensors(made / "landscape.safetensors")["counterfactuals"]
     assert np.array_equal(picture, block[0, sample])
-    certify.verify(file, made, resample=True, device="cpu")
+    verify.verify(file, made, resample=True, device="cpu")
 
 
 def test_resampling_notices_a_picture_of_another_class(made, tmp_path):
     """Issue 14.1: a picture drawn as if it were sample 0, from the noise of sample 1, is refused."""
     import torch
-    from encoded_ensembles import ensemble, unet
-    from encoded_ensembles.certificates import statement, write_picture
-    from encoded_ensembles.runs import Run
+    from encoded_ensembles.ensemble import sampling
+    from encoded_ensembles.members import load
+    from encoded_ensembles.runs.run import Run
+    from encoded_ensembles.sharing.certificates import statement, write_picture
 
     run = Run(made)
     code = run.code
     keep = ~code["code"][0]
     z = read_tensors(made / "noise/landscape.safetensors")["noise"][:, 1:2]
-    networks = unet.load_members(member_folders(made), device=torch.device("cpu"))
-    wrong = ensemble.sample(
+    networks = load.load_members(member_folders(made), device=torch.device("cpu"))
+    wrong = sampling.sample(
         networks, keep=keep[None], noise=z, sampler="ddpm", device=torch.device("cpu")
     )[0, 0]
     subjects = write_picture(tmp_path / "wrong.safetensors", wrong, sample=1, keep=keep)
-    from encoded_ensembles.certificates import dump
+    from encoded_ensembles.sharing.certificates import dump
 
     names = [str(code["unit_names"][0])]
     certificate = statement(run, sample=1, units=names, subjects=subjects)
     (tmp_path / "wrong.json").write_bytes(dump(certificate))
-    certify.verify(tmp_path / "wrong.json", made, device="cpu")  # the files alone cannot tell
+    verify.verify(tmp_path / "wrong.json", made, device="cpu")  # the files alone cannot tell
     with pytest.raises(InputError, match="is not what the bound noise and members give"):
-        certify.verify(tmp_path / "wrong.json", made, resample=True, device="cpu")
+        verify.verify(tmp_path / "wrong.json", made, resample=True, device="cpu")

@@ -12,8 +12,8 @@ import zlib
 import numpy as np
 import pandas as pd
 import yaml
-from encoded_ensembles.files import read_tensors
-from encoded_ensembles.unet import WEIGHTS
+from encoded_ensembles.members.names import WEIGHTS
+from encoded_ensembles.storage.files import read_tensors
 from PIL import Image
 
 

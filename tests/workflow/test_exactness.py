@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 import yaml
-from conftest import Workspace
 from PIL import Image
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
+from workspace import Workspace
 
 MEMBERS, WEIGHT = 5, 2
 LANDSCAPE = "results/own/landscape/1-of-1.safetensors"

@@ -6,10 +6,10 @@ import tarfile
 import numpy as np
 import pandas as pd
 import pytest
-from encoded_ensembles.commands.universe import import_universe
-from encoded_ensembles.data import read_images, to_bytes
-from encoded_ensembles.files import InputError, read_arrays, read_tensors, write_arrays
-from encoded_ensembles.runs import Run
+from encoded_ensembles.commands.import_universe import import_universe
+from encoded_ensembles.data.images import read_images, to_bytes
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors, write_arrays
 from PIL import Image
 
 

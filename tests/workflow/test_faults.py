@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from workspace import REPOSITORY
 
 BENCHMARK = REPOSITORY / "benchmarks/faults.py"
 

@@ -7,16 +7,25 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import REPOSITORY, Workspace
-from encoded_ensembles import certificates, choice, datasets, rates, unet
-from encoded_ensembles.commands import frozen as frozen_command
-from encoded_ensembles.commands.train import train_member
-from encoded_ensembles.commands.train_together import train_members
-from encoded_ensembles.ensemble import make_scheduler
-from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
-from encoded_ensembles.members import Members
-from encoded_ensembles.pipeline import EncodedEnsemblePipeline
-from encoded_ensembles.runs import Run
+from encoded_ensembles.commands import fetch_base as frozen_command
+from encoded_ensembles.commands.train_member import train_member
+from encoded_ensembles.commands.train_members import train_members
+from encoded_ensembles.data import catalogue, selection
+from encoded_ensembles.ensemble.sampling import make_scheduler
+from encoded_ensembles.members import load, names
+from encoded_ensembles.members import network as unet
+from encoded_ensembles.runs import rates
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.sharing import certificates
+from encoded_ensembles.sharing.component import Members
+from encoded_ensembles.sharing.pipeline import EncodedEnsemblePipeline
+from encoded_ensembles.storage.files import (
+    InputError,
+    read_arrays,
+    read_facts,
+    read_tensors,
+    write_facts,
+)
 from safetensors.numpy import load_file
 from small_run import (
     MEMBERS,
@@ -28,9 +37,10 @@ from small_run import (
     member_folders,
     pictures,
 )
+from workspace import REPOSITORY, Workspace
 
-FILES = unet.member_files(adapter=True)
-WHOLE = unet.member_files(adapter=False)
+FILES = names.member_files(adapter=True)
+WHOLE = names.member_files(adapter=False)
 HOW = {
     "widths": "8", "layers_per_block": 1, "epochs": 2, "steps_per_epoch": 2, "learning_rate": 1e-2,
     "ema": 0.5, "rank": 2, "alpha": 2.0, "target": ["to_q", "conv1"], "device": "cpu",
@@ -92,13 +102,13 @@ def test_the_base_is_kept_byte_for_byte_and_no_member_holds_it(made, network, re
 
 
 def test_a_base_that_diffusers_wrote_is_sealed_and_stays_what_it_is(network, tmp_path):
-    plain = unet.load_unet(network, device=torch.device("cpu"))
+    plain = load.load_unet(network, device=torch.device("cpu"))
     plain.save_pretrained(tmp_path / "plain")
     for copy in ("one", "two"):
         folder = tmp_path / copy
         frozen_command.fetch_base(str(tmp_path / "plain"), folder, folder / "base.json")
     assert digests(tmp_path / "one", WHOLE) == digests(tmp_path / "two", WHOLE)
-    ours = unet.load_unet(tmp_path / "one", device=torch.device("cpu"))
+    ours = load.load_unet(tmp_path / "one", device=torch.device("cpu"))
     assert ours.config.keys() == plain.config.keys()
     for name, weights in plain.state_dict().items():
         assert torch.equal(ours.state_dict()[name], weights)
@@ -110,7 +120,7 @@ def test_plain_diffusers_and_peft_load_a_member(made):
 
     base = UNet2DModel.from_pretrained(made / "base", use_safetensors=True)
     theirs = PeftModel.from_pretrained(base, made / "members/01").eval()
-    ours = unet.load_unet(made / "members/01", device=torch.device("cpu"))
+    ours = load.load_unet(made / "members/01", device=torch.device("cpu"))
     x = torch.linspace(-1, 1, 128).view(2, 1, 8, 8)
     with torch.no_grad():
         assert torch.allclose(theirs(x, 30).sample, ours(x, 30).sample, atol=1e-5)
@@ -125,7 +135,7 @@ def test_retrained_without_a_unit_only_that_unit_is_missing(made, tmp_path):
     again, before = load_file(folder / FILES[1]), load_file(made / "members/01" / FILES[1])
     assert again.keys() == before.keys()
     assert all(np.array_equal(again[name], before[name]) for name in before)
-    unet.load_unet(folder, device=torch.device("cpu"))
+    load.load_unet(folder, device=torch.device("cpu"))
 
 
 def test_adapters_trained_in_one_job_have_the_bytes_of_jobs_of_their_own(copy):
@@ -193,7 +203,7 @@ def test_a_pipeline_holds_the_base_once_and_the_adapters(made, tmp_path):
 
     code = read_arrays(made / "code/code.npz")
     members = Members(
-        unet.load_members(member_folders(made), device=torch.device("cpu")),
+        load.load_members(member_folders(made), device=torch.device("cpu")),
         code=code["code"], unit_names=code["unit_names"],
     )  # fmt: skip
     scheduler = make_scheduler(steps=3)
@@ -237,14 +247,14 @@ def test_what_is_no_base_is_refused(network, tmp_path, monkeypatch, spoiled):
 
 
 def test_the_base_of_the_presets_has_seen_none_of_their_units(schema, tmp_path):
-    from encoded_ensembles.config import check_config
+    from encoded_ensembles.config.check import check_config
 
     chosen = {}
     for name in ("lora", "lora-base"):
         written = yaml.safe_load((REPOSITORY / f"presets/{name}.yaml").read_text())
         dataset = check_config(written, schema)["dataset"]
         options = {key: dataset[key] for key in ("images", "heldout", "spare", "seed")}
-        chosen[name] = choice.choose(datasets.load_digits(None, tmp_path, None), **options)
+        chosen[name] = selection.choose(catalogue.load_digits(None, tmp_path, None), **options)
     seen = set(chosen["lora-base"].training)
     assert not seen & {*chosen["lora"].training, *chosen["lora"].heldout}
 
@@ -252,7 +262,7 @@ def test_the_base_of_the_presets_has_seen_none_of_their_units(schema, tmp_path):
 def test_a_plan_measures_adapters_and_counts_the_base_once(network):
     model = {"base": str(network), "lora": {"rank": 2, "alpha": 2.0, "targets": ["to_q"]}}
     member, trained, frozen = rates.for_sampling(model, rates.initial(model, (1, 8, 8))())
-    whole = unet.load_unet(network, device=torch.device("cpu"))
+    whole = load.load_unet(network, device=torch.device("cpu"))
     attentions = sum(name.endswith("to_q") for name, _ in whole.named_modules())
     assert (trained, frozen) == (attentions * 2 * (8 + 8), whole.num_parameters())
     assert len(unet.trained_weights(member)) == 2 * attentions
@@ -296,7 +306,7 @@ def test_a_changed_base_trains_again_and_a_touched_one_does_not(workspace_with_b
         (work.folder / "network" / name).touch()
     assert "train_member" not in work.run(block, config="lora.yaml")
     other = unet.build_unet(
-        unet.load_unet(work.folder / "network", device=torch.device("cpu")).config, seed=2
+        load.load_unet(work.folder / "network", device=torch.device("cpu")).config, seed=2
     )
     other.save_pretrained(work.folder / "network")
     counts = work.run(block, config="lora.yaml")

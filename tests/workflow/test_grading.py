@@ -6,21 +6,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from encoded_ensembles import expected, scoreboard
-from encoded_ensembles.commands.controls import choose_controls, sample_controls
-from encoded_ensembles.commands.expect import expect_influence
-from encoded_ensembles.commands.false_attribution import check_attribution
-from encoded_ensembles.commands.grade import grade_methods
-from encoded_ensembles.commands.gradients import project_gradients
-from encoded_ensembles.commands.heldout import measure_heldout
-from encoded_ensembles.commands.null_check import check_null
-from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
-from encoded_ensembles.commands.rivals import score_rivals
-from encoded_ensembles.commands.scoreboard import score_methods
-from encoded_ensembles.commands.split import split_control, split_heldout, split_member
-from encoded_ensembles.commands.train import train_member
-from encoded_ensembles.files import InputError, read_arrays
-from encoded_ensembles.foreign import OWN, read_foreign
+from encoded_ensembles.commands.check_attribution import check_attribution
+from encoded_ensembles.commands.check_null import check_null
+from encoded_ensembles.commands.choose_controls import choose_controls
+from encoded_ensembles.commands.expect_influence import expect_influence
+from encoded_ensembles.commands.grade_methods import grade_methods
+from encoded_ensembles.commands.measure_heldout import measure_heldout
+from encoded_ensembles.commands.plot_gains import plot_gains
+from encoded_ensembles.commands.plot_scoreboard import plot_scoreboard
+from encoded_ensembles.commands.plot_truth import plot_truth
+from encoded_ensembles.commands.project_gradients import project_gradients
+from encoded_ensembles.commands.sample_controls import sample_controls
+from encoded_ensembles.commands.score_methods import score_methods
+from encoded_ensembles.commands.score_rivals import score_rivals
+from encoded_ensembles.commands.split_control import split_control
+from encoded_ensembles.commands.split_heldout import split_heldout
+from encoded_ensembles.commands.split_member import split_member
+from encoded_ensembles.commands.train_member import train_member
+from encoded_ensembles.data.own_scores import OWN, read_foreign
+from encoded_ensembles.grading import scoreboard
+from encoded_ensembles.influence import expected
+from encoded_ensembles.storage.files import InputError, read_arrays
 from safetensors.numpy import load_file
 
 TRAINING = {

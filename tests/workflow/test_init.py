@@ -10,8 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
-from conftest import REPOSITORY, TOY
-from encoded_ensembles import starter
+from encoded_ensembles.config import starter
+from workspace import REPOSITORY, TOY
 
 
 def call(*arguments, cwd, site):

@@ -8,16 +8,25 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import Workspace
-from encoded_ensembles import certificates, rates, unet
-from encoded_ensembles.commands.frozen import fetch_autoencoder
-from encoded_ensembles.commands.noise import draw_noise
-from encoded_ensembles.commands.sample import ablate_block
-from encoded_ensembles.commands.train import train_member
-from encoded_ensembles.files import InputError, read_arrays, read_facts, read_tensors, write_facts
-from encoded_ensembles.runs import Run
+from encoded_ensembles.commands.ablate_block import ablate_block
+from encoded_ensembles.commands.draw_noise import draw_noise
+from encoded_ensembles.commands.fetch_autoencoder import fetch_autoencoder
+from encoded_ensembles.commands.train_member import train_member
+from encoded_ensembles.members import names as names_
+from encoded_ensembles.members import network
+from encoded_ensembles.runs import rates
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.sharing import certificates
+from encoded_ensembles.storage.files import (
+    InputError,
+    read_arrays,
+    read_facts,
+    read_tensors,
+    write_facts,
+)
 from safetensors.numpy import load_file, save_file
 from small_run import (
+    HOW,
     MEMBERS,
     UNITS,
     check_altered_is_refused,
@@ -28,8 +37,9 @@ from small_run import (
     pictures,
     write_autoencoder,
 )
+from workspace import Workspace
 
-FILES = unet.member_files(adapter=False)
+FILES = names_.member_files(adapter=False)
 SAID = {
     "other": "a VQModel, expected a AutoencoderKL",
     "pickled": "does not hold a AutoencoderKL of diffusers in safetensors",
@@ -38,10 +48,6 @@ SAID = {
     "parts": "whose weights lie in several files, expected one",
     "lacking": r"does not hold the weights of its configuration: decoder\.conv_out\.bias",
 }
-HOW = {
-    "widths": "8,8", "layers_per_block": 1, "epochs": 2, "steps_per_epoch": 2, "learning_rate": 1e-2,
-    "ema": 0.5, "flip": True, "device": "cpu",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +113,8 @@ def test_a_run_of_pixels_does_not_take_a_member_of_latents(copy):
 
 def test_a_pipeline_holds_the_autoencoder(copy, tmp_path):
     from diffusers import DiffusionPipeline
-    from encoded_ensembles.commands import pipeline as pipeline_command
-    from encoded_ensembles.pipeline import EncodedEnsemblePipeline
+    from encoded_ensembles.commands import export_pipeline as pipeline_command
+    from encoded_ensembles.sharing.pipeline import EncodedEnsemblePipeline
 
     record = read_facts(copy / "run.json")
     record["config"]["sampling"]["steps"] = 3
@@ -139,12 +145,12 @@ def test_weights_are_of_the_bound_file_whatever_else_lies_beside_it(copy, part):
     """Diffusers would take the parts that an index names."""
     folder = copy / part
     kind = "AutoencoderKL" if part == "autoencoder" else "UNet2DModel"
-    before = unet.load_network(folder, device="cpu", kind=kind).state_dict()
+    before = network.load_network(folder, device="cpu", kind=kind).state_dict()
     weights = load_file(folder / FILES[1])
     save_file({name: each + 1 for name, each in weights.items()}, folder / "other.safetensors")
     index = {"metadata": {}, "weight_map": dict.fromkeys(weights, "other.safetensors")}
     (folder / f"{FILES[1]}.index.json").write_text(json.dumps(index))
-    after = unet.load_network(folder, device="cpu", kind=kind).state_dict()
+    after = network.load_network(folder, device="cpu", kind=kind).state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
@@ -203,7 +209,7 @@ def test_images_of_other_channels_are_refused_before_training(made, tmp_path):
 
 
 def test_a_plan_counts_encoding_and_decoding(autoencoder, schema, monkeypatch):
-    from encoded_ensembles.config import check_config
+    from encoded_ensembles.config.check import check_config
 
     monkeypatch.setattr(rates, "_start", lambda program: 1.0)
     config = check_config({"model": {"autoencoder": str(autoencoder)}}, schema)
@@ -211,7 +217,7 @@ def test_a_plan_counts_encoding_and_decoding(autoencoder, schema, monkeypatch):
         model=config["model"], training=config["training"], shape=(1, 16, 16), device="cpu"
     )
     assert networks.seen == (2, 8, 8)
-    whole = unet.read_network(autoencoder, kind="AutoencoderKL").num_parameters()
+    whole = network.read_network(autoencoder, kind="AutoencoderKL").num_parameters()
     assert networks.frozen == {"autoencoder": whole}
     assert min(found.encode, found.decode) > 0
 

@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 import yaml
-from conftest import REPOSITORY
-from encoded_ensembles.config import check_config
-from encoded_ensembles.files import InputError
+from encoded_ensembles.config.check import check_config
+from encoded_ensembles.storage.files import InputError
 from PIL import Image
+from workspace import REPOSITORY
 
 TARGET = "results/{run}/data/training.npz"
 

@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from conftest import REPOSITORY, TOY, executed
+from workspace import REPOSITORY, TOY, executed
 
 # Two runs of different sizes from one outer workflow. Its own rule `all` stays the target.
 OUTER = f"""

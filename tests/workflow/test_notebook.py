@@ -5,9 +5,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
-from encoded_ensembles.files import InputError, read_tensors
-from encoded_ensembles.runs import STATISTICS, Run
+from encoded_ensembles.runs.run import STATISTICS, Run
+from encoded_ensembles.storage.files import InputError, read_tensors
+from workspace import REPOSITORY
 
 NOTEBOOK = REPOSITORY / "docs/example.ipynb"
 

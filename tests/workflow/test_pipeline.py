@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from encoded_ensembles import pipeline
-from encoded_ensembles.commands.pipeline import export_pipeline
-from encoded_ensembles.ensemble import make_scheduler
-from encoded_ensembles.files import InputError, read_arrays, read_tensors
-from encoded_ensembles.pipeline import CARRIED, COMPONENT, EncodedEnsemblePipeline
-from encoded_ensembles.sources import closure, imported_modules
+from encoded_ensembles.commands.export_pipeline import export_pipeline
+from encoded_ensembles.config.closure import closure, imported_modules
+from encoded_ensembles.ensemble.sampling import make_scheduler
+from encoded_ensembles.sharing import pipeline
+from encoded_ensembles.sharing.pipeline import CARRIED, COMPONENT, EncodedEnsemblePipeline
+from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors
 from safetensors.numpy import load_file
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"

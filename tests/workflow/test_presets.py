@@ -6,12 +6,12 @@ import shutil
 import miniatures
 import pytest
 import yaml
-from conftest import REPOSITORY
-from encoded_ensembles import codes
-from encoded_ensembles.config import check_config
-from encoded_ensembles.families import Family
-from encoded_ensembles.unet import build_unet, save_network, unet_config
+from encoded_ensembles.codes import encode
+from encoded_ensembles.codes.families import Family
+from encoded_ensembles.config.check import check_config
+from encoded_ensembles.members.network import build_unet, save_network, unet_config
 from small_run import write_autoencoder
+from workspace import REPOSITORY
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 NAMES = [each.stem for each in PRESETS]
@@ -110,7 +110,7 @@ def test_members_of_a_smoke_run_see_two_units_at_least(schema, count):
     family = Family(code["family"], code["members"], code["weight"], code["distance"])
     for seed in range(20):
         names = [f"unit {seed}.{number}" for number in range(count)]
-        matrix, null, _ = codes.encode(names, family, null_words=code["null_words"], seed=seed)
+        matrix, null, _ = encode.encode(names, family, null_words=code["null_words"], seed=seed)
         assert matrix.sum(axis=0).min() >= 2
         assert len(null) == code["null_words"]
 

@@ -8,9 +8,8 @@ import sys
 
 import encoded_ensembles
 import yaml
-from conftest import REPOSITORY
-from encoded_ensembles import config, sources
-from encoded_ensembles.cli import app
+from encoded_ensembles.config import check, closure
+from workspace import REPOSITORY
 
 
 def pins(text):
@@ -41,7 +40,7 @@ def test_extras_are_pinned_and_reach_whoever_installs_the_package(tmp_path):
 
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, tmp_path / name)  # a build leaves files beside its source
-    shutil.copytree(sources.PACKAGE, tmp_path / "workflow" / sources.PACKAGE.name)
+    shutil.copytree(closure.PACKAGE, tmp_path / "workflow" / closure.PACKAGE.name)
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
          "--no-index", "--wheel-dir", str(tmp_path), str(tmp_path)],
@@ -54,7 +53,7 @@ def test_extras_are_pinned_and_reach_whoever_installs_the_package(tmp_path):
         (file,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         metadata = message_from_bytes(archive.read(file))
     modules = {
-        f"{path.relative_to(sources.PACKAGE.parent)}" for path in sources.PACKAGE.rglob("*.py")
+        f"{path.relative_to(closure.PACKAGE.parent)}" for path in closure.PACKAGE.rglob("*.py")
     }
     assert modules <= set(names)
     assert metadata.get_all("Provides-Extra") == ["notebook", "report", "slurm"]
@@ -95,13 +94,13 @@ def test_every_key_of_the_schema_has_description_and_default_and_refuses_others(
 
 
 def test_the_default_configuration_is_that_of_the_schema(schema):
-    written = config.check_config(yaml.safe_load((REPOSITORY / "config.yaml").read_text()), schema)
-    assert written == config.check_config({}, schema)
+    written = check.check_config(yaml.safe_load((REPOSITORY / "config.yaml").read_text()), schema)
+    assert written == check.check_config({}, schema)
 
 
 def test_presets_are_valid(schema):
     for preset in (REPOSITORY / "presets").glob("*.yaml"):
-        config.check_config(yaml.safe_load(preset.read_text()), schema)
+        check.check_config(yaml.safe_load(preset.read_text()), schema)
 
 
 def test_every_rule_has_docstring_log_benchmark_and_environment():
@@ -109,43 +108,45 @@ def test_every_rule_has_docstring_log_benchmark_and_environment():
         text = file.read_text()
         assert text.startswith('"""'), file
         for rule in re.split(r"\n\s*(?:rule|checkpoint)\b", text)[1:]:
-            for part in ('"""', "log:", "benchmark:", "conda:", "code=sources("):
+            for part in ('"""', "log:", "benchmark:", "conda:", "code=code_digest("):
                 assert part in rule, (file.name, rule.split(":")[0], part)
             assert not re.search(r"^\s+(run|message):", rule, re.MULTILINE)
             assert "lambda" not in rule
 
 
-def test_rules_take_the_module_of_their_verb_as_input():
-    """The module a rule lists is the one its shell line runs."""
-    module_of = {
-        command.callback.__name__.replace("_", "-"): command.callback.__module__.split(".")[-1]
-        for command in app.registered_commands
-    }
+def test_a_rule_its_verb_and_its_command_file_have_one_name():
+    """And the code that makes the rule stale is that of its verb."""
+    for name, text in rules().items():
+        assert re.search(r"encens ([a-z-]+)", text).group(1) == name.replace("_", "-"), name
+        assert f'code=code_digest("{name}")' in text, name
+        assert (closure.COMMANDS / f"{name}.py").is_file(), name
+
+
+def test_rule_files_are_named_like_rooms():
+    """A part of a room's rules may have a file of its own; names, checks and options are shared."""
+    rooms = {folder.name for folder in closure.PACKAGE.iterdir() if folder.is_dir()}
     for file in (REPOSITORY / "workflow/rules").glob("*.smk"):
-        for rule in re.split(r"\n\s*(?:rule|checkpoint)\b", file.read_text())[1:]:
-            verb = re.search(r"encens ([a-z-]+)", rule).group(1)
-            assert f'code=sources("{module_of[verb]}")' in rule, verb
+        assert file.stem.partition("_")[0] in rooms | {"names", "checks", "options"}, file
 
 
 def test_import_closure_is_what_python_really_imports():
     """Run a command's imports in a fresh interpreter and compare the modules loaded."""
-    for command in ("noise", "split", "frechet", "plot", "train"):
-        closure = sources.closure(command)
+    for command in ("draw_noise", "split_member", "score_frechet", "plot_samples", "train_member"):
         names = {
-            ".".join(path.relative_to(sources.PACKAGE.parent).with_suffix("").parts)
-            for path in closure
+            ".".join(path.relative_to(closure.PACKAGE.parent).with_suffix("").parts)
+            for path in closure.closure(command)
         }
         load = "; ".join(f"import {name}" for name in sorted(names))
         code = f"import sys; {load}; print(*[m for m in sys.modules if m.startswith('encoded_ensembles.')])"
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
-        loaded = set(done.stdout.split()) - {"encoded_ensembles.commands"}
-        assert loaded == names
+        packages = {name.rpartition(".")[0] for name in names} | {"encoded_ensembles.data"}
+        assert set(done.stdout.split()) - packages == names
 
 
-def test_training_hangs_on_few_modules():
-    names = {path.stem for path in sources.closure("train")}
+def test_training_depends_on_few_modules():
+    names = {str(path.relative_to(closure.PACKAGE)) for path in closure.closure("train_member")}
     assert names == {
         "train", "checkpoint", "data", "device", "disk", "errors", "files", "memory", "progress", "randomness", "seals",
         "sources", "splits", "tensors", "unet", "finetune", "lora", "feed", "frozen", "space", "spread",
@@ -189,7 +190,7 @@ def test_the_page_on_clusters_without_gpus_names_every_rule_that_asks_for_one():
 
 def test_choices_are_those_marked_in_the_code():
     page = (REPOSITORY / "docs/choices.md").read_text()
-    files = [*sources.PACKAGE.rglob("*.py"), *(REPOSITORY / "presets").glob("*.yaml")]
+    files = [*closure.PACKAGE.rglob("*.py"), *(REPOSITORY / "presets").glob("*.yaml")]
     code = "".join(path.read_text() for path in files)
     for kind in ("ASSUME", "DEVIATES"):
         section = page.split(f"## {kind}")[1].split("\n## ")[0]

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from conftest import executed
-from encoded_ensembles.layout import outputs
+from encoded_ensembles.runs.layout import outputs
+from workspace import executed
 
 # Files of every kind of rule, and the one rule that brings each back.
 DELETED = {

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import executed
 from diffusers import UNet2DModel
 from safetensors.numpy import load_file
 from scipy.stats import false_discovery_control
+from workspace import executed
 
 JOBS = {
     "fetch_dataset": 1, "encode_units": 1, "check_names": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
@@ -178,22 +178,37 @@ def test_record_names_what_made_the_run(finished, read_json):
         assert digests[path.removeprefix("results/toy/")] == digest
 
 
-def append(path, text="\n# changed\n"):
+def append(path, text="\nCHANGED = True\n"):
     path.write_text(path.read_text() + text)
 
 
 def test_a_changed_figure_only_plots_again(rerun):
-    append(rerun.folder / "workflow/encoded_ensembles/figures.py")
+    append(rerun.folder / "workflow/encoded_ensembles/figures/style.py")
     assert rerun.run() == {name: 1 for name in JOBS if name.startswith("plot_")} | {"all": 1}
 
 
 def test_changed_training_code_trains_again(rerun):
-    append(rerun.folder / "workflow/encoded_ensembles/train.py")
+    append(rerun.folder / "workflow/encoded_ensembles/members/training.py")
     done = rerun.snakemake("--dry-run")
     assert {"train_member"} <= set(rules(done.stdout))
     assert not {"fetch_dataset", "encode_units", "split_member", "plot_code"} & set(
         rules(done.stdout)
     )
+
+
+def test_comments_docstrings_and_help_texts_change_nothing(rerun):
+    """Code is compared by its meaning: a constant trains again, a docstring does not."""
+    package = rerun.folder / "workflow/encoded_ensembles"
+    for file in package.rglob("*.py"):
+        append(file, "\n# changed\n")
+    training = package / "members/training.py"
+    training.write_text(training.read_text().replace('"""', '"""Said otherwise. ', 1))
+    options = package / "commands/options/training.py"
+    options.write_text(options.read_text().replace('help="', 'help="said otherwise: '))
+    assert "Nothing to be done" in rerun.snakemake().stderr
+    names = package / "members/names.py"
+    names.write_text(names.read_text().replace("LEVELS = 1000", "LEVELS = 999"))
+    assert "train_member" in rules(rerun.snakemake("--dry-run").stdout)
 
 
 def rules(text):
@@ -215,9 +230,9 @@ def test_a_deleted_member_is_trained_again_and_nothing_else_runs(rerun, finished
 
 def test_members_whose_split_stays_are_not_trained_again(rerun):
     """Encoded and split again, with equal results: nothing below them runs."""
-    append(rerun.folder / "workflow/encoded_ensembles/commands/encode.py")
+    append(rerun.folder / "workflow/encoded_ensembles/commands/encode_units.py")
     assert rerun.run("--until", "train_member") == {"encode_units": 1}
-    append(rerun.folder / "workflow/encoded_ensembles/commands/split.py")
+    append(rerun.folder / "workflow/encoded_ensembles/commands/split_member.py")
     counts = rerun.run("--until", "train_member")
     assert counts["split_member"] == 7
     assert "train_member" not in counts

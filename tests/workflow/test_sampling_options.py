@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from encoded_ensembles.commands import certify, sample
-from encoded_ensembles.files import InputError
+from encoded_ensembles.commands import ablate_block
+from encoded_ensembles.ensemble import engine
+from encoded_ensembles.sharing import resampling
+from encoded_ensembles.storage.files import InputError
 from safetensors.numpy import load_file
 
 
@@ -29,18 +31,18 @@ def test_bfloat16_on_a_finished_run(finished, tmp_path):
     folders = [results / f"members/{m:02d}" for m in range(6)]
     options = {"code": results / "code/code.npz", "noise": results / "noise/landscape.safetensors"}
     output = tmp_path / "block.safetensors"
-    sample.ablate_block(
+    ablate_block.ablate_block(
         folders, block="1-of-2", output=output, precision="bfloat16", device="cpu", **options
     )
     lower = load_file(output)["counterfactuals"]
     exact = load_file(results / "landscape/1-of-2.safetensors")["counterfactuals"]
     assert 0 < np.abs(lower - exact).max() < 0.2
     with pytest.raises(InputError, match="--precision is float16, expected float32 or bfloat16"):
-        sample.load_held(folders, "cpu", sample.Sampling(precision="float16"))
+        engine.load_placed(folders, "cpu", precision="float16", compiled=False)
 
 
 def test_certificates_refuse_what_is_not_the_same_to_the_byte():
     for keys in ({"precision": "bfloat16"}, {"compile": True}):
         run = SimpleNamespace(config={"sampling": {"scheduler": "ddpm"} | keys})
         with pytest.raises(InputError, match="expected float32 and false"):
-            certify._counterfactual(run, 0, [], "cpu")
+            resampling.counterfactual(run, 0, [], "cpu")

@@ -2,8 +2,8 @@
 
 import pytest
 import yaml
-from encoded_ensembles.commands import train_together
-from encoded_ensembles.unet import WEIGHTS
+from encoded_ensembles.commands import train_members
+from encoded_ensembles.members.names import WEIGHTS
 
 FILES = ("config.json", WEIGHTS, "loss.csv", "training.json")
 OPTIONS = {
@@ -23,7 +23,7 @@ def trained(monkeypatch):
     class Names(list):
         kill = None
 
-    names, real = Names(), train_together.fit
+    names, real = Names(), train_members.fit
 
     def fit(images, *, split, **options):
         if split["member"] == names.kill:
@@ -31,7 +31,7 @@ def trained(monkeypatch):
         names.append(split["member"])
         return real(images, split=split, **options)
 
-    monkeypatch.setattr(train_together, "fit", fit)
+    monkeypatch.setattr(train_members, "fit", fit)
     return names
 
 
@@ -41,7 +41,7 @@ def test_killed_and_damaged_jobs_train_only_what_is_missing(finished, tmp_path, 
 
     def run():
         trained.clear()
-        train_together.train_members(
+        train_members.train_members(
             [results / f"splits/{name}.json" for name in alone],
             data=results / "data/training.npz", output=tmp_path / "members",
             checkpoints=tmp_path / "checkpoints", **OPTIONS,

@@ -7,3 +7,16 @@ defined in docs/glossary.md.
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> type:
+    """Import `Run` when it is asked for, so that importing the package costs nothing.
+
+    Raises:
+        AttributeError: the package has no such name.
+    """
+    if name == "Run":
+        from encoded_ensembles.runs.run import Run
+
+        return Run
+    raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -1,9 +1,11 @@
-"""The command line `encens`: one verb for each step of the pipeline."""
+"""The command line `encens`: one verb for each module in `commands`, called like its function."""
 
 import errno
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 # Read when NumPy and torch start, so before them: one thread a job. Two gain 1.6x at best, and lose
 # up to 20x when another process runs.
@@ -11,59 +13,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
-from encoded_ensembles import unet
-from encoded_ensembles.commands.certify import certify, verify
-from encoded_ensembles.commands.check_names import check_names
-from encoded_ensembles.commands.check_run import check_run
-from encoded_ensembles.commands.contrast import measure_contrast
-from encoded_ensembles.commands.controls import choose_controls, sample_controls
-from encoded_ensembles.commands.encode import encode_units
-from encoded_ensembles.commands.expect import expect_influence
-from encoded_ensembles.commands.false_attribution import check_attribution
-from encoded_ensembles.commands.fetch import fetch_dataset
-from encoded_ensembles.commands.follow import follow_members
-from encoded_ensembles.commands.forget import forget
-from encoded_ensembles.commands.frechet import score_frechet, train_classifier
-from encoded_ensembles.commands.frozen import fetch_autoencoder, fetch_base
-from encoded_ensembles.commands.gallery import make_gallery
-from encoded_ensembles.commands.grade import grade_methods
-from encoded_ensembles.commands.gradients import project_gradients
-from encoded_ensembles.commands.heldout import measure_heldout
-from encoded_ensembles.commands.influence import measure_influence
-from encoded_ensembles.commands.init import init
-from encoded_ensembles.commands.measure_screened import measure_screened
-from encoded_ensembles.commands.noise import draw_noise
-from encoded_ensembles.commands.null_check import check_null
-from encoded_ensembles.commands.pipeline import export_pipeline
-from encoded_ensembles.commands.plan import plan
-from encoded_ensembles.commands.planted import find_planted
-from encoded_ensembles.commands.plot import (
-    plot_aliasing,
-    plot_attribution,
-    plot_code,
-    plot_evidence,
-    plot_influence,
-    plot_kept,
-    plot_landscape,
-    plot_loss,
-    plot_samples,
-)
-from encoded_ensembles.commands.plot_grade import plot_gains, plot_scoreboard, plot_truth
-from encoded_ensembles.commands.plot_study import plot_levels, plot_members, plot_sizes
-from encoded_ensembles.commands.record import record_run
-from encoded_ensembles.commands.rivals import score_rivals
-from encoded_ensembles.commands.sample import ablate_block, sample_ensemble, sample_frechet
-from encoded_ensembles.commands.scoreboard import score_methods
-from encoded_ensembles.commands.screen import screen_block
-from encoded_ensembles.commands.sets import ablate_units
-from encoded_ensembles.commands.split import split_control, split_heldout, split_member
-from encoded_ensembles.commands.study import measure_levels, measure_members, measure_retraining
-from encoded_ensembles.commands.study_runs import keep_study, measure_sizes
-from encoded_ensembles.commands.train import train_member
-from encoded_ensembles.commands.train_together import train_members
-from encoded_ensembles.commands.universe import export_universe, import_universe
-from encoded_ensembles.disk import explain
-from encoded_ensembles.errors import ForeignError, InputError
+from encoded_ensembles import commands
+from encoded_ensembles.members import network
+from encoded_ensembles.storage.disk import explain
+from encoded_ensembles.storage.errors import ForeignError, InputError
+
+FORMER = {  # verbs of earlier versions, and what does their work now
+    "retrain-member": "train-member, on the split that split-control writes",
+    "train-heldout": "train-member, on the split that split-heldout writes",
+}
 
 app = typer.Typer(
     name="encens",
@@ -72,78 +30,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    init,
-    plan,
-    fetch_dataset,
-    fetch_base,
-    fetch_autoencoder,
-    encode_units,
-    check_names,
-    split_member,
-    train_member,
-    train_members,
-    draw_noise,
-    sample_ensemble,
-    ablate_block,
-    ablate_units,
-    screen_block,
-    measure_influence,
-    measure_screened,
-    check_attribution,
-    check_null,
-    follow_members,
-    measure_contrast,
-    find_planted,
-    project_gradients,
-    score_rivals,
-    sample_frechet,
-    train_classifier,
-    score_frechet,
-    choose_controls,
-    split_control,
-    sample_controls,
-    split_heldout,
-    measure_heldout,
-    expect_influence,
-    grade_methods,
-    score_methods,
-    measure_levels,
-    measure_members,
-    measure_retraining,
-    measure_sizes,
-    keep_study,
-    plot_code,
-    plot_aliasing,
-    plot_samples,
-    plot_influence,
-    plot_landscape,
-    plot_attribution,
-    plot_evidence,
-    plot_gains,
-    plot_scoreboard,
-    plot_truth,
-    plot_kept,
-    plot_loss,
-    plot_levels,
-    plot_members,
-    plot_sizes,
-    make_gallery,
-    record_run,
-    check_run,
-    forget,
-    certify,
-    verify,
-    export_pipeline,
-    export_universe,
-    import_universe,
-):
-    app.command()(command)
+for module in iter_modules(commands.__path__):
+    if not module.ispkg:  # options, which several verbs share
+        app.command()(getattr(import_module(f"{commands.__name__}.{module.name}"), module.name))
 
 
 def main() -> None:
     """Run a verb; a mistake of the user's, of the disk, or a full GPU ends in one sentence and code 1."""
-    unet.only_needed = True
+    network.only_needed = True
+    if len(sys.argv) > 1 and sys.argv[1] in FORMER:
+        sys.exit(
+            f"encens: error: there is no verb {sys.argv[1]} any more; use {FORMER[sys.argv[1]]}."
+        )
     try:
         app()
     except ForeignError as error:

@@ -1,4 +1,4 @@
-"""Data.
+"""Data: the images of a run.
 
 Inputs: nothing, or the folder in dataset.path; the table in units.table if units are excluded.
 Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json.
@@ -9,7 +9,6 @@ rule fetch_dataset:
     """Read or download the data set and set images aside for evaluation."""
     input:
         table=verbatim(units_table() if config["units"]["exclude"] else []),
-        code=sources("fetch"),
     output:
         training="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
@@ -25,6 +24,7 @@ rule fetch_dataset:
         mem_mb=memory("fetch_dataset"),
         runtime=growing(60),
     params:
+        code=code_digest("fetch_dataset"),
         name=config["dataset"]["name"],
         heldout=config["dataset"]["heldout"],
         spare=config["dataset"]["spare"],

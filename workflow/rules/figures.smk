@@ -1,7 +1,7 @@
-"""Figures, each its own rule with its caption in workflow/report.
+"""Figures, each its own rule with its caption in workflow/report, and the gallery.
 
-Inputs: tables and samples of the run.
-Outputs: results/{run}/figures/{figure}.{pdf,png}.
+Inputs: tables and samples of the run; for the gallery images, code and landscape too.
+Outputs: results/{run}/figures/{figure}.{pdf,png}, results/{run}/gallery.html.
 """
 
 
@@ -10,7 +10,6 @@ rule plot_code:
     input:
         matrix="results/{run}/code/code.npz",
         properties="results/{run}/code/properties.json",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/code.pdf",
         png=report(
@@ -28,6 +27,8 @@ rule plot_code:
     resources:
         mem_mb=memory("plot_code"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_code"),
     shell:
         """
         encens plot-code --code {input.matrix:q} \
@@ -41,7 +42,6 @@ rule plot_samples:
     input:
         scores="results/{run}/frechet/scores.parquet",
         pictures="results/{run}/frechet/pictures.npz",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/samples.pdf",
         png=report(
@@ -59,6 +59,8 @@ rule plot_samples:
     resources:
         mem_mb=memory("plot_samples"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_samples"),
     shell:
         """
         encens plot-samples --scores {input.scores:q} --pictures {input.pictures:q} \
@@ -74,7 +76,6 @@ rule plot_influence:
         matrix="results/{run}/code/code.npz",
         samples="results/{run}/samples/ensemble.safetensors",
         influence="results/{run}/influence/influence.parquet",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/influence.pdf",
         png=report(
@@ -93,6 +94,7 @@ rule plot_influence:
         mem_mb=memory("plot_influence"),
         runtime=growing(30),
     params:
+        code=code_digest("plot_influence"),
         blocks=all_blocks,
         chosen=",".join(map(str, config["figures"]["samples"])),
         top=config["figures"]["top"],
@@ -111,7 +113,6 @@ rule plot_landscape:
     input:
         influence="results/{run}/influence/influence.parquet",
         null="results/{run}/influence/null.parquet",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/landscape.pdf",
         png=report(
@@ -130,6 +131,7 @@ rule plot_landscape:
         mem_mb=memory("plot_landscape"),
         runtime=growing(30),
     params:
+        code=code_digest("plot_landscape"),
         chosen=",".join(map(str, config["figures"]["samples"])),
     shell:
         """
@@ -143,7 +145,6 @@ rule plot_aliasing:
     """Draw how alike the influences of two units are, against their words' Hamming distance."""
     input:
         aliasing="results/{run}/influence/aliasing.parquet",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/aliasing.pdf",
         png=report(
@@ -161,6 +162,8 @@ rule plot_aliasing:
     resources:
         mem_mb=memory("plot_aliasing"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_aliasing"),
     shell:
         """
         encens plot-aliasing --aliasing {input.aliasing:q} \
@@ -175,7 +178,6 @@ rule plot_attribution:
         matrix="results/{run}/code/code.npz",
         samples="results/{run}/samples/ensemble.safetensors",
         contrast="results/{run}/contrast/contrast.parquet",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/attribution.pdf",
         png=report(
@@ -197,6 +199,7 @@ rule plot_attribution:
         mem_mb=memory("plot_attribution"),
         runtime=growing(30),
     params:
+        code=code_digest("plot_attribution"),
         chosen=",".join(map(str, config["figures"]["samples"])),
         top=config["figures"]["top"],
         attributed=config["contrast"]["attributed"],
@@ -214,7 +217,6 @@ rule plot_evidence:
     input:
         contrast="results/{run}/contrast/contrast.parquet",
         sets="results/{run}/contrast/sets.parquet",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/evidence.pdf",
         png=report(
@@ -232,6 +234,8 @@ rule plot_evidence:
     resources:
         mem_mb=memory("plot_evidence"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_evidence"),
     shell:
         """
         encens plot-evidence --contrast {input.contrast:q} --sets {input.sets:q} \
@@ -243,7 +247,6 @@ rule plot_kept:
     """Draw Frechet distance against the number of members kept."""
     input:
         scores="results/{run}/frechet/scores.parquet",
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/kept.pdf",
         png=report(
@@ -261,6 +264,8 @@ rule plot_kept:
     resources:
         mem_mb=memory("plot_kept"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_kept"),
     shell:
         """
         encens plot-kept --scores {input.scores:q} \
@@ -278,7 +283,6 @@ rule plot_loss:
             "results/{{run}}/members/{member}/training.json",
             member=[*members(), "full"],
         ),
-        code=sources("plot"),
     output:
         pdf="results/{run}/figures/loss.pdf",
         png=report(
@@ -296,6 +300,8 @@ rule plot_loss:
     resources:
         mem_mb=memory("plot_loss"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_loss"),
     shell:
         """
         encens plot-loss {input.losses:q} \
@@ -309,7 +315,6 @@ rule plot_gains:
         gains="results/{run}/grade/gains.parquet",
         areas="results/{run}/grade/areas.parquet",
         calibration="results/{run}/expected/calibration.parquet",
-        code=sources("plot_grade"),
     output:
         pdf="results/{run}/figures/gains.pdf",
         png=report(
@@ -327,6 +332,8 @@ rule plot_gains:
     resources:
         mem_mb=memory("plot_gains"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_gains"),
     shell:
         """
         encens plot-gains --gains {input.gains:q} --areas {input.areas:q} --calibration {input.calibration:q} \
@@ -338,7 +345,6 @@ rule plot_scoreboard:
     """Draw every method's grades, one panel for each kind of truth."""
     input:
         board="results/{run}/grade/scoreboard.parquet",
-        code=sources("plot_grade"),
     output:
         pdf="results/{run}/figures/scoreboard.pdf",
         png=report(
@@ -356,6 +362,8 @@ rule plot_scoreboard:
     resources:
         mem_mb=memory("plot_scoreboard"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_scoreboard"),
     shell:
         """
         encens plot-scoreboard --board {input.board:q} \
@@ -368,7 +376,6 @@ rule plot_truth:
     input:
         truth="results/{run}/grade/truth.parquet",
         influence="results/{run}/influence/influence.parquet",
-        code=sources("plot_grade"),
     output:
         pdf="results/{run}/figures/truth.pdf",
         png=report(
@@ -386,8 +393,63 @@ rule plot_truth:
     resources:
         mem_mb=memory("plot_truth"),
         runtime=growing(30),
+    params:
+        code=code_digest("plot_truth"),
     shell:
         """
         encens plot-truth --truth {input.truth:q} --influence {input.influence:q} \
             --output {output.pdf:q} >{log:q} 2>&1
+        """
+
+
+rule make_gallery:
+    """Write one page of all samples, units and counterfactuals with their evidence."""
+    input:
+        blocks=gather.landscape("results/{{run}}/landscape/{scatteritem}.safetensors"),
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        units="results/{run}/code/units.parquet",
+        warned=["results/{run}/data/dataset.json", "results/{run}/code/properties.json"],
+        samples="results/{run}/samples/ensemble.safetensors",
+        influence="results/{run}/influence/influence.parquet",
+        null="results/{run}/influence/null.parquet",
+        radius="results/{run}/influence/radius.parquet",
+        pulls="results/{run}/contrast/pulls.safetensors",
+        sets="results/{run}/contrast/sets.parquet",
+        expected="results/{run}/expected/expected.parquet",
+        page=page_files(),
+    output:
+        page=report(
+            "results/{run}/gallery.html",
+            caption="../report/gallery.rst",
+            category="7 Explore",
+            labels={"figure": "7.1 gallery", "run": "{run}"},
+        ),
+    log:
+        "results/{run}/logs/make_gallery.log",
+    benchmark:
+        "results/{run}/benchmarks/make_gallery.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=memory("make_gallery"),
+        runtime=growing(60),
+    params:
+        code=code_digest("make_gallery"),
+        blocks=all_blocks,
+        null_words=config["contrast"]["null_words"],
+        attributed=config["contrast"]["attributed"],
+        shown=config["gallery"]["samples"],
+        pictures=config["gallery"]["pictures"],
+    shell:
+        """
+        encens make-gallery {params.blocks:q} --run {wildcards.run} \
+            --data {input.data:q} --code {input.matrix:q} --units {input.units:q} \
+            --samples {input.samples:q} --influence {input.influence:q} --null {input.null:q} \
+            --radius {input.radius:q} --pulls {input.pulls:q} --sets {input.sets:q} \
+            --expected {input.expected:q} \
+            --warned {input.warned[0]:q} --warned {input.warned[1]:q} \
+            --null-words {params.null_words} --attributed {params.attributed} \
+            --shown {params.shown} --pictures {params.pictures} \
+            --output {output.page:q} >{log:q} 2>&1
         """

@@ -1,9 +1,82 @@
-"""Influence: the gathered landscape, measured against its null.
+"""Influence: the contrast of each unit along the factual trajectory, the landscape against its null
+distribution, and the influence to expect.
 
-Inputs: results/{run}/landscape/*, results/{run}/samples/ensemble.safetensors,
-results/{run}/data/*, results/{run}/contrast/contrast.parquet, the features of the Frechet distance.
-Outputs: results/{run}/influence/{influence,null,radius,aliasing}.{parquet,csv}.
+Inputs: results/{run}/members/*, results/{run}/code/code.npz, results/{run}/noise/landscape.safetensors,
+results/{run}/samples/ensemble.safetensors, results/{run}/landscape/*, results/{run}/data/*, the features
+of the Frechet distance, results/{run}/rivals/scores.safetensors.
+Outputs: results/{run}/contrast/{pulls.safetensors,contrast.*,sets.*,units.*},
+results/{run}/influence/{influence,null,radius,aliasing,false_attribution}.{parquet,csv},
+results/{run}/expected/{expected.*,calibration.*,scores.safetensors,choices.json}.
 """
+
+
+rule follow_members:
+    """Measure how far each member pulls each sample towards each unit."""
+    input:
+        members=weights(members()),
+        matrix="results/{run}/code/code.npz",
+        noise="results/{run}/noise/landscape.safetensors",
+        data="results/{run}/data/training.npz",
+    output:
+        pulls="results/{run}/contrast/pulls.safetensors",
+    log:
+        "results/{run}/logs/follow_members.log",
+    benchmark:
+        "results/{run}/benchmarks/follow_members.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        gpu=1,
+        mem_mb=memory("follow_members"),
+        runtime=growing(12 * 60),
+    params:
+        code=code_digest("follow_members"),
+        members=member_folders,
+        levels=config["contrast"]["levels"],
+        sampling=sampling_options(),
+    shell:
+        """
+        encens follow-members {params.members:q} --code {input.matrix:q} \
+            --noise {input.noise:q} --data {input.data:q} --levels {params.levels} \
+            {params.sampling} --output {output.pulls:q} >{log:q} 2>&1
+        """
+
+
+rule measure_contrast:
+    """Measure each unit's contrast on each sample, and test it and sets of near units."""
+    input:
+        pulls="results/{run}/contrast/pulls.safetensors",
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
+    output:
+        contrast="results/{run}/contrast/contrast.parquet",
+        contrast_csv="results/{run}/contrast/contrast.csv",
+        sets="results/{run}/contrast/sets.parquet",
+        sets_csv="results/{run}/contrast/sets.csv",
+        units="results/{run}/contrast/units.parquet",
+        units_csv="results/{run}/contrast/units.csv",
+    log:
+        "results/{run}/logs/measure_contrast.log",
+    benchmark:
+        "results/{run}/benchmarks/measure_contrast.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=memory("measure_contrast"),
+        runtime=growing(60),
+    params:
+        code=code_digest("measure_contrast"),
+        null_words=config["contrast"]["null_words"],
+        attributed=config["contrast"]["attributed"],
+    shell:
+        """
+        encens measure-contrast --pulls {input.pulls:q} --code {input.matrix:q} \
+            --data {input.data:q} --samples {input.samples:q} \
+            --null-words {params.null_words} --attributed {params.attributed} \
+            --contrast {output.contrast:q} --sets {output.sets:q} \
+            --units {output.units:q} >{log:q} 2>&1
+        """
 
 
 rule measure_influence:
@@ -18,7 +91,6 @@ rule measure_influence:
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
         weights=verbatim([str(file) for file in distance_weights().values()]),
-        code=sources("influence"),
     output:
         influence="results/{run}/influence/influence.parquet",
         influence_csv="results/{run}/influence/influence.csv",
@@ -39,6 +111,7 @@ rule measure_influence:
         mem_mb=memory("measure_influence"),
         runtime=growing(4 * 60),
     params:
+        code=code_digest("measure_influence"),
         blocks=all_blocks,
         distances=verbatim(distance_options()),
         inception="--inception" if inception_file() else "",
@@ -55,6 +128,43 @@ rule measure_influence:
         """
 
 
+rule expect_influence:
+    """Learn from all contrasts how much influence to expect of a unit on a sample."""
+    input:
+        pulls="results/{run}/contrast/pulls.safetensors",
+        matrix="results/{run}/code/code.npz",
+        data="results/{run}/data/training.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
+        rivals="results/{run}/rivals/scores.safetensors",
+    output:
+        expected="results/{run}/expected/expected.parquet",
+        expected_csv="results/{run}/expected/expected.csv",
+        calibration="results/{run}/expected/calibration.parquet",
+        calibration_csv="results/{run}/expected/calibration.csv",
+        scores="results/{run}/expected/scores.safetensors",
+        choices="results/{run}/expected/choices.json",
+    log:
+        "results/{run}/logs/expect_influence.log",
+    benchmark:
+        "results/{run}/benchmarks/expect_influence.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=memory("expect_influence"),
+        runtime=growing(4 * 60),
+    params:
+        code=code_digest("expect_influence"),
+        seed=config["grade"]["seed"],
+    shell:
+        """
+        encens expect-influence --pulls {input.pulls:q} --code {input.matrix:q} \
+            --data {input.data:q} --samples {input.samples:q} --rivals {input.rivals:q} \
+            --expected {output.expected:q} --calibration {output.calibration:q} \
+            --scores {output.scores:q} --choices {output.choices:q} \
+            --seed {params.seed} >{log:q} 2>&1
+        """
+
+
 rule check_attribution:
     """See whether the unit nearest to a sample stays nearest when it is ablated; for studies."""
     input:
@@ -65,7 +175,6 @@ rule check_attribution:
         heldout="results/{run}/data/heldout.npz",
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
-        code=sources("false_attribution"),
     output:
         table="results/{run}/influence/false_attribution.parquet",
         table_csv="results/{run}/influence/false_attribution.csv",
@@ -80,6 +189,7 @@ rule check_attribution:
         mem_mb=memory("check_attribution"),
         runtime=growing(4 * 60),
     params:
+        code=code_digest("check_attribution"),
         blocks=all_blocks,
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",

@@ -1,4 +1,4 @@
-"""Shared by all stages: options of shell lines, as the configuration says."""
+"""Shared by all rules: options of shell lines and what jobs ask for, as the configuration says."""
 
 
 def truth_options(wildcards):
@@ -73,18 +73,6 @@ def adapter_options():
         *("--alpha", str(lora["alpha"])),
         *repeated("--target", lora["targets"]),
     ]
-
-
-def arm_seed(wildcards):
-    """Return the seed that members are retrained with: their own, or the fresh one."""
-    return {"same": config["training"], "fresh": config["retrain"]}[wildcards.arm][
-        "seed"
-    ]
-
-
-def heldout_seed(wildcards):
-    """Return the seed that a held-out model is trained with: another for each repeat."""
-    return config["training"]["seed"] + 1 + int(wildcards.repeat)
 
 
 def verbatim(values):
@@ -163,3 +151,58 @@ def distance_options():
     files = [f"{network}={file}" for network, file in distance_weights().items()]
     names = repeated("--distances", config["influence"]["distances"])
     return [*names, *repeated("--weights", files)]
+
+
+def growing(amount):
+    """Return the minutes of a job, as many again at each attempt after a failure."""
+
+    def needed(wildcards, attempt):
+        return attempt * amount
+
+    return needed
+
+
+def memory(rule):
+    """Return the memory of a rule's job in MB, as much again at each attempt after a failure.
+
+    It follows from the configuration, and from how many images and units there are: once the data is
+    there it says so, before that it is guessed.
+    """
+
+    def needed(wildcards, attempt, rulename):
+        folder = Path("results", config["run"])
+        files = [folder / "data/dataset.json", folder / "code/properties.json"]
+        made = tuple(file.stat().st_mtime_ns for file in files if file.is_file())
+        return attempt * asked_memory(rule, made, gpu=on_gpu(rulename))
+
+    return needed
+
+
+def on_gpu(rulename):
+    """Say whether a rule has its jobs on a GPU, which is elsewhere or in this machine."""
+    asked = workflow.get_rule(rulename).resources.get("gpu")
+    wanted = getattr(
+        asked, "raw", None
+    )  # of a rule that asks for none, Snakemake gives an empty one
+    here = workflow.local_exec and not gpu_is_here()
+    return wanted is not None and str(wanted) != "0" and not here
+
+
+@cache
+def asked_memory(rule, made, *, gpu):
+    """Return the memory in MB that a job of a rule asks for, given the times of what says its size."""
+    # How many blocks there are, --set-scatter may say.
+    blocks = {
+        part: len(getattr(gather, part)("{scatteritem}"))
+        for part in ("landscape", "frechet")
+    }
+    scattered = config | {
+        part: config[part] | {"blocks": count} for part, count in blocks.items()
+    }
+    return memory_mb(rule, scattered, *expected_size(made), gpu=gpu)
+
+
+@cache
+def expected_size(made):
+    """Return how large the run is, given the times of what says it."""
+    return size_of(config, Path("results", config["run"]))

@@ -1,1 +1,1 @@
-"""The steps of the pipeline: one module per command line verb that has its own rule."""
+"""The command line: a verb in each module, called like its function and its rule; `options` are shared."""

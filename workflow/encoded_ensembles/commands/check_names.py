@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.options import Code
+from encoded_ensembles.commands.options.files import Code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,8 @@ def check_names(
     steps_per_epoch: Annotated[int, Option(help="training.steps_per_epoch")] = 1,
 ) -> None:
     """Check what can be known as soon as there are units, before anything is trained."""
-    from encoded_ensembles.files import InputError, read_arrays, write_facts
-    from encoded_ensembles.foreign import read_foreign
+    from encoded_ensembles.data.own_scores import read_foreign
+    from encoded_ensembles.storage.files import InputError, read_arrays, write_facts
 
     arrays = read_arrays(code)
     names, matrix = arrays["unit_names"], arrays["code"]
@@ -69,8 +69,8 @@ def _find(key: str, wanted: list[str], names: "np.ndarray") -> "np.ndarray":
     Raises:
         InputError: there is no such unit; the message names the key.
     """
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.units import find_units
+    from encoded_ensembles.data.units import find_units
+    from encoded_ensembles.storage.files import InputError
 
     try:
         return find_units(names, wanted)
@@ -84,8 +84,8 @@ def _check_set(key: str, units: list[str], names: "np.ndarray", matrix: "np.ndar
     Raises:
         InputError: otherwise.
     """
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.keep import set_keep
+    from encoded_ensembles.codes.masks import set_keep
+    from encoded_ensembles.storage.files import InputError
 
     if not set_keep(matrix[_find(key, units, names)]).any():
         raise InputError(

@@ -28,8 +28,7 @@ def check_run(
     both. A damaged ledger, and what no rule of this run makes, is not deleted but set aside, as
     NAME.damaged. Not while snakemake runs: between two files of a job, one may seem damaged.
     """
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.integrity import (
+    from encoded_ensembles.runs.integrity import (
         files_of,
         find_damage,
         find_leftovers,
@@ -37,6 +36,7 @@ def check_run(
         redate,
         wanted_files,
     )
+    from encoded_ensembles.storage.files import InputError
 
     folder = next((each for each in (run, "results" / run) if each.is_dir()), None)
     if folder is None:
@@ -71,7 +71,7 @@ def _clear(damaged: list[Path], wanted: list[Path] | None) -> None:
         damaged: the files.
         wanted: those of the whole run, if it is known.
     """
-    from encoded_ensembles.integrity import keeper
+    from encoded_ensembles.runs.integrity import keeper
 
     for file in damaged:
         made_again = file in wanted if wanted else file.parent.name != "ledger"
@@ -89,7 +89,7 @@ def _clear(damaged: list[Path], wanted: list[Path] | None) -> None:
 
 def _free(file: Path) -> Path:
     """Return a name that a file can be set aside under."""
-    from encoded_ensembles.integrity import DAMAGED
+    from encoded_ensembles.runs.integrity import DAMAGED
 
     aside = file.with_name(file.name + DAMAGED)
     number = 1

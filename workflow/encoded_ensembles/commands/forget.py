@@ -1,20 +1,21 @@
 """encens forget: a run without some units, at once and after retraining."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from encoded_ensembles.commands.certify import RunFolder, Units
-from encoded_ensembles.commands.sample import Batch, Device, Sampling
+from encoded_ensembles.commands.options.features import Device
+from encoded_ensembles.commands.options.run import RunFolder, Units
+from encoded_ensembles.commands.options.sampling import Batch
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.forgetting import Forgetting
-    from encoded_ensembles.remains import Remain
-    from encoded_ensembles.runs import Run
+    from encoded_ensembles.runs.forgetting import Forgetting
+    from encoded_ensembles.runs.remains import Remain
+    from encoded_ensembles.runs.run import Run
 
 
 def forget(
@@ -38,12 +39,12 @@ def forget(
     what remains in the run's folder), samples.safetensors and samples.png (factual samples, and those
     without the units), and frechet.csv.
     """
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.forgetting import plan
-    from encoded_ensembles.frechet import caution, in_words
-    from encoded_ensembles.ledger import short_digest
-    from encoded_ensembles.remains import delete
-    from encoded_ensembles.runs import Run, unit_names
+    from encoded_ensembles.features.frechet import caution, in_words
+    from encoded_ensembles.runs.forgetting import plan
+    from encoded_ensembles.runs.remains import delete
+    from encoded_ensembles.runs.run import Run, unit_names
+    from encoded_ensembles.storage.files import InputError
+    from encoded_ensembles.storage.ledger import short_digest
 
     run = Run(run_folder)
     wanted = plan(run.config, run.code, unit_names(units, run.code["unit_names"]))
@@ -84,9 +85,9 @@ def _configure(wanted: "Forgetting", folder: Path) -> None:
     """
     import yaml
 
-    from encoded_ensembles.config import check_config
-    from encoded_ensembles.files import write_text
-    from encoded_ensembles.starter import read_schema
+    from encoded_ensembles.config.check import check_config
+    from encoded_ensembles.config.starter import read_schema
+    from encoded_ensembles.storage.files import write_text
 
     check_config(wanted.config, read_schema())
     write_text(
@@ -102,11 +103,11 @@ def _answer(
     run: "Run", wanted: "Forgetting", folder: Path, kept: list[str], saw: list[str]
 ) -> "list[Remain]":
     """Write the answer, say which pictures stay elsewhere, and return what remains of the units."""
-    from encoded_ensembles.data import read_images
-    from encoded_ensembles.files import write_json
-    from encoded_ensembles.layout import outputs
-    from encoded_ensembles.remains import Goes, Remain, find_kin, find_remains
-    from encoded_ensembles.units import same_pixels
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.data.units import same_pixels
+    from encoded_ensembles.runs.layout import outputs
+    from encoded_ensembles.runs.remains import Goes, Remain, find_kin, find_remains
+    from encoded_ensembles.storage.files import write_json
 
     images = run.images[run.images["unit_name"].isin(wanted.units)]
     twins = same_pixels(run.images, wanted.units)
@@ -142,7 +143,7 @@ def _answer(
 
 def _report(folder: Path, remains: "list[Remain]") -> None:
     """Print what remains in the folder of a run, by what takes it away."""
-    from encoded_ensembles.remains import Goes
+    from encoded_ensembles.runs.remains import Goes
 
     print(f"what remains of them in {folder} (answer.json lists it too):")
     for goes in Goes:
@@ -164,15 +165,15 @@ def shown(name: str) -> str:
 
 def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, device: str) -> None:
     """Sample without the units, from the run's noise, and draw it beside the factual samples."""
-    from encoded_ensembles.commands.plot import save
-    from encoded_ensembles.commands.sample import sample_rows
-    from encoded_ensembles.figures import samples_figure
-    from encoded_ensembles.files import read_tensors, write_tensors
+    from encoded_ensembles.ensemble.engine import sample_rows
+    from encoded_ensembles.figures.landscape import samples_figure
+    from encoded_ensembles.figures.style import save
+    from encoded_ensembles.storage.files import read_tensors, write_tensors
 
     noise = run.folder / "noise" / "landscape.safetensors"
     factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
     samples = sample_rows(
-        run.member_folders, wanted.keep[None], noise, _how(run, batch, device), "samples"
+        run.member_folders, wanted.keep[None], noise, label="samples", **_how(run, batch, device)
     )[0]
     write_tensors(folder / "samples.safetensors", {"keep": wanted.keep, "samples": samples})
     rows = [
@@ -188,18 +189,18 @@ def _score(
     """Return the Frechet distance without the units beside that of real images and of all members."""
     import pandas as pd
 
-    from encoded_ensembles import frechet
-    from encoded_ensembles.commands.sample import sample_rows
-    from encoded_ensembles.data import read_images, to_bytes
-    from encoded_ensembles.device import choose_device
-    from encoded_ensembles.files import read_table, write_text
-    from encoded_ensembles.words import spell
+    from encoded_ensembles.codes.words import spell
+    from encoded_ensembles.data.images import read_images, to_bytes
+    from encoded_ensembles.ensemble.engine import sample_rows
+    from encoded_ensembles.features import extractors, frechet
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.storage.files import read_table, write_text
 
     scores = read_table(run.folder / "frechet" / "scores.parquet")
     kind = scores["extractor"].iloc[0]
-    named = run.config["frechet"]["inception"] or Path("resources") / frechet.INCEPTION
+    named = run.config["frechet"]["inception"] or Path("resources") / extractors.INCEPTION
     reference = read_images(run.folder / "data" / "heldout.npz").images
-    extractor = frechet.choose_extractor(
+    extractor = extractors.choose_extractor(
         reference,
         inception=Path(named) if kind == "inception" else None,
         classifier=run.folder / "frechet" / "classifier.safetensors"
@@ -209,7 +210,7 @@ def _score(
     )
     noise = run.folder / "noise" / "frechet.safetensors"
     samples: np.ndarray = sample_rows(
-        run.member_folders, wanted.keep[None], noise, _how(run, batch, device), "frechet"
+        run.member_folders, wanted.keep[None], noise, label="frechet", **_how(run, batch, device)
     )[0]
     features = (extractor.features(to_bytes(samples)), extractor.features(reference))
     found = frechet.score(*features, inception=kind == "inception")
@@ -228,9 +229,14 @@ def _score(
     return table
 
 
-def _how(run: "Run", batch: int | None, device: str) -> Sampling:
-    """Return how the run samples."""
+def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
+    """Return how the run samples, as `engine.prepare` takes it."""
     how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
-    return Sampling(
-        how["scheduler"], how["precision"], how["compile"], batch, run.autoencoder, device
-    )
+    return {
+        "scheduler": how["scheduler"],
+        "precision": how["precision"],
+        "compiled": how["compile"],
+        "batch": batch,
+        "autoencoder": run.autoencoder,
+        "device": device,
+    }

@@ -19,8 +19,8 @@ def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> Non
     """
     import shutil
 
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.starter import PARTS, workflow_root
+    from encoded_ensembles.config.starter import PARTS, workflow_root
+    from encoded_ensembles.storage.files import InputError
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there and not empty; name a new folder.")

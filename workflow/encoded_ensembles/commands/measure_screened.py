@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoded_ensembles.commands.influence import (
-    Aliasing,
+from encoded_ensembles.commands.options.blocks import Blocks
+from encoded_ensembles.commands.options.files import (
+    Code,
     Contrast,
-    Influence,
-    Null,
-    Radius,
-    influence_table,
-    null_table,
-    radius_table,
+    Samples,
 )
-from encoded_ensembles.commands.options import Blocks, Code, Samples
+from encoded_ensembles.commands.options.tables import (
+    AliasingTable,
+    NullTable,
+    PairTable,
+    SampleTable,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +25,10 @@ def measure_screened(
     code: Code,
     samples: Samples,
     contrast: Contrast,
-    influence: Influence,
-    null: Null,
-    radius: Radius,
-    aliasing: Aliasing,
+    influence: PairTable,
+    null: NullTable,
+    radius: SampleTable,
+    aliasing: AliasingTable,
 ) -> None:
     """Measure how each unit's ablation moves each sample, where most are predicted.
 
@@ -39,8 +40,9 @@ def measure_screened(
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles import influence as measure
-    from encoded_ensembles.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.influence import ablation as measure
+    from encoded_ensembles.influence.tables import influence_table, null_table, radius_table
+    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
 
     arrays = read_arrays(code)
     drawn = read_tensors(samples, names=["factual", "null"])
@@ -71,7 +73,7 @@ def _gather(
     """
     import numpy as np
 
-    from encoded_ensembles.files import InputError, read_tensors
+    from encoded_ensembles.storage.files import InputError, read_tensors
 
     count = len(factual)
     distance, exact = np.full((units, count), np.nan), np.zeros((units, count), bool)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from typer import Option
 
+from encoded_ensembles.commands.options.features import Device
+
 if TYPE_CHECKING:
-    from encoded_ensembles.plan import Work
-    from encoded_ensembles.rates import Rates
+    from encoded_ensembles.runs.plan import Work
+    from encoded_ensembles.runs.rates import Rates
 
 
 def plan(
@@ -24,7 +26,7 @@ def plan(
     ] = None,
     cores: Annotated[int, Option(help="jobs at a time")] = 1,
     output: Annotated[Path | None, Option(help="also write the figures here, .json")] = None,
-    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Say what a run takes: jobs, member evaluations, operations, bytes, memory, and time on this machine.
 
@@ -32,17 +34,12 @@ def plan(
     minute. What is not sampling or training counts as the start of its jobs. The peak is the memory of
     one job of a rule, beside a GPU's own; jobs ask for half as much again.
     """
-    from encoded_ensembles import plan as planned
-    from encoded_ensembles.device import choose_device
-    from encoded_ensembles.files import write_json
-    from encoded_ensembles.peaks import peaks as find_peaks
-    from encoded_ensembles.rates import measure
-    from encoded_ensembles.run_size import (
-        Size,
-        check_network,
-        image_shape,
-        size_of,
-    )
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.runs import plan as planned
+    from encoded_ensembles.runs.peaks import peaks as find_peaks
+    from encoded_ensembles.runs.rates import measure
+    from encoded_ensembles.runs.size import Size, check_network, image_shape, size_of
+    from encoded_ensembles.storage.files import write_json
 
     config = _read(configfile)
     check_network(config)
@@ -71,9 +68,9 @@ def _read(files: list[Path]) -> dict[str, Any]:
     """
     import yaml
 
-    from encoded_ensembles.config import check_config
-    from encoded_ensembles.files import InputError
-    from encoded_ensembles.starter import read_schema
+    from encoded_ensembles.config.check import check_config
+    from encoded_ensembles.config.starter import read_schema
+    from encoded_ensembles.storage.files import InputError
 
     def overlay(base: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
         both = {
@@ -109,7 +106,7 @@ def _ask(what: str, option: str) -> NoReturn:
     Raises:
         InputError: always.
     """
-    from encoded_ensembles.files import InputError
+    from encoded_ensembles.storage.files import InputError
 
     raise InputError(f"{what} before the data is fetched; give it by {option}.")
 
@@ -120,7 +117,7 @@ def _counts(config: Mapping[str, Any], images: int | None, units: int | None) ->
     Raises:
         InputError: neither says it.
     """
-    from encoded_ensembles.run_size import count_images, count_units
+    from encoded_ensembles.runs.size import count_images, count_units
 
     images = images or count_images(config["dataset"])
     if images is None:
@@ -141,7 +138,7 @@ def _count_jobs(files: list[Path]) -> dict[str, int]:
     import subprocess
     import sys
 
-    from encoded_ensembles.files import InputError
+    from encoded_ensembles.storage.files import InputError
 
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--cores", "1"]
     configured = ["--configfile", *map(str, files)] if files else []
@@ -165,8 +162,8 @@ def _rows(
     work: "Mapping[str, Work]", jobs: Mapping[str, int], rates: "Rates", peaks: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """Return one row of figures for each rule that has jobs, in Snakemake's order of names."""
-    from encoded_ensembles.peaks import peak_mb
-    from encoded_ensembles.plan import Work, start
+    from encoded_ensembles.runs.peaks import peak_mb
+    from encoded_ensembles.runs.plan import Work, start
 
     rows = []
     for rule, count in sorted(jobs.items()):

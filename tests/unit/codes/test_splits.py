@@ -1,0 +1,114 @@
+"""Units and splits."""
+
+import numpy as np
+import pytest
+from encoded_ensembles.codes import splits
+from encoded_ensembles.commands.split_member import split_member
+from encoded_ensembles.data import images as data
+from encoded_ensembles.data import units
+from encoded_ensembles.storage.files import InputError, write_arrays
+from hypothesis import given
+from hypothesis import strategies as st
+
+IMAGES = data.ImageSet(
+    np.arange(24, dtype=np.uint8).reshape(6, 2, 2, 1),
+    np.array([0, 1, 0, 1, 2, 2]),
+    np.array(["a", "b", "c"]),
+    np.array([f"x/{i}" for i in range(6)]),
+)
+CODE = np.array([[1, 0], [0, 1], [1, 0]], bool)
+
+
+@given(st.sets(st.integers(0, 500)))
+def test_ranges_round_trip(numbers):
+    index = np.array(sorted(numbers), np.int64)
+    assert splits.from_ranges(splits.to_ranges(index)).tolist() == index.tolist()
+
+
+def test_ranges_by_hand():
+    assert splits.to_ranges(np.array([0, 1, 2, 5])) == "0-2 5"
+
+
+def test_split_holds_the_images_of_its_units():
+    unit_of = units.assign_units(IMAGES, units.Grouping("label")).unit_of
+    split = splits.make_split(IMAGES, unit_of=unit_of, seen=CODE[:, 0])
+    assert split.rows.tolist() == [0, 2, 4, 5]
+    full = splits.make_split(IMAGES, unit_of=unit_of, seen=np.ones(3, bool))
+    assert full.rows.tolist() == list(range(6))
+    manifest = splits.to_manifest(split, member="00")
+    assert splits.select(IMAGES, manifest).names.tolist() == ["x/0", "x/2", "x/4", "x/5"]
+
+
+def test_digest_follows_the_images_not_their_positions():
+    turn = np.array([3, 2, 1, 0, 5, 4])
+    moved = IMAGES.take(turn)
+    digests = [
+        splits.make_split(
+            each,
+            unit_of=units.assign_units(each, units.Grouping("label")).unit_of,
+            seen=CODE[:, 1],
+        ).digest
+        for each in (IMAGES, moved)
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_select_refuses_other_images():
+    unit_of = units.assign_units(IMAGES, units.Grouping("label")).unit_of
+    split = splits.make_split(IMAGES, unit_of=unit_of, seen=CODE[:, 0])
+    manifest = splits.to_manifest(split, member="0")
+    with pytest.raises(InputError, match="make the split again"):
+        splits.select(IMAGES.take(np.array([1, 0, 2, 3, 4, 5])), manifest)
+    with pytest.raises(InputError, match="names image 5, but the image set has 3"):
+        splits.select(IMAGES.take(np.arange(3)), manifest)
+
+
+def test_manifest_of_a_large_set_stays_under_a_megabyte():
+    index = np.flatnonzero(np.random.default_rng(0).random(162_770) < 0.5)
+    assert len(splits.to_ranges(index)) < 1_000_000
+
+
+def test_labels_digest_is_of_which_image_has_which_label():
+    digest = splits.labels_digest(IMAGES)
+    turn = np.array([3, 1, 2, 0, 5, 4])
+    assert splits.labels_digest(IMAGES.take(turn)) == digest
+    renumbered = data.ImageSet(
+        IMAGES.images, 2 - IMAGES.labels, IMAGES.label_names[::-1], IMAGES.names
+    )
+    assert splits.labels_digest(renumbered) == digest
+    other = data.ImageSet(IMAGES.images, IMAGES.labels[turn], IMAGES.label_names, IMAGES.names)
+    assert splits.labels_digest(other) != digest
+
+
+def splitting(folder, member, images=IMAGES, unit_of=(0, 1, 0, 1, 2, 2)):
+    """Split as the verb does."""
+    data.write_images(folder / "data.npz", images)
+    write_arrays(folder / "code.npz", {"code": CODE, "unit_of": np.array(unit_of)})
+    files = [folder / name for name in ("data.npz", "code.npz")]
+    split_member(*files, member, folder / "split.json", folder / "split.sha256")
+
+
+@pytest.mark.parametrize("member", ["2", "12", "-1", "x", "", "1.0", "²"])
+def test_a_member_that_is_not_there_is_named(tmp_path, member):
+    """Issue 14.17: `split-member --member 12` ended in a traceback."""
+    with pytest.raises(InputError, match=f"--member is {member}, expected 0 to 1 or full"):
+        splitting(tmp_path, member)
+    splitting(tmp_path, "01")
+
+
+def test_code_and_images_of_two_runs_are_told_apart(tmp_path):
+    """Issue 14.17: they do not belong together where they are of different numbers of images."""
+    for member in ("0", splits.FULL):
+        with pytest.raises(InputError, match=r"code of 3 images and .* holds 6, expected both of"):
+            splitting(tmp_path, member, unit_of=range(3))
+    with pytest.raises(InputError, match=r"data.npz holds .*, expected unit_of in it"):
+        split_member(
+            tmp_path / "data.npz", tmp_path / "data.npz", "0", tmp_path / "a", tmp_path / "b"
+        )
+
+
+def test_a_manifest_one_image_too_long_is_refused():
+    """Issue 14.28: positions end at N-1."""
+    manifest = {"member": "00", "images": f"0-{len(IMAGES)}", "digest": ""}
+    with pytest.raises(InputError, match=r"names image 6, but the image set has 6; make the split"):
+        splits.select(IMAGES, manifest)

@@ -1,0 +1,91 @@
+"""The configuration: what one key says against another, and words for values."""
+
+import pytest
+from encoded_ensembles.config import check
+from encoded_ensembles.storage.files import InputError
+
+
+@pytest.fixture
+def checked(schema):
+    return lambda given: check.check_config(given, schema)
+
+
+def refused(checked, given, reason):
+    with pytest.raises(InputError, match=reason):
+        checked(given)
+
+
+def test_figures_show_samples_that_there_are(checked):
+    """Issue 14.28: samples are numbered from 0."""
+    assert checked({"sampling": {"samples": 5}, "figures": {"samples": [4]}})
+    refused(
+        checked, {"sampling": {"samples": 5}, "figures": {"samples": [0, 5]}},
+        r"figures.samples holds 5, expected 0 to 4 \(sampling.samples is 5\)",
+    )  # fmt: skip
+
+
+def test_bounds_between_keys(checked):
+    for right, wrong, reason in (
+        ({"frechet": {"kept": [12]}}, {"frechet": {"kept": [13]}}, "kept holds 13, expected at most code.members"),
+        ({"code": {"weight": 11}, "dataset": {"images": 4}, "units": {"by": "label"}},
+         {"code": {"weight": 12}}, "code.weight is 12, expected 1 to 11"),
+        ({"retrain": {"units": 2, "fresh": 2}}, {"retrain": {"units": 2, "fresh": 3}}, "retrain.fresh is 3, expected at most"),
+        ({"retrain": {"units": 1, "fresh": 1, "seed": 5}}, {"retrain": {"units": 1, "fresh": 1, "seed": 0}}, "expected another number"),
+        ({"landscape": {"mode": "screened"}, "code": {"null_words": 20}},
+         {"landscape": {"mode": "screened"}, "code": {"null_words": 19}}, "expected at least 20 with landscape.mode screened"),
+        ({"units": {"by": "duplicates", "metric": "pixels", "threshold": 1}},
+         {"units": {"by": "duplicates", "metric": "pixels", "threshold": 1.5}}, "expected 0 to 1 with units.metric pixels"),
+        ({"dataset": {"images": 4, "plant": [{"name": "a", "kind": "mark", "images": 3}]}},
+         {"dataset": {"images": 3, "plant": [{"name": "a", "kind": "mark", "images": 3}]}}, "plants 3 images, expected fewer"),
+    ):  # fmt: skip
+        assert checked(right)
+        refused(checked, wrong, reason)
+
+
+def test_weights_that_follow_from_the_family(checked):
+    for family, members, weight in (
+        ("random", 10, 5),
+        ("partition", 10, 1),
+        ("leave-one-out", 10, 9),
+    ):
+        null = {} if family == "random" else {"null_words": 0}
+        found = checked({"code": {"family": family, "members": members, "weight": None} | null})
+        assert found["code"]["weight"] == weight
+    assert checked({"code": {"members": 12, "weight": 6}})["frechet"]["kept"] == [1, 2, 3, 6, 9, 12]
+
+
+@pytest.mark.parametrize(
+    ("schema", "word", "value"),
+    [
+        ({"type": "integer"}, "12", 12), ({"type": "number"}, "0.5", 0.5), ({"type": "boolean"}, "true", True),
+        ({"type": ["integer", "null"]}, "null", None), ({"type": ["string", "null"]}, "null", None),
+        ({"type": "string"}, "12", "12"), ({"enum": ["1", "2"]}, "1", "1"), ({"type": "integer"}, "[", "["),
+    ],
+)  # fmt: skip
+def test_words_are_read_as_what_the_schema_allows(schema, word, value):
+    found = check.read_value(word, schema)
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_defaults_fill_what_is_absent_and_nothing_else(schema):
+    filled = check.with_defaults({"training": {"ema": 0.5}, "dataset": None}, schema)
+    assert filled["training"]["ema"] == 0.5
+    assert filled["training"]["epochs"] == 800
+    assert filled["dataset"]["name"] == "digits"
+    plant = {"name": "a", "kind": "mark", "images": 3}
+    filled = check.with_defaults({"dataset": {"plant": [plant]}}, schema)
+    assert filled["dataset"]["plant"] == [plant | {"together": True}]
+    assert "together" not in plant
+
+
+def test_a_mistake_names_the_key_the_value_and_the_range(checked):
+    for given, reason in (
+        (
+            {"training": {"ema": 1}},
+            r"config key training.ema is 1, expected a finite number, at least 0, below 1",
+        ),
+        ({"training": {"emma": 1}}, r"config key training.emma is not known; did you mean ema\?"),
+        ({"sampling": {"scheduler": "x"}}, "is 'x', expected one of ddpm, ddim, dpmsolver"),
+        ({"training": {"learning_rate": float("nan")}}, "is nan, expected a finite number"),
+    ):
+        refused(checked, given, reason)

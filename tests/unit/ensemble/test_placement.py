@@ -1,0 +1,117 @@
+"""Laws of how members are held: no path of the engine changes a byte in float32."""
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from encoded_ensembles.ensemble import noise, placement, sampling, trajectory
+from encoded_ensembles.members import network
+from encoded_ensembles.storage.files import InputError
+
+SHAPE = (1, 8, 8)
+CPU = torch.device("cpu")
+KEEP = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 1, 1], [1, 1, 0, 0]], bool)
+
+
+@pytest.fixture
+def members():
+    torch.set_num_threads(1)
+    config = network.unet_config(shape=SHAPE, widths=[8, 16], layers_per_block=1, attention=True)
+    return [network.build_unet(config, seed=m).eval().requires_grad_(False) for m in range(4)]
+
+
+def sample(members, *, keep=KEEP, device=CPU, **options):
+    z = noise.draw_noise(steps=4, samples=5, shape=SHAPE, seed=1)
+    return sampling.sample(
+        members, keep=keep, noise=z, **{"sampler": "ddpm", "device": device} | options
+    )
+
+
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+def test_every_path_gives_the_same_bytes(members, sampler):
+    """Resident and streamed members, any batch and group of trajectories, the masks in any blocks."""
+    whole = sample(members, sampler=sampler).tobytes()
+    held = {
+        r: placement.hold(copy.deepcopy(members), device=CPU, resident=r) for r in (True, False)
+    }
+    assert isinstance(held[False], placement.Streamed)
+    for resident, batch, trajectories in itertools.product(held, (16, 37), (1, 12, 8192)):
+        options = {"sampler": sampler, "batch": batch, "trajectories": trajectories}
+        assert sample(held[resident], **options).tobytes() == whole, (resident, options)
+    for resident, blocks in itertools.product(held, (2, 5)):
+        parts = [
+            sample(held[resident], keep=part, sampler=sampler).tobytes()
+            for part in np.array_split(KEEP, blocks)
+        ]
+        assert b"".join(parts) == whole, (resident, blocks)
+
+
+def test_streamed_members_take_turns_in_one_network(members):
+    first = copy.deepcopy(members[0])
+    streamed = placement.hold(members, device=CPU, resident=False)
+    assert len(streamed) == 4
+    for m in (2, 0, 2):
+        assert streamed[m] is streamed[1]  # which is asked for last, so holds member 1
+        for name, weight in streamed[m].state_dict().items():
+            assert torch.equal(weight, members[m].state_dict()[name])
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), members[0].state_dict().values(), strict=True)
+    )
+    z = noise.draw_noise(steps=3, samples=2, shape=SHAPE, seed=1)
+    followed = [
+        [
+            each.tobytes()
+            for _, each in trajectory.estimates(held, noise=z, sampler="ddpm", device=CPU)
+        ]
+        for held in (members, streamed)
+    ]
+    assert followed[0] == followed[1]
+
+
+def test_bfloat16_moves_samples_a_little(members):
+    exact = sample(members)
+    lower = sample(placement.hold(members, device=CPU, precision="bfloat16"))
+    assert lower.dtype == np.float32
+    assert 0 < np.abs(lower - exact).max() < 0.2
+
+
+def test_compiled_needs_a_compiler(members, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match=r"sampling.compile is true, but there is no C\+\+ compil"):
+        placement.hold(members, device=CPU, compiled=True)
+
+
+@pytest.mark.slow
+def test_compiled_members_differ_in_the_last_digits(members):
+    exact = sample(members)
+    compiled = sample(placement.hold(members, device=CPU, compiled=True))
+    assert np.abs(compiled - exact).max() < 1e-3
+
+
+def test_batches_are_smaller_for_larger_images():
+    assert sampling.batch_of((1, 8, 8), kind="cpu") == 512
+    assert sampling.batch_of((3, 32, 32), kind="cpu") == 32
+    assert sampling.batch_of((3, 32, 32), kind="cuda") == 256
+    assert sampling.batch_of((3, 256, 256), kind="cpu") == 16
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("resident", [True, False])
+def test_no_step_waits_for_the_gpu(members, resident):
+    cuda = torch.device("cuda")
+    held = placement.hold(members, device=cuda, resident=resident)
+    sample(held, device=cuda)  # what comes once
+    steps, real = [], sampling.take_step
+
+    def take_step(*args, **options):
+        torch.cuda.set_sync_debug_mode("error" if len(steps) < 3 else "default")
+        steps.append(None)
+        return real(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "take_step", take_step)
+        sample(held, device=cuda)
+    assert len(steps) == 4

@@ -1,0 +1,99 @@
+"""Figures of grading: the numbers that they draw."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from encoded_ensembles.figures import grading
+
+
+def labelled(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def gains():
+    methods = ["trak.full", "pixels", "random", "best possible"]
+    return pd.DataFrame(
+        [
+            (name, k, gain / k, gain / k - 0.1, gain / k + 0.2)
+            for name, gain in zip(methods, (0.2, 0.4, 0.0, 0.9), strict=True)
+            for k in (1, 2, 5)
+        ],
+        columns=["method", "k", "gain", "low", "high"],
+    )
+
+
+AREAS = pd.DataFrame(
+    {
+        "method": ["best possible", "pixels", "trak.full", "trak.one", "random"],
+        "area": [0.9, 0.4, 0.2, 0.1, 0.0],
+    }
+)
+CALIBRATION = pd.DataFrame(
+    {
+        "kind": ["posterior", "isotonic", "boosted"] * 2,
+        "predicted": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        "found": [0.0, 0.2, 0.1, 0.5, 0.4, 0.7],
+        "error": [0.01] * 6,
+    }
+)
+
+
+def test_gain_curves_are_drawn_as_they_are():
+    left, right = grading.gains_figure(gains(), AREAS, CALIBRATION).axes[:2]
+    drawn = labelled(left)
+    for name, rows in gains().groupby("method"):
+        assert drawn[name].get_xydata().tolist() == rows[["k", "gain"]].to_numpy().tolist()
+    assert "trak.one" not in drawn  # the best method of each kind alone
+    found = [container.lines[0].get_xydata().tolist() for container in right.containers]
+    assert found[0] == [[0.1, 0.0], [0.4, 0.5]]
+    assert len(found) == 3
+
+
+def test_families_are_the_best_of_each_kind_best_first():
+    assert grading._families(AREAS) == ["best possible", "pixels", "trak.full", "random"]
+
+
+def test_the_scoreboard_draws_each_grade_in_its_panel():
+    board = pd.DataFrame(
+        [
+            ("a", "gain", 0.2, 0.1, 0.3), ("b", "gain", 0.5, 0.4, 0.6), ("best possible", "gain", 0.9, 0.8, 1),
+            ("a", "auc", 0.7, 0.6, 0.8), ("c", "auc", 0.4, np.nan, np.nan),
+        ],
+        columns=["method", "grade", "value", "low", "high"],
+    )  # fmt: skip
+    gain, auc = grading.scoreboard_figure(board).axes[:2]
+    names = [label.get_text() for label in gain.get_yticklabels()]
+    assert names == ["c", "a", "b"]  # by gain, the best on top; those without one below
+    for ax, values, spans, chance in (
+        (gain, {"a": 0.2, "b": 0.5}, {"a": (0.1, 0.3), "b": (0.4, 0.6)}, 0),
+        (auc, {"a": 0.7, "c": 0.4}, {"a": (0.6, 0.8)}, 0.5),
+    ):
+        dots = next(line for line in ax.lines if line.get_marker() == "o").get_xydata()
+        assert {names[int(y)]: x for x, y in dots} == values
+        bars = [segment for part in ax.collections for segment in part.get_segments()]
+        assert {names[int(bar[0, 1])]: (bar[0, 0], bar[1, 0]) for bar in bars} == spans
+        upright = next(line for line in ax.lines if line.get_marker() != "o")
+        assert upright.get_xdata()[0] == chance
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_truth_is_drawn_pair_by_pair(fresh):
+    truth = pd.DataFrame(
+        {
+            "sample": [0, 1, 0, 1], "unit": [3, 3, 5, 5], "chosen": ["random", "random", "near", "near"],
+            "same": [0.1, 0.2, 0.3, 0.4], "fresh": [0.6, 0.7, np.nan, np.nan] if fresh else np.nan,
+            "seed": [0.5, 0.8, np.nan, np.nan] if fresh else np.nan,
+        }
+    )  # fmt: skip
+    influence = truth[["sample", "unit"]].assign(distance=[1.0, 2.0, 3.0, 4.0])
+    axes = grading.truth_figure(truth, influence.sample(frac=1, random_state=0)).axes
+    assert len(axes) == (3 if fresh else 2)
+    drawn = labelled(axes[0])
+    assert drawn["random units"].get_xydata().tolist() == [[0.1, 1], [0.2, 2]]
+    assert drawn["near units"].get_xydata().tolist() == [[0.3, 3], [0.4, 4]]
+    legend = [text.get_text() for text in axes[1].get_legend().get_texts()]
+    assert any(text.endswith("0.25") for text in legend)  # mean of same
+    assert any(text.endswith("2.50") for text in legend)  # mean of ablated
+    if fresh:
+        known = axes[2].lines[0].get_xydata()
+        assert known[np.isfinite(known).all(axis=1)].tolist() == [[0.5, 0.6], [0.8, 0.7]]

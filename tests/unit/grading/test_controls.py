@@ -1,0 +1,158 @@
+"""What to retrain without, in whose places, and on which halves; the loss of held-out models."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from encoded_ensembles.codes import splits
+from encoded_ensembles.ensemble import loss
+from encoded_ensembles.grading import controls
+from encoded_ensembles.members import network as unet
+from encoded_ensembles.members.names import LEVELS
+from encoded_ensembles.randomness import name_key
+
+
+def test_controls_are_half_random_half_near():
+    names = np.array([f"unit {u}" for u in range(20)])
+    nearest = np.stack([np.roll(np.arange(20), -b) for b in (0, 5)])
+    units, how = controls.choose_controls(nearest, names, count=7, seed=0)
+    assert how.tolist() == ["random"] * 4 + ["near"] * 3
+    assert len(set(units.tolist())) == 7
+    turn = [u for pair in zip(*nearest, strict=True) for u in pair]
+    wanted = [u for u in dict.fromkeys(turn) if u not in units[:4]]
+    assert units[4:].tolist() == wanted[:3]
+    # A unit's turn follows from its name: the others stay when one goes.
+    fewer = names != names[units[0]]
+    again, _ = controls.choose_controls(
+        np.stack([np.arange(19)] * 2), names[fewer], count=7, seed=0
+    )
+    assert names[fewer][again[:3]].tolist() == names[units[1:4]].tolist()
+
+
+def test_all_units_can_be_controls():
+    names = np.array(["a", "b", "c"])
+    units, how = controls.choose_controls(np.array([[2, 1, 0]]), names, count=3, seed=0)
+    assert sorted(units.tolist()) == [0, 1, 2]
+    assert how.tolist() == ["random", "random", "near"]
+
+
+def test_named_controls_come_last_and_are_chosen_once():
+    names = np.array(["a", "b", "c", "d"])
+    nearest = np.array([[2, 1, 0, 3]])
+    for named in (["c"], ["d", "a"]):
+        count = 4 - len(named)
+        units, how = controls.choose_controls(nearest, names, count=count, seed=0, named=named)
+        assert names[units[count:]].tolist() == named
+        assert sorted(units.tolist()) == [0, 1, 2, 3]
+        assert how[count:].tolist() == ["named"] * len(named)
+
+
+def test_controls_that_were_chosen_stay_in_their_places():
+    """Issue 14.12: what else comes or goes, a control keeps its number as long as its unit is there."""
+    names = np.array([f"unit {u}" for u in range(20)])
+    nearest = np.stack([np.roll(np.arange(20), -b) for b in (0, 5)])
+    units, how = controls.choose_controls(nearest, names, count=6, seed=0)
+    keys = np.array([name_key(name) for name in names], np.uint64)
+    earlier = {kind: keys[units[how == kind]] for kind in ("random", "near")}
+    # Other samples, and one more unit in front.
+    more = np.array(["a new one", *names])
+    moved = np.stack([np.roll(np.arange(21), -b) for b in (11, 2)])
+    again, _ = controls.choose_controls(moved, more, count=6, seed=0, earlier=earlier)
+    assert more[again].tolist() == names[units].tolist()
+    # The second random and the first near one are gone: only their places are filled anew.
+    fewer = names[~np.isin(names, names[units[[1, 3]]])]
+    few = np.stack([np.roll(np.arange(18), -b) for b in (0, 5)])
+    left, _ = controls.choose_controls(few, fewer, count=6, seed=0, earlier=earlier)
+    assert (fewer[left] == names[units]).tolist() == [True, False, True, False, True, True]
+    assert len(set(left.tolist())) == 6
+    # Named now, one that was random is not chosen twice.
+    named, _ = controls.choose_controls(
+        nearest, names, count=6, seed=0, named=[str(names[units[0]])], earlier=earlier
+    )
+    assert len(set(named.tolist())) == 7
+    assert named[1:6].tolist() == units[1:].tolist()
+
+
+def test_retrained_members_take_the_places_of_those_that_saw_the_unit():
+    keep, members = controls.replaced(np.array([True, False, False, True]))
+    assert keep.tolist() == [False, True, True, False, True, True]
+    assert members.tolist() == [0, 3]
+
+
+def test_random_halves():
+    names = np.array([f"unit {u}" for u in range(40)])
+    first = splits.random_half(names, share=0.5, model=0, seed=2)
+    assert first.sum() == 20
+    assert (splits.random_half(names[::-1], share=0.5, model=0, seed=2)[::-1] == first).all()
+    assert (splits.random_half(names, share=0.5, model=1, seed=2) != first).any()
+    assert splits.random_half(names, share=0.001, model=0, seed=2).sum() == 1
+
+
+@pytest.fixture(scope="module")
+def network():
+    config = unet.unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    return unet.build_unet(config, seed=0).eval()
+
+
+def test_losses_are_of_each_image_alone(network):
+    """No loss depends on the other images or on the batch, and it is that of DDPM's noising."""
+    images = np.random.default_rng(0).uniform(-1, 1, size=(20, 1, 8, 8)).astype(np.float32)
+    whole = loss.denoising_losses(network, images, draws=4, seed=0)
+    assert (loss.denoising_losses(network, images, draws=4, seed=0, batch=16) == whole).all()
+    assert (loss.denoising_losses(network, images[:3], draws=4, seed=0) == whole[:3]).all()
+    assert (loss.denoising_losses(network, images, draws=4, seed=1) != whole).all()
+
+
+def test_a_network_that_knows_the_noise_has_no_loss():
+    """At level t the noise is (x_t - sqrt(a) x) / sqrt(1 - a), which an oracle can say."""
+    from diffusers import DDPMScheduler
+
+    image = np.random.default_rng(0).uniform(-1, 1, size=(1, 1, 8, 8)).astype(np.float32)
+    signal = DDPMScheduler(num_train_timesteps=LEVELS).alphas_cumprod
+
+    class Oracle:
+        device = torch.device("cpu")
+        config = SimpleNamespace(num_class_embeds=None)
+
+        def __call__(self, x, level):
+            clean = torch.from_numpy(image)
+            noise = (x - signal[level].sqrt() * clean) / (1 - signal[level]).sqrt()
+            return type("Output", (), {"sample": noise})
+
+    assert loss.denoising_losses(Oracle(), image, draws=5, seed=0) == pytest.approx([0], abs=1e-6)
+
+
+def test_levels_of_the_loss_are_the_middles_of_equal_parts():
+    """Issue 14.28: with four draws 125, 375, 625 and 875."""
+    asked = []
+
+    class Listener:
+        device = torch.device("cpu")
+        config = SimpleNamespace(num_class_embeds=None)
+
+        def __call__(self, x, level):
+            asked.append(int(level))
+            return SimpleNamespace(sample=torch.zeros_like(x))
+
+    image = np.zeros((3, 1, 8, 8), np.float32)
+    found = loss.denoising_losses(Listener(), image, draws=4, seed=0)
+    assert asked == [125, 375, 625, 875]
+    assert found == pytest.approx(np.ones(3), abs=0.4)  # the variance of the noise
+
+
+def test_the_seed_decides_which_units_are_retrained_without():
+    names = np.array([f"unit {u}" for u in range(30)])
+    nearest = np.arange(30)[None]
+    first, again, other = (
+        set(controls.choose_controls(nearest, names, count=10, seed=seed)[0][:5])
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_the_seed_decides_the_halves():
+    names = np.array([f"unit {u}" for u in range(40)])
+    first, other = (splits.random_half(names, share=0.5, model=0, seed=seed) for seed in (2, 3))
+    assert (first != other).any()

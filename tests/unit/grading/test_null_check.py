@@ -1,0 +1,52 @@
+"""Checks of the calibration: uniform where nothing is, and not where the test is wrong."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from encoded_ensembles.grading import null_check
+
+
+@pytest.fixture(scope="module")
+def words():
+    chosen = np.array(list(combinations(range(9), 4)))
+    found = np.zeros((len(chosen), 9), bool)
+    np.put_along_axis(found, chosen, True, axis=1)
+    return found[np.random.default_rng(0).permutation(len(found))]
+
+
+def test_halves_are_tested_against_each_other():
+    p = null_check.halves_p_values(np.array([[3.0, 1.0], [1.0, 3.0]]), seed=0)
+    assert sorted(p[:, 0]) == sorted(p[:, 1]) == [0.5, 1.0]
+    rng = np.random.default_rng(2)
+    p = null_check.halves_p_values(rng.normal(size=(101, 60)), seed=0)
+    assert p.shape == (101, 60)
+    share, _ = null_check.uniformity(p.ravel(), words=50, seed=0)
+    assert 0.04 < share < 0.06
+
+
+def test_nothing_is_found_where_nothing_is(words):
+    rng = np.random.default_rng(1)
+    pull = rng.normal(size=(10, 40, 9))
+    order = np.stack([rng.permutation(40) for _ in range(10)])
+    p = null_check.contrast_p_values(pull, words, seed=0)
+    share, ks = null_check.uniformity(p, words=len(words) // 2, seed=0)
+    assert len(p) >= 2000
+    assert 0.035 < share < 0.065
+    assert ks > 0.01
+    p = null_check.set_null_p_values(pull, words, order, sizes=(1, 3, 10), seed=0)
+    share, _ = null_check.uniformity(p, words=null_check.DRAWS, seed=0)
+    assert len(p) >= 2000
+    assert 0.03 < share < 0.075
+    moved = rng.normal(size=(60, 10, 1, 3, 3))
+    images = rng.normal(size=(40, 1, 3, 3))
+    p = null_check.directional_p_values(moved, words[:60], images, np.arange(40), seed=0)
+    share, _ = null_check.uniformity(p, words=59, seed=0)
+    assert 0.03 < share < 0.075
+
+
+def test_p_values_that_are_not_uniform_are_noticed():
+    rng = np.random.default_rng(0)
+    share, ks = null_check.uniformity(rng.random(2000) ** 2, words=10_000, seed=0)
+    assert share > 0.15
+    assert ks < 1e-6

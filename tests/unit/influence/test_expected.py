@@ -1,0 +1,174 @@
+"""Exposure-calibrated attribution: facts by hand, noise by enumeration, and what it learns."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from encoded_ensembles.commands.expect_influence import expect_influence
+from encoded_ensembles.data import images as data
+from encoded_ensembles.grading import gains
+from encoded_ensembles.influence import expected
+from encoded_ensembles.storage import files
+
+
+def test_likeness_by_hand():
+    distance = np.array([[2.0, 1.0], [4.0, 0.0]])
+    facts = expected.likeness(distance, "pixels")
+    assert facts["pixels closeness"].tolist() == [[-0.5, -1], [-1, 0]]
+    assert np.allclose(facts["pixels order"], [[0, -np.log(2)], [-np.log(2), 0]])
+    for name, each in facts.items():
+        if "share" in name:
+            assert np.allclose(np.exp(each).sum(axis=0), 1)
+            assert each[0, 0] > each[1, 0]
+
+
+def test_variances_equal_those_over_all_words():
+    rng = np.random.default_rng(0)
+    pull = rng.normal(size=(2, 3, 7))
+    words = np.zeros((3, 7), bool)
+    words[:, :3] = True
+    found = expected.variances(pull, words)
+    for b in range(2):
+        for u in range(3):
+            each = [
+                pull[b, u, list(inside)].mean() - np.delete(pull[b, u], inside).mean()
+                for inside in combinations(range(7), 3)
+            ]
+            assert found[u, b] == pytest.approx(np.var(each))
+    assert np.isnan(expected.variances(pull, np.ones((3, 7), bool))).all()
+
+
+def learnable(*, units=150, samples=20, noise=1.0, seed=0):
+    """Return facts, true influence and noisy contrasts (U, B)."""
+    rng = np.random.default_rng(seed)
+    fact = rng.normal(size=(units, samples, 3)).astype(np.float32)
+    true = np.maximum(fact[..., 0], 0) + 0.3 * rng.normal(size=(units, samples))
+    facts = expected.Facts(fact, ["one", "two", "three"], np.array([1, 1, 0]))
+    return facts, true, true + noise * rng.normal(size=true.shape)
+
+
+@pytest.mark.parametrize("kind", expected.KINDS)
+def test_the_prior_is_what_is_found_on_average(kind):
+    facts, true, contrast = learnable()
+    prior = expected.predict_prior(facts, contrast, np.ones(20), kind=kind, seed=0)
+    assert np.corrcoef(prior.ravel(), true.ravel())[0, 1] > 0.7
+    for part in np.array_split(np.argsort(prior, axis=None), 5):
+        assert prior.ravel()[part].mean() == pytest.approx(true.ravel()[part].mean(), abs=0.15)
+
+
+@pytest.mark.parametrize("kind", expected.KINDS)
+def test_a_sample_learns_nothing_from_itself(kind):
+    """What is expected for the samples of a fold stays when their contrasts change."""
+    facts, _, contrast = learnable(units=60, samples=10)
+    before = expected.predict_prior(facts, contrast, np.ones(10), kind=kind, seed=0)
+    for sample in (0, 7):
+        altered = contrast.copy()
+        altered[:, sample] = np.nan
+        after = expected.predict_prior(facts, altered, np.ones(10), kind=kind, seed=0)
+        assert (after[:, sample] == before[:, sample]).all()
+
+
+def test_what_is_expected_grows_with_the_strength_of_a_sample():
+    facts, _, contrast = learnable(units=60, samples=10)
+    scale = np.linspace(1, 3, 10)
+    plain = expected.predict_prior(facts, contrast, np.ones(10), kind="linear", seed=0)
+    grown = expected.predict_prior(facts, contrast * scale, scale, kind="linear", seed=0)
+    assert np.allclose(grown, plain * scale)
+
+
+def test_unknown_contrasts_are_passed_over():
+    facts, _, contrast = learnable(units=60, samples=10)
+    contrast[::3] = np.nan
+    prior = expected.predict_prior(facts, contrast, np.ones(10), kind="isotonic", seed=0)
+    found = expected.combine(prior, contrast, np.ones(contrast.shape))
+    assert np.isfinite(found.mean).all()
+    assert (found.mean[::3] == prior[::3]).all()
+
+
+def test_own_contrasts_help_and_intervals_hold_the_truth():
+    facts, true, contrast = learnable(units=400, noise=0.5)
+    prior = expected.predict_prior(facts, contrast, np.ones(20), kind="isotonic", seed=0)
+    found = expected.combine(prior, contrast, np.full(contrast.shape, 0.25))
+    error = [np.square(each - true).mean() for each in (contrast, prior, found.mean)]
+    assert error[2] < error[0]
+    assert error[2] < error[1]
+    assert 0.92 < (abs(found.mean - true) <= 1.96 * found.spread).mean() < 0.98
+
+
+def test_noise_without_influence_is_shrunk_away():
+    rng = np.random.default_rng(0)
+    contrast = rng.normal(size=(200, 20))
+    found = expected.combine(np.zeros((200, 20)), contrast, np.ones((200, 20)))
+    assert np.square(found.mean).mean() < 0.02
+
+
+def test_weighing_by_hand():
+    """Issue 14.28: contrasts of +-sqrt(2) with noise 1 leave a true variance of 1, half of what is seen."""
+    contrast = np.array([[np.sqrt(2), -np.sqrt(2)]] * 4)
+    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
+    assert np.allclose(found.mean, contrast / 2)
+    assert np.allclose(found.spread, np.sqrt(0.5))
+    contrast[0] = np.nan  # unknown: what is expected is the prior, as uncertain as it is
+    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
+    assert found.mean[0].tolist() == [0, 0]
+    assert np.allclose(found.spread[0], 1)
+
+
+def test_facts_of_a_pair_by_hand():
+    """Issue 14.28: the label counts among the ten nearest; a gradient's score is in units of its spread."""
+    near = -np.arange(12.0)[:, None]  # unit 0 is nearest to the one sample, unit 11 farthest
+    labels = np.array([0] * 3 + [1] * 7 + [0] * 2)
+    trak = np.where(np.arange(12) < 6, 3.0, 1.0)[:, None]
+    methods = {"pixels": near, "features": near, "trak.full": trak, "random": near}
+    facts = expected.gather_facts(methods, labels=labels, sensitivity=np.array([2.5]))
+    fact = {name: facts.values[:, 0, place] for place, name in enumerate(facts.names)}
+    assert facts.names[0] == "pixels closeness"
+    assert fact["label"] == pytest.approx(np.where(labels == 0, 0.3, 0.7))
+    assert fact["trak.full"] == pytest.approx(trak[:, 0])  # whose spread is 1
+    assert fact["sensitivity"].tolist() == [2.5] * 12
+    assert "random" not in fact
+    rising = dict(zip(facts.names, facts.rising.tolist(), strict=True))
+    assert (rising["label"], rising["sensitivity"], rising["trak.full"]) == (1, 0, 1)
+    assert fact["pixels closeness"] == pytest.approx(-np.arange(12) / 9)
+
+
+def test_scores_that_are_graded_were_made_without_the_members_that_grade(tmp_path, monkeypatch):
+    """Issue 14.28: /0 is what the members of fold 1 say, for the members of fold 0 to grade."""
+    monkeypatch.setattr(expected, "KINDS", ("isotonic",))
+    rng = np.random.default_rng(0)
+    code = np.stack([rng.permutation(10) < 5 for _ in range(12)])
+    pull = rng.normal(size=(6, 12, 10)).astype(np.float32)
+    images = data.ImageSet(
+        rng.integers(0, 256, (12, 4, 4, 1), dtype=np.uint8), np.arange(12) % 2, np.array(["a", "b"]),
+        np.array([f"x/{i}" for i in range(12)]),
+    )  # fmt: skip
+    at = {
+        name: tmp_path / name for name in ("pulls", "code", "data", "samples", "rivals", "scores")
+    }
+    files.write_tensors(at["pulls"], {"pulls": pull})
+    names = np.array([f"u{u:02d}" for u in range(12)])
+    files.write_arrays(at["code"], {"code": code, "unit_of": np.arange(12), "unit_names": names})
+    data.write_images(at["data"], images)
+    drawn = rng.normal(size=(5, 6, 1, 4, 4)).astype(np.float32)
+    files.write_tensors(
+        at["samples"], {"factual": drawn[0], "null": drawn[1:3], "members": drawn[3:]}
+    )
+    near = -rng.random((12, 6)).astype(np.float32)
+    rivals = {"pixels": near, "features": near, "random": near, "damping": np.zeros(1, np.float32)}
+    files.write_tensors(at["rivals"], rivals)
+    tables = {name: tmp_path / f"{name}.parquet" for name in ("expected", "calibration")}
+    expect_influence(**at, **tables, choices=tmp_path / "choices.json", seed=3)
+    made = files.read_tensors(at["scores"])
+    folds = gains.member_folds(10, seed=3)
+    assert np.array_equal(made["member_folds"], folds)
+    for name, members in (("", folds >= 0), ("/0", folds == 1), ("/1", folds == 0)):
+        own, _ = expected.of_members(pull, code, members)
+        assert np.allclose(made[f"contrast{name}"], np.nan_to_num(own), atol=1e-5)
+    for fold in (0, 1):  # what grades is changed, and what is graded stays
+        other = pull.copy()
+        other[..., folds == fold] += rng.normal(size=(6, 12, int((folds == fold).sum())))
+        files.write_tensors(at["pulls"], {"pulls": other})
+        expect_influence(**at, **tables, choices=tmp_path / "choices.json", seed=3)
+        again = files.read_tensors(at["scores"])
+        assert np.array_equal(again[f"contrast/{fold}"], made[f"contrast/{fold}"])
+        assert not np.array_equal(again[f"contrast/{1 - fold}"], made[f"contrast/{1 - fold}"])

@@ -1,0 +1,193 @@
+"""How large a run is, before its data is fetched; and networks that do not suit the images."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from encoded_ensembles.config.check import check_config
+from encoded_ensembles.data import catalogue
+from encoded_ensembles.members.network import import_network, unet_config
+from encoded_ensembles.members.network_size import network_size
+from encoded_ensembles.runs import size as run_size
+from encoded_ensembles.storage.files import InputError
+from PIL import Image
+from workspace import REPOSITORY
+
+PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
+
+
+def configured(schema, name, **parts):
+    """Return a preset's configuration with some parts laid over."""
+    written = yaml.safe_load((REPOSITORY / f"presets/{name}.yaml").read_text())
+    for key, value in parts.items():
+        written[key] = written.get(key, {}) | value
+    return check_config(written, schema)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist5k"])
+def test_the_catalogue_says_what_the_loader_gives(name):
+    """Issue 14.6: side, channels, images and labels of data sets that are read offline."""
+    source = catalogue.load(name, path=None, cache=None, mirror=None, size=None, channels=None)
+    count, height, width, channels = source.all.images.shape
+    assert height == width
+    found = (height, channels, count, int(source.test.sum()), len(source.all.label_names))
+    assert found == catalogue.OWN[name]
+
+
+def test_pictures_have_the_channels_of_the_catalogue(tmp_path):
+    """Issue 14.6: dataset.channels null means what the catalogue says."""
+    Image.new("L", (9, 9)).save(tmp_path / "grey.png")
+    source = catalogue.load("folder", path=tmp_path, cache=None, mirror=None, size=8, channels=None)
+    assert source.all.images.shape == (1, 8, 8, catalogue.OWN["folder"].channels)
+
+
+def test_every_data_set_is_in_the_catalogue():
+    assert sorted(catalogue.OWN) == sorted([*catalogue.ARRAYS, *catalogue.PICTURES])
+    assert {name for name, own in catalogue.OWN.items() if own.side} == set(catalogue.ARRAYS)
+
+
+@pytest.mark.parametrize(
+    ("preset", "shape", "seen"),
+    [
+        ("successor-celeba", (3, 32, 32), (3, 32, 32)),
+        ("successor-metfaces", (3, 32, 32), (3, 32, 32)),
+        ("paper-mnist", (1, 32, 32), (1, 32, 32)),  # 28 and a border of 2 on both sides
+        ("paper-cifar10", (3, 32, 32), (3, 32, 32)),
+        ("successor-celeba-latents", (3, 256, 256), (4, 32, 32)),
+        ("artists-small", (3, 16, 16), (3, 16, 16)),
+    ],
+)
+def test_shapes_of_presets(schema, tmp_path, preset, shape, seen):
+    """Issue 14.6: colour sets are planned in colour, borders count, own sizes are known."""
+    config = configured(schema, preset)
+    assert run_size.image_shape(config["dataset"]) == shape
+    assert run_size.seen_shape(config, shape, tmp_path) == seen
+
+
+def test_the_shape_of_latents_is_the_autoencoders(schema, tmp_path):
+    """Issue 14.6: four widths halve three times; the run's own copy is read where the folder is gone."""
+    given = {"_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3}
+    given |= {"latent_channels": 16, "block_out_channels": [8, 8, 8]}
+    for place in ("given", "run/autoencoder"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "config.json").write_text(json.dumps(given))
+    for named in (str(tmp_path / "given"), "some/name"):
+        config = configured(schema, "successor-celeba-latents", model={"autoencoder": named})
+        assert run_size.seen_shape(config, (3, 256, 256), tmp_path / "run") == (16, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("preset", "images", "units"),
+    [
+        ("paper-cifar10", 60_000 - 2048, 60_000 - 2048),
+        ("paper-mnist", 10_000, 10_000),
+        ("successor-cifar100-50000", 50_000, 50_000),
+        ("successor-artbench", 50_000, 2108),
+        ("successor-celeba", 10_174, 512),
+        ("successor-metfaces", 1272, None),
+        ("artists-small", 12 * 31, 31),
+        ("planted", 512, 512 - 127 - 95),
+        ("pictures", None, None),
+    ],
+)
+def test_images_and_units_of_presets(schema, preset, images, units):
+    config = configured(schema, preset)
+    assert run_size.count_images(config["dataset"]) == images
+    assert run_size.count_units(config, images or 1) == (units or (1 if images is None else None))
+
+
+def test_images_of_a_folder_are_counted_and_then_read_from_the_run(schema, tmp_path):
+    """Issue 14.10: what is asked for follows the data once it is there."""
+    pictures, run = tmp_path / "pictures", tmp_path / "run"
+    pictures.mkdir()
+    for number in range(50):
+        Image.new("RGB", (4, 4)).save(pictures / f"{number}.png")
+    own = {"path": str(pictures), "heldout": 8}
+    config = configured(schema, "pictures", dataset=own, units={"by": "label"})
+    size, _ = run_size.size_of(config, run)
+    assert (size.images, size.units) == (
+        42,
+        42,
+    )  # as many units as images, while they are not known
+    for file, facts in {
+        "data/dataset.json": {"images": {"training": 40}},
+        "code/properties.json": {"units": 7},
+    }.items():
+        (run / file).parent.mkdir(parents=True)
+        (run / file).write_text(json.dumps(facts))
+    size, _ = run_size.size_of(config, run)
+    assert (size.images, size.units) == (40, 7)
+    (run / "data/dataset.json").write_text("{")  # being read while it is damaged
+    assert run_size.size_of(config, run)[0].images == 42
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"model": {"attention": [4]}}, r"model.attention holds 4, expected 0 to 3"),
+        ({"model": {"norm_groups": 24}}, r"model.widths holds 128, expected a multiple of"),
+        (
+            {"dataset": {"border": 1}},
+            r"images of 30x30 pixels do not divide by 8.*set dataset.size",
+        ),
+        ({"model": {"widths": [32] * 7}}, r"halve an image 6 times.*set dataset.size to 64"),
+    ],
+)
+def test_a_network_that_does_not_suit_the_images_is_refused_at_the_start(schema, parts, said):
+    """Issue 14.11: attention level, groups and widths are known before any training."""
+    with pytest.raises(InputError, match=said):
+        run_size.check_network(configured(schema, "paper-mnist", **parts))
+
+
+def test_given_networks_are_checked_at_the_start(schema, tmp_path):
+    """Issue 14.11: an autoencoder of grey images, a base for other images; what is not there is not."""
+    grey = {"in_channels": 1, "out_channels": 1, "latent_channels": 4, "block_out_channels": [8, 8]}
+    (tmp_path / "config.json").write_text(json.dumps(grey))
+    given = {"autoencoder": str(tmp_path)}
+    with pytest.raises(InputError, match=r"autoencoder is for images of 1 channels"):
+        run_size.check_network(configured(schema, "successor-celeba-latents", model=given))
+    run_size.check_network(configured(schema, "successor-celeba-latents"))
+    base = {"in_channels": 3, "out_channels": 3, "sample_size": 16}
+    (tmp_path / "config.json").write_text(json.dumps(base))
+    with pytest.raises(InputError, match=r"model.base is a network for images of \(3, 16, 16\)"):
+        run_size.check_network(configured(schema, "lora", model={"base": str(tmp_path)}))
+
+
+@pytest.mark.parametrize("preset", [each.stem for each in PRESETS])
+@pytest.mark.parametrize("smoke", [False, True])
+def test_presets_pass_the_checks_of_the_start(schema, preset, smoke):
+    config = check_config(
+        yaml.safe_load((REPOSITORY / f"presets/{preset}.yaml").read_text()) | {"smoke": smoke},
+        schema,
+    )
+    run_size.check_network(config)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": (1, 8, 8), "widths": [8], "attention": [0]},
+        {"shape": (3, 16, 16), "widths": [8, 16, 24], "attention": True, "layers_per_block": 3},
+        {"shape": (2, 8, 16), "widths": [16, 8], "classes": 7},
+        {"shape": (3, 32, 32), "widths": [128, 256, 512, 512], "attention": [1], "norm_groups": 32},
+    ],
+)
+def test_weights_are_counted_without_the_network(options):
+    import torch
+
+    arguments = unet_config(**{"layers_per_block": 2, "attention": False} | options)
+    with torch.device("meta"):
+        network = import_network()(**arguments)
+    assert network_size(arguments).weights == sum(each.numel() for each in network.parameters())
+
+
+def test_numbers_held_by_hand():
+    """One resolution of 8x8 with one layer: 1 + 2 + 2 blocks, and the first and last layer."""
+    size = network_size(
+        unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    )
+    narrow, wide = 3 * 8 + 4 * 8, 3 * 16 + 4 * 8  # a block that takes a skipped input has both
+    assert size.trained == 64 * (2 * 8 + 3 * narrow + 2 * wide)
+    assert size.held == 64 * (8 + 5 * 8 + wide)
+    assert np.isfinite(size.weights)

@@ -1,0 +1,155 @@
+"""Splits: the training set of one member, as a small file that determines it."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet, image_digests, read_images, set_digest
+from encoded_ensembles.randomness import Purpose, turns
+from encoded_ensembles.storage.files import (
+    InputError,
+    read_arrays,
+    sha256_file,
+    write_facts,
+    write_text,
+)
+
+FULL = "full"  # the single-model baseline, trained on all units
+
+
+class Split(NamedTuple):
+    """The training set of one member."""
+
+    rows: np.ndarray  # (S,) int64: positions in the image set, ascending
+    digest: str  # SHA-256 over the names and pixels of its images, whatever their order
+
+
+def make_split(images: ImageSet, *, unit_of: np.ndarray, seen: np.ndarray) -> Split:
+    """Return the split of a network.
+
+    Args:
+        images: N images.
+        unit_of: (N,) int64.
+        seen: (U,) bool, the units it trains on: a column of the code matrix, say.
+    """
+    index = np.flatnonzero(seen[unit_of])
+    part = images.take(index)
+    return Split(index, set_digest(image_digests(part.images, part.names)))
+
+
+def labels_digest(images: ImageSet) -> str:
+    """Return one SHA-256 over which image has which label, whatever their order."""
+    named = images.label_names[images.labels].tolist()
+    return set_digest(f"{name}\0{label}" for name, label in zip(images.names, named, strict=True))
+
+
+def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np.ndarray:
+    """Draw the units of a held-out model.
+
+    Source: datamodels of Ilyas et al., arXiv 2202.00622, and their use to grade attribution, Park et
+    al., arXiv 2303.14186.
+
+    Args:
+        names: (U,) of the units.
+        share: of the units that are in, 0..1.
+        model: number of the model.
+        seed: of the draw.
+
+    Returns:
+        (U,) bool with round(share * U) units, at least one.
+    """
+    turn = turns(names, seed=seed, purpose=Purpose.HELDOUT, counter=model)
+    held = np.zeros(len(names), bool)
+    held[np.argsort(turn, kind="stable")[: max(1, round(share * len(names)))]] = True
+    return held
+
+
+def to_ranges(index: np.ndarray) -> str:
+    """Write ascending whole numbers as ranges: [0, 1, 2, 5] becomes "0-2 5"."""
+    runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1) if len(index) else []
+    return " ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def from_ranges(text: str) -> np.ndarray:
+    """Read what `to_ranges` wrote; (S,) int64."""
+    pairs = [part.partition("-") for part in text.split()]
+    runs = [np.arange(int(first), int(last or first) + 1) for first, _, last in pairs]
+    return np.concatenate(runs) if runs else np.zeros(0, np.int64)
+
+
+def to_manifest(split: Split, *, member: str) -> dict[str, Any]:
+    """Return the split as the JSON facts of its manifest."""
+    return {
+        "member": member,
+        "count": len(split.rows),
+        "images": to_ranges(split.rows),
+        "digest": split.digest,
+    }
+
+
+def select(images: ImageSet, manifest: dict[str, Any]) -> ImageSet:
+    """Return the images a manifest names, checked against its digest.
+
+    Raises:
+        InputError: the images are not those the manifest was made for.
+    """
+    index = from_ranges(manifest["images"])
+    if len(index) and index[-1] >= len(images):
+        raise InputError(
+            f"the split of member {manifest['member']} names image {index[-1]}, but the image set "
+            f"has {len(images)}; make the split again."
+        )
+    part = images.take(index)
+    found = set_digest(image_digests(part.images, part.names))
+    if found != manifest["digest"]:
+        raise InputError(
+            f"the split of member {manifest['member']} has digest {manifest['digest']}, but its "
+            f"images now have {found}; make the split again."
+        )
+    return part
+
+
+def read_coded(data: Path, code: Path) -> tuple[ImageSet, dict[str, np.ndarray]]:
+    """Return training images and the arrays of their code.
+
+    Raises:
+        InputError: they are not of one run.
+    """
+    arrays, images = read_arrays(code), read_images(data)
+    if len(arrays["unit_of"]) != len(images):
+        raise InputError(
+            f"{code} is the code of {len(arrays['unit_of'])} images and {data} holds {len(images)}, "
+            "expected both of one run; give the files of one run, or run snakemake again."
+        )
+    return images, arrays
+
+
+def number_below(given: str | int, count: int, option: str) -> int:
+    """Return a number of 0..count-1.
+
+    Raises:
+        InputError: it is none.
+    """
+    text = str(given)
+    if not (text.isascii() and text.isdigit() and int(text) < count):
+        other = " or full" if option == "--member" else ""
+        raise InputError(f"{option} is {given}, expected 0 to {count - 1}{other}.")
+    return int(text)
+
+
+def write_split(
+    images: ImageSet,
+    unit_of: np.ndarray,
+    seen: np.ndarray,
+    name: str,
+    manifest: Path,
+    digest: Path,
+    classes: bool,
+) -> None:
+    """Write manifest and digest of the split that holds the units in `seen` (U,) bool."""
+    split = make_split(images, unit_of=unit_of, seen=seen)
+    labels = labels_digest(images.take(split.rows)) + "\n" if classes else ""
+    write_text(digest, f"{split.digest}\n{labels}")
+    kept = {digest.name: sha256_file(digest)}
+    write_facts(manifest, to_manifest(split, member=name), kept=kept)

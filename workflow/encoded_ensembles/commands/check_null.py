@@ -1,0 +1,80 @@
+"""encens check-null: whether p-values are uniform where there is nothing to find."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options.files import Code, Data, Pulls, Samples
+
+
+def check_null(
+    pulls: Pulls,
+    code: Code,
+    data: Data,
+    samples: Samples,
+    null: Annotated[Path, Option(help="null values, .parquet of measure-influence")],
+    output: Annotated[Path, Option(help="output, .parquet with .csv: one row per statistic")],
+    seed: Annotated[int, Option(help="seed of the tests")] = 0,
+) -> None:
+    """Treat words that are nobody's as units and test them.
+
+    Columns: statistic, tests, share (with p <= 0.05; 0.05 is right), ks_p (Kolmogorov and Smirnov's
+    test that the p-values are uniform).
+    """
+    import pandas as pd
+
+    from encoded_ensembles.codes.assignment import free_words
+    from encoded_ensembles.codes.families import family_of
+    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.likeness import nearest_units
+    from encoded_ensembles.grading import null_check
+    from encoded_ensembles.influence.contrast_tests import SIZES
+    from encoded_ensembles.storage.files import (
+        InputError,
+        read_arrays,
+        read_table,
+        read_tensors,
+        write_table,
+    )
+
+    arrays = read_arrays(code)
+    matrix = arrays["code"]
+    kind = family_of(arrays)
+    words = free_words(matrix, family=kind, limit=20_000)
+    table = read_table(null)
+    sampled = table["word"].nunique()
+    if min(sampled, len(words)) < 2:
+        raise InputError(
+            f"there are {len(words)} words of no unit, {sampled} of them sampled, expected at least "
+            "2 of each; raise code.null_words or code.members."
+        )
+    pull = read_tensors(pulls, names=["pulls"])["pulls"]
+    images = to_signed(read_images(data).images)
+    drawn = read_tensors(samples, names=["factual", "null"])
+    order = nearest_units(drawn["factual"], images, arrays["unit_of"])
+    found = {
+        name: (
+            null_check.halves_p_values(table[name].to_numpy().reshape(-1, sampled).T, seed=seed),
+            sampled // 2,
+        )
+        for name in table.columns.drop(["sample", "word"])
+    }
+    found["directional"] = (
+        null_check.directional_p_values(
+            drawn["null"], arrays["null_words"], images, arrays["unit_of"], seed=seed
+        ),
+        sampled - 1,
+    )
+    found["contrast"] = (
+        null_check.contrast_p_values(pull, words, seed=seed), len(words) // 2
+    )  # fmt: skip
+    found["sets"] = (
+        null_check.set_null_p_values(pull, words, order, sizes=SIZES, seed=seed),
+        null_check.DRAWS,
+    )
+    rows = [
+        (name, p.size, *null_check.uniformity(p.ravel(), words=count, seed=seed))
+        for name, (p, count) in found.items()
+    ]
+    write_table(output, pd.DataFrame(rows, columns=["statistic", "tests", "share", "ks_p"]))

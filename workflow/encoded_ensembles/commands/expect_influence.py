@@ -1,0 +1,132 @@
+"""encens expect-influence: exposure-calibrated attribution."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options.files import Code, Data, Pulls, Samples
+from encoded_ensembles.commands.options.tables import PairTable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.influence.expected import Posterior
+
+
+def expect_influence(
+    pulls: Pulls,
+    code: Code,
+    data: Data,
+    samples: Samples,
+    rivals: Annotated[Path, Option(help="scores of other methods, .safetensors of score-rivals")],
+    expected: PairTable,
+    calibration: Annotated[
+        Path, Option(help="output, .parquet with .csv: what was expected against what was found")
+    ],
+    scores: Annotated[Path, Option(help="output, .safetensors: all methods, ready to be graded")],
+    choices: Annotated[Path, Option(help="output, .json: model and dampings chosen, and folds")],
+    seed: Annotated[int, Option(help="seed of the folds")] = 0,
+) -> None:
+    """Learn from all contrasts how much influence to expect of a unit on a sample.
+
+    expected: sample, unit, unit_name, prior (from likeness alone, learnt from other samples),
+    expected (with the pair's own contrast), low and high (95 %), rank. calibration: kind, bin,
+    predicted, found (mean contrast of members that were not learnt from), error (its standard error),
+    pairs. scores: (U, B) for each method; those made with members also as name/0 and name/1, made
+    without the members of fold 0 and 1; member_folds (n,).
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.grading import gains
+    from encoded_ensembles.grading.rivals import choose_damping
+    from encoded_ensembles.influence import expected as learn
+    from encoded_ensembles.influence.ablation import distances
+    from encoded_ensembles.storage.files import (
+        read_arrays,
+        read_tensors,
+        write_facts,
+        write_table,
+        write_tensors,
+    )
+
+    arrays = read_arrays(code)
+    matrix, names = arrays["code"], arrays["unit_names"]
+    pull = read_tensors(pulls, names=["pulls"])["pulls"]
+    folds = gains.member_folds(matrix.shape[1], seed=seed)
+    graded = gains.graded_samples(len(pull))
+    valid = ~graded if not graded.all() else graded  # choices are made on these samples
+
+    def area(first: "np.ndarray", second: "np.ndarray") -> float:
+        """Return the area under the gain curve on the samples that choices are made on."""
+        orders = (gains.order_units(first[:, valid]), gains.order_units(second[:, valid]))
+        found = gains.gains(pull[valid], matrix, orders, folds=folds, draws=0, seed=seed)
+        return float(gains.area(found.curve))
+
+    methods, damping = choose_damping(read_tensors(rivals), area)
+    drawn = read_tensors(samples, names=["factual", "null", "members"])
+    other = drawn["null"] if len(drawn["null"]) else drawn["members"]
+    facts = learn.gather_facts(
+        methods,
+        labels=read_images(data).labels[np.unique(arrays["unit_of"], return_index=True)[1]],
+        sensitivity=distances(drawn["factual"], other).mean(axis=0),
+    )
+    parts = {
+        "": learn.of_members(pull, matrix, np.ones(len(folds), bool)),
+        "/0": learn.of_members(pull, matrix, folds == 1),
+        "/1": learn.of_members(pull, matrix, folds == 0),
+    }
+    scale = learn.strength(pull)
+    made = {}
+    for part, (contrast, noise) in parts.items():
+        methods[f"contrast{part}"] = np.nan_to_num(contrast)
+        for kind in learn.KINDS:
+            prior = learn.predict_prior(facts, contrast, scale, kind=kind, seed=seed)
+            made[kind, part] = learn.combine(prior, contrast, noise)
+            methods[f"calibrated.{kind}{part}"] = prior
+    areas = {kind: area(made[kind, "/0"].prior, made[kind, "/1"].prior) for kind in learn.KINDS}
+    best = max(areas, key=lambda kind: areas[kind])
+    for part in parts:
+        methods[f"calibrated{part}"] = made[best, part].mean
+    write_tensors(
+        scores,
+        {name: each.astype(np.float32) for name, each in methods.items()} | {"member_folds": folds},
+    )
+    write_facts(choices, {"model": best, "areas": areas, "damping": damping, "facts": facts.names})
+    write_table(expected, _table(made[best, ""], names))
+    predicted = {kind: [made[kind, "/0"].prior, made[kind, "/1"].prior] for kind in learn.KINDS}
+    predicted["posterior"] = [made[best, "/0"].mean, made[best, "/1"].mean]
+    found = [parts["/1"][0], parts["/0"][0]]  # of the members that were not learnt from
+    rows = [
+        (kind, *row)
+        for kind, each in predicted.items()
+        for row in learn.compare(np.array(each), np.array(found))
+    ]
+    columns = ["kind", "bin", "predicted", "found", "error", "pairs"]
+    write_table(calibration, pd.DataFrame(rows, columns=columns))
+
+
+def _table(result: "Posterior", names: "np.ndarray") -> "pd.DataFrame":
+    """Return one row per (sample, unit)."""
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.influence.ablation import ranks
+
+    units, count = result.mean.shape
+    unit = np.tile(np.arange(units), count)
+    return pd.DataFrame(
+        {
+            "sample": np.repeat(np.arange(count), units),
+            "unit": unit,
+            "unit_name": names[unit],
+            "prior": result.prior.T.ravel(),
+            "expected": result.mean.T.ravel(),
+            "low": (result.mean - 1.96 * result.spread).T.ravel(),
+            "high": (result.mean + 1.96 * result.spread).T.ravel(),
+            "rank": ranks(result.mean).T.ravel(),
+        }
+    )

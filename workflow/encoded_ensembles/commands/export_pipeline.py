@@ -1,0 +1,96 @@
+"""encens export-pipeline."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from encoded_ensembles.commands.options.run import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from encoded_ensembles.runs.run import Run
+
+
+def export_pipeline(
+    run_folder: RunFolder,
+    output: Annotated[Path | None, Option(help="output folder; RUN/ensemble if absent")] = None,
+) -> None:
+    """Write the ensemble of a run as a diffusers pipeline, with its code matrix and a model card."""
+    import torch
+
+    from encoded_ensembles.ensemble.sampling import make_scheduler
+    from encoded_ensembles.members.load import load_members
+    from encoded_ensembles.members.network import load_network
+    from encoded_ensembles.runs.run import Run
+    from encoded_ensembles.sharing.component import Members
+    from encoded_ensembles.sharing.pipeline import EncodedEnsemblePipeline
+
+    run = Run(run_folder)
+    cpu = torch.device("cpu")
+    vae = run.autoencoder and load_network(run.autoencoder, device=cpu, kind="AutoencoderKL")
+    sampling = run.config["sampling"]
+    members = Members(
+        load_members(run.member_folders, device=cpu),
+        code=run.code["code"],
+        unit_names=run.code["unit_names"],
+    )
+    pipe = EncodedEnsemblePipeline(
+        members,
+        make_scheduler(steps=sampling["steps"], sampler=sampling["scheduler"], bounded=vae is None),
+        sampler=sampling["scheduler"],
+        steps=sampling["steps"],
+        about=_about(run),
+        vae=vae,
+    )
+    folder = output or run.folder / "ensemble"
+    _replace(folder, pipe.save_pretrained)
+    print(
+        f"{folder}: load it with DiffusionPipeline.from_pretrained({str(folder)!r}, "
+        "trust_remote_code=True)"
+    )
+
+
+def _replace(folder: Path, write: "Callable[[Path], None]") -> None:
+    """Write a folder beside its place and put it there, in place of an earlier pipeline only.
+
+    Raises:
+        InputError: there is a folder of another kind.
+    """
+    import tempfile
+
+    from encoded_ensembles.storage.files import InputError
+
+    there = folder.exists()
+    if there and any(folder.iterdir()) and not (folder / "model_index.json").is_file():
+        raise InputError(f"--output is {folder}, which holds other files; name a new folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+        write(Path(beside) / "new")
+        if there:
+            folder.rename(Path(beside) / "old")
+        (Path(beside) / "new").rename(folder)
+    # an earlier pipeline goes with the temporary folder, once the new one is in its place
+
+
+def _about(run: "Run") -> dict[str, Any]:
+    """Return what the model card says of a run."""
+    from encoded_ensembles.features.frechet import caution, describe
+    from encoded_ensembles.sharing.model_card import SETS
+    from encoded_ensembles.storage.files import read_facts, read_table
+
+    scores = read_table(run.folder / "frechet" / "scores.parquet")
+    mean = scores.groupby("set")["frechet"].mean()
+    return {
+        "run": run.config["run"],
+        "dataset": read_facts(run.folder / "data" / "dataset.json"),
+        "units": run.config["units"]["by"],
+        "distance": describe(scores["extractor"].iloc[0]),
+        "caution": caution(scores),
+        "frechet": [
+            {"set": name, "value": float(mean[name]), "images": int(scores["images"].max())}
+            for name in SETS
+            if name in mean
+        ],
+    }

@@ -1,0 +1,136 @@
+"""encens fetch-dataset."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options.files import Ledger
+from encoded_ensembles.commands.options.units import By, Column, Metric, Plants, Table, Threshold
+
+
+def fetch_dataset(
+    name: Annotated[
+        str, Option(help="digits, openclipart, folder ...: a dataset.name of the schema")
+    ],
+    training: Annotated[Path, Option(help="output, .npz: the images members train on")],
+    heldout: Annotated[Path, Option(help="output, .npz: the images held out for evaluation")],
+    spare: Annotated[Path, Option(help="output, .npz: what is left, for the feature classifier")],
+    facts: Annotated[
+        Path, Option(help="output, .json: origin, licence, counts, digests, warnings")
+    ],
+    images: Annotated[
+        int | None, Option(help="images to train on; all that are left if absent")
+    ] = None,
+    heldout_images: Annotated[
+        float, Option(help="images to hold out; below 1 a share of those that may be")
+    ] = 0,
+    spare_images: Annotated[int, Option(help="spare images at most")] = 0,
+    part: Annotated[str, Option(help="official part to train on: train, test or all")] = "train",
+    labels: Annotated[
+        int | None, Option(help="train on so many labels, drawn by the seed; all if absent")
+    ] = None,
+    per_label: Annotated[
+        int | None, Option(help="training images of a label at most; all if absent")
+    ] = None,
+    size: Annotated[int | None, Option(help="side in pixels; the data set's if absent")] = None,
+    channels: Annotated[
+        int | None, Option(help="1 grey, 3 colour; the data set's if absent")
+    ] = None,
+    border: Annotated[int, Option(help="black pixels put around each image on all sides")] = 0,
+    path: Annotated[
+        Path | None, Option(help="folder of pictures or of the data set's files")
+    ] = None,
+    mirror: Annotated[str | None, Option(help="address to download from")] = None,
+    cache: Annotated[Path, Option(help="folder for downloads")] = Path("resources"),
+    seed: Annotated[int, Option(help="seed of the choice of images")] = 0,
+    exclude: Annotated[
+        list[str] | None, Option(help="unit to leave out of the training images; repeatable")
+    ] = None,
+    by: By = "image",
+    table: Table = None,
+    column: Column = "unit_name",
+    metric: Metric = "phash",
+    threshold: Threshold = 0.0,
+    plant: Plants = None,
+    ledger: Ledger = None,
+) -> None:
+    """Write a data set's images in the canonical format: training, held-out and spare.
+
+    Each .npz holds images (N, H, W, C) uint8, labels (N,) int64, label_names (L,), names (N,) and
+    the sha256 of the content; nothing is pickled. Images of a --plant are named
+    plant-NAME/(name before); --facts lists those that are trained on.
+    """
+    import numpy as np
+
+    from encoded_ensembles.data.catalogue import load
+    from encoded_ensembles.data.images import ImageSet, resize, write_images
+    from encoded_ensembles.data.plants import parse_plant, plant_images
+    from encoded_ensembles.data.selection import choose, to_ledger
+    from encoded_ensembles.data.units import Grouping, assign_units, find_units
+    from encoded_ensembles.progress import report
+    from encoded_ensembles.storage.files import InputError, write_arrays, write_facts
+    from encoded_ensembles.storage.ledger import ledger_file, read_ledger
+
+    plants = tuple(map(parse_plant, plant or []))
+    source = load(
+        name, path=path, cache=cache, mirror=mirror, size=size, channels=channels, part=part
+    )
+    if heldout_images >= 1:
+        heldout_images = int(heldout_images)
+    for warning in source.warnings:
+        report(f"warning: {warning}")
+    asked = [name, images, heldout_images or 0, spare_images, seed]
+    if (part, labels, per_label) != ("train", None, None):
+        asked += [part, labels, per_label]
+    memory = ledger_file(ledger, "images", *asked)
+    choice = choose(
+        source,
+        images=images,
+        heldout=heldout_images,
+        spare=spare_images,
+        seed=seed,
+        labels=labels,
+        per_label=per_label,
+        ledger=read_ledger(memory),
+    )
+    parts = {}
+    for use, rows in choice._asdict().items():
+        taken = source.all.take(rows)
+        pixels = resize(taken.images, size=size, channels=channels)
+        pixels = np.pad(pixels, ((0, 0), (border, border), (border, border), (0, 0)))
+        parts[use] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
+    parts["training"] = plant_images(parts["training"], plants, seed=seed)
+    if exclude:
+        grouping = Grouping(by, table, column, metric, threshold, plants)
+        units = assign_units(parts["training"], grouping)
+        try:
+            left_out = find_units(units.names, exclude)
+        except InputError as error:
+            raise InputError(
+                f"units.exclude: {error} Take it out of units.exclude if its images are gone."
+            ) from error
+        kept = ~np.isin(units.unit_of, left_out)
+        if not kept.any():
+            raise InputError("units.exclude names all units, expected one left to train on.")
+        parts["training"] = parts["training"].take(np.flatnonzero(kept))
+    if memory:
+        write_arrays(memory, to_ledger(source, choice))
+    files = {"training": training, "heldout": heldout, "spare": spare}
+    digests = {use: write_images(files[use], taken) for use, taken in parts.items()}
+    shape, names = parts["training"].images.shape[1:], parts["training"].names
+    write_facts(
+        facts,
+        {
+            "name": name,
+            "origin": source.origin,
+            "licence": source.licence,
+            "shape": list(shape),
+            "images": {use: len(taken) for use, taken in parts.items()},
+            "sha256": digests,
+            "warnings": list(source.warnings),
+            "plants": [
+                each._asdict() | {"images": names[each.holds(names)].tolist()} for each in plants
+            ],
+        },
+    )

@@ -1,0 +1,223 @@
+"""encens import-universe."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+
+BLOCK_BYTES = 2**26  # of the counterfactuals in one file of an imported landscape
+SHOWN = 4  # samples in the figures of an imported universe
+
+
+def import_universe(
+    universe: Annotated[Path, Argument(help="universe, .ctf")],
+    output: Annotated[Path, Option(help="output folder")],
+    floats: Annotated[
+        Path | None, Option(help="the numbers before rounding, .npz of export-universe")
+    ] = None,
+    limit: Annotated[float, Option(help="GB that its counterfactuals may take on disk")] = 8.0,
+) -> None:
+    """Read a universe and compute radius, influence and false attribution of it.
+
+    The folder is laid out like a run: data/training.npz, code/code.npz (without words, which a universe
+    does not tell), samples/, landscape/, influence/{influence,radius,null,false_attribution} and
+    figures/. There are no null code words in a universe: p-values are 1, and nothing is attributed.
+    """
+    import numpy as np
+
+    from encoded_ensembles.data.images import ImageSet, to_signed, write_images
+    from encoded_ensembles.sharing.universe import open_universe
+    from encoded_ensembles.storage.files import (
+        InputError,
+        sha256_file,
+        write_arrays,
+        write_json,
+        write_tensors,
+    )
+
+    with open_universe(universe) as opened:
+        count = opened.units * opened.samples * int(np.prod(opened.shape))
+        if 4 * count > limit * 1e9:
+            raise InputError(
+                f"{universe} has {4 * count / 1e9:.1f} GB of counterfactuals, expected at most "
+                f"{limit} GB; allow more with --limit."
+            )
+        images, unit_of = opened.training()
+        factual = to_signed(opened.factual())
+        names = np.array([f"unit-{unit:06d}" for unit in range(1, opened.units + 1)])
+        moved: Iterable[np.ndarray] = map(to_signed, opened.counterfactuals())
+        if floats:
+            names, factual, moved = _exact(floats, names, factual, moved)
+        write_images(
+            output / "data" / "training.npz",
+            ImageSet(
+                images, np.zeros(len(images), np.int64), np.array(["unknown"]),
+                np.array([f"{names[unit]}/{n:06d}" for n, unit in enumerate(unit_of)]),
+            ),
+        )  # fmt: skip
+        nothing = np.zeros((opened.units, 0), bool)
+        write_arrays(
+            output / "code" / "code.npz",
+            {"code": nothing, "null_words": nothing[:0], "unit_of": unit_of, "unit_names": names},
+        )
+        write_tensors(
+            output / "samples" / "ensemble.safetensors",
+            {"factual": factual, "null": np.zeros((0, *factual.shape), np.float32)},
+        )
+        per_block = max(1, BLOCK_BYTES // factual.nbytes)
+        distance, after = _walk(moved, factual, images, unit_of, output / "landscape", per_block)
+    write_json(output / "universe.json", {"file": str(universe), "sha256": sha256_file(universe)})
+    _tables(output, distance, after, factual, images, unit_of, names)
+    _figures(output, len(factual))
+    print(f"tables: {output / 'influence'}, figures: {output / 'figures'}")
+
+
+def _exact(
+    floats: Path, names: "np.ndarray", factual: "np.ndarray", moved: "Iterable[np.ndarray]"
+) -> "tuple[np.ndarray, np.ndarray, Iterator[np.ndarray]]":
+    """Return names and numbers of the .npz in place of those of the sheets, which they must round to.
+
+    Raises:
+        InputError: they are of another universe.
+    """
+    import numpy as np
+
+    from encoded_ensembles.data.images import to_bytes
+    from encoded_ensembles.storage.files import InputError, read_arrays
+
+    arrays = read_arrays(floats)
+    wrong = InputError(f"{floats} is not of this universe: it does not round to its pictures.")
+    shapes = {"unit_names": names.shape, "factual": factual.shape,
+              "counterfactuals": (len(names), *factual.shape)}  # fmt: skip
+    if {name: array.shape for name, array in arrays.items()} != shapes:
+        raise wrong
+
+    def same(exact: np.ndarray, sheet: np.ndarray) -> np.ndarray:
+        if not np.array_equal(to_bytes(exact), to_bytes(sheet)):
+            raise wrong
+        return exact
+
+    exact = zip(arrays["counterfactuals"], moved, strict=True)
+    return arrays["unit_names"], same(arrays["factual"], factual), (same(*both) for both in exact)
+
+
+def _walk(
+    moved: "Iterable[np.ndarray]",
+    factual: "np.ndarray",
+    images: "np.ndarray",
+    unit_of: "np.ndarray",
+    folder: Path,
+    per_block: int,
+) -> "tuple[np.ndarray, np.ndarray | None]":
+    """Write the landscape, and return distances (U, B) and the unit nearest to each counterfactual.
+
+    There is no nearest unit, but None, where training images and samples differ in shape.
+    """
+    from itertools import islice
+
+    import numpy as np
+
+    from encoded_ensembles.data.images import to_signed
+    from encoded_ensembles.data.likeness import nearest_unit
+    from encoded_ensembles.influence.ablation import distances
+    from encoded_ensembles.storage.files import write_tensors
+
+    units = int(unit_of.max()) + 1
+    training = to_signed(images).reshape(len(images), -1)
+    comparable = training.shape[1] == factual[0].size and images.shape[1] == factual.shape[2]
+    distance, after = [], []
+    source = iter(moved)
+    for first in range(0, units, per_block):
+        block = np.stack(list(islice(source, per_block)))
+        write_tensors(
+            folder / f"{first // per_block + 1}-of-{-(-units // per_block)}.safetensors",
+            {"units": np.arange(first, first + len(block)), "counterfactuals": block},
+        )
+        distance.append(distances(factual, block))
+        if comparable:
+            points = block.reshape(-1, training.shape[1])
+            after.append(nearest_unit(points, training, unit_of).reshape(len(block), -1))
+    return np.concatenate(distance), np.concatenate(after) if comparable else None
+
+
+def _tables(
+    output: Path,
+    distance: "np.ndarray",
+    after: "np.ndarray | None",
+    factual: "np.ndarray",
+    images: "np.ndarray",
+    unit_of: "np.ndarray",
+    names: "np.ndarray",
+) -> None:
+    """Write influence, radius, null and false_attribution."""
+    import numpy as np
+    import pandas as pd
+    from scipy.stats import false_discovery_control
+
+    from encoded_ensembles.data.images import to_signed
+    from encoded_ensembles.data.likeness import nearest_unit
+    from encoded_ensembles.grading.false_attribution import attribution_table
+    from encoded_ensembles.influence.ablation import p_values, published_scale, ranks
+    from encoded_ensembles.influence.tables import radius_table
+    from encoded_ensembles.storage.files import write_table
+
+    units, samples = distance.shape
+    shape, null = factual.shape[1:], np.zeros((0, samples))
+    unit = np.tile(np.arange(units), samples)
+    p = p_values(distance, null)
+    table = pd.DataFrame(
+        {
+            "sample": np.repeat(np.arange(samples), units),
+            "unit": unit,
+            "unit_name": names[unit],
+            "distance": distance.T.ravel(),
+            "distance_p": p.T.ravel(),
+            "distance_q": false_discovery_control(p, axis=0).T.ravel(),
+            "distance_rank": ranks(distance).T.ravel(),
+            "distance_published": published_scale(distance, shape=shape).T.ravel(),
+            "exact": True,
+        }
+    )
+    folder = output / "influence"
+    write_table(folder / "influence.parquet", table)
+    write_table(folder / "radius.parquet", radius_table(distance, null, shape))
+    empty = pd.DataFrame(
+        {"sample": np.zeros(0, int), "word": np.zeros(0, int), "distance": null[:, 0]}
+    )
+    write_table(folder / "null.parquet", empty)
+    if after is not None:
+        training = to_signed(images).reshape(len(images), -1)
+        attributed = nearest_unit(factual.reshape(samples, -1), training, unit_of)
+        write_table(
+            folder / "false_attribution.parquet",
+            attribution_table("pixels", attributed, after, names),
+        )
+
+
+def _figures(output: Path, samples: int) -> None:
+    """Draw the first samples with their most influential units, and their landscape."""
+    from encoded_ensembles.commands.plot_influence import plot_influence
+    from encoded_ensembles.commands.plot_landscape import plot_landscape
+
+    chosen = ",".join(map(str, range(min(SHOWN, samples))))
+    influence, figures = output / "influence", output / "figures"
+    plot_landscape(
+        influence / "influence.parquet",
+        influence / "null.parquet",
+        chosen,
+        figures / "landscape.pdf",
+    )
+    plot_influence(
+        sorted((output / "landscape").glob("*.safetensors")),
+        output / "data" / "training.npz",
+        output / "code" / "code.npz",
+        output / "samples" / "ensemble.safetensors",
+        influence / "influence.parquet",
+        chosen,
+        figures / "influence.pdf",
+    )

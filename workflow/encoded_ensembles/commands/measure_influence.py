@@ -1,0 +1,190 @@
+"""encens measure-influence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options.blocks import Blocks
+from encoded_ensembles.commands.options.features import Classifier, Device, Inception
+from encoded_ensembles.commands.options.files import (
+    Code,
+    Contrast,
+    Data,
+    Samples,
+)
+from encoded_ensembles.commands.options.tables import (
+    AliasingTable,
+    NullTable,
+    PairTable,
+    SampleTable,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from encoded_ensembles.features.perceptual import Measure
+
+COMPARED = 512  # units at most whose counterfactuals are held, beside those of all null words
+
+
+def measure_influence(
+    blocks: Blocks,
+    code: Code,
+    samples: Samples,
+    data: Data,
+    heldout: Annotated[Path, Option(help="held-out images, .npz: pixel features are theirs")],
+    contrast: Contrast,
+    influence: PairTable,
+    null: NullTable,
+    radius: SampleTable,
+    aliasing: AliasingTable,
+    distances: Annotated[
+        list[str] | None,
+        Option(help="another distance: ssim, features, lpips, openclip or dinov2; may be repeated"),
+    ] = None,
+    weights: Annotated[
+        list[str] | None, Option(help="weights of a network, such as lpips=FILE; may be repeated")
+    ] = None,
+    classifier: Classifier = None,
+    inception: Inception = None,
+    device: Device = "auto",
+) -> None:
+    """Measure how each unit's ablation moves each sample, against null code words.
+
+    influence: sample, unit, unit_name; for each statistic S the columns S, S_z (standard deviations
+    of the null from its mean), S_p, S_q (false discovery rate over the units of the sample) and S_rank
+    (1 has the largest S_z); distance_published (256x256x3 in [0, 1]), exact (measured, not predicted:
+    all of them, but with landscape.mode screened), attributed (by contrast).
+    Statistics: distance (native pixels, values in [-1, 1]), those of --distances, matched, directional
+    and contrast (docs/validity.md). null: sample, word, and the statistics that a null word has by itself.
+    radius: sample, radius, radius_published, unit, null_radius (largest distance among the
+    null code words: the more words, the larger; empty without any), units, null_words. aliasing:
+    hamming, pairs, low, mean, high (quartiles and mean of the cosine of two units' displacements).
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.likeness import nearest_distances
+    from encoded_ensembles.ensemble.landscape import each_unit
+    from encoded_ensembles.influence import ablation as measure
+    from encoded_ensembles.influence.directional import directional
+    from encoded_ensembles.influence.tables import influence_table, null_table, radius_table
+    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
+
+    arrays = read_arrays(code)
+    names, matrix, unit_of = arrays["unit_names"], arrays["code"], arrays["unit_of"]
+    drawn = read_tensors(samples, names=["factual", "null"])
+    factual, null_samples = drawn["factual"], drawn["null"]
+    measures: dict[str, Measure] = {"distance": lambda x: measure.distances(factual, x[None])[0]}
+    reference = read_images(heldout).images
+    for name in distances or []:
+        measures[name] = _measure(
+            name, factual, reference, weights or [], classifier, inception, device
+        )
+    total = _add_up(blocks, null_samples, names)
+    masks = len(names) + len(null_samples)
+    measures["matched"] = lambda x: measure.matched(x, total, masks=masks)
+
+    images = to_signed(read_images(data).images).reshape(len(unit_of), -1)
+    found = {name: np.empty((len(names), len(factual))) for name in measures}
+    own = np.empty((len(names), len(factual)))
+    compared = np.linspace(0, len(names) - 1, min(len(names), COMPARED)).astype(np.int64)
+    held = np.empty((len(compared), *factual.shape), np.float32)
+    for unit, moved in each_unit(blocks):
+        for name, each in measures.items():
+            found[name][unit] = each(moved)
+        points = moved.reshape(len(moved), -1)
+        own[unit] = nearest_distances(points, images[unit_of == unit])[:, 0]
+        held[compared == unit] = moved
+    nulls = {
+        name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))
+        for name, each in measures.items()
+    }
+    statistics = {
+        name: (value, measure.p_values(value, nulls[name]), measure.z_values(value, nulls[name]))
+        for name, value in found.items()
+    }
+    both = np.concatenate([null_samples, held])
+    statistics["directional"] = directional(
+        both.reshape(*both.shape[:2], -1), unit_held=compared, own=own, images=images,
+        unit_of=unit_of, code=matrix, null_words=arrays["null_words"],
+    )  # fmt: skip
+    shape = factual.shape[1:]
+    exact = np.ones(found["distance"].shape, bool)
+    write_table(influence, influence_table(statistics, names, contrast, shape, exact))
+    write_table(null, null_table(nulls))
+    write_table(radius, radius_table(found["distance"], nulls["distance"], shape))
+    displacement = (held - factual).reshape(*held.shape[:2], -1).astype(np.float64)
+    cosines = measure.aliasing(displacement, matrix[compared])
+    table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
+    write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
+
+
+def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":
+    """Return the sum of all counterfactuals, null words' included, (B, C, H, W) float64.
+
+    Raises:
+        InputError: a unit is in no block.
+    """
+    import numpy as np
+
+    from encoded_ensembles.ensemble.landscape import each_unit
+    from encoded_ensembles.storage.files import InputError
+
+    total, seen = null.sum(axis=0, dtype=np.float64), np.zeros(len(names), bool)
+    for unit, moved in each_unit(blocks):
+        if not seen[unit]:  # a block may be given twice
+            total += moved
+        seen[unit] = True
+    if not seen.all():
+        missing = int(seen.argmin())
+        raise InputError(
+            f"unit {missing} ({names[missing]}) is in no block of the landscape; "
+            f"give all blocks ({len(blocks)} were given)."
+        )
+    return total
+
+
+def _measure(
+    name: str,
+    factual: "np.ndarray",
+    reference: "np.ndarray",
+    weights: list[str],
+    classifier: Path | None,
+    inception: Path | None,
+    device: str,
+) -> "Measure":
+    """Return another distance of images (B, C, H, W) from the factual samples.
+
+    Raises:
+        InputError: there is no distance of that name.
+    """
+    from encoded_ensembles.data.images import to_bytes
+    from encoded_ensembles.features.extractors import choose_extractor
+    from encoded_ensembles.features.perceptual import (
+        NETWORKS,
+        feature_distance,
+        network_distance,
+        weight_file,
+    )
+    from encoded_ensembles.influence.ablation import ssim
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.storage.files import InputError
+
+    if name == "ssim":
+        return lambda moved: 1 - ssim(factual, moved)
+    where = choose_device(device)
+    if name == "features":
+        extractor = choose_extractor(
+            reference, inception=inception, classifier=classifier, device=where
+        )
+        return feature_distance(lambda images: extractor.features(to_bytes(images)), factual)
+    if name not in NETWORKS:
+        raise InputError(
+            f"--distances is {name}, expected ssim, features, {' or '.join(NETWORKS)}."
+        )
+    named = dict(each.partition("=")[::2] for each in weights)
+    file = weight_file(name, named.get(name))
+    return network_distance(name, weights=file, factual=factual, device=where)

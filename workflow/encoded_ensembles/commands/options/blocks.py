@@ -1,0 +1,25 @@
+"""The blocks of a landscape."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument
+
+
+def every_block(given: list[Path]) -> list[Path]:
+    """Return blocks, with every FOLDER/*-of-N replaced by its N files.
+
+    A shell line holds one such argument however many blocks there are.
+    """
+    from encoded_ensembles.ensemble.landscape import every_block as expanded
+
+    return expanded(given)
+
+
+Blocks = Annotated[
+    list[Path],
+    Argument(
+        help="all blocks of the landscape, .safetensors of ablate-block; 'FOLDER/*-of-N.safetensors' in quotes stands for all N",
+        callback=every_block,
+    ),
+]

@@ -1,0 +1,10 @@
+"""On which features images are compared, and where they are computed."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+Classifier = Annotated[Path | None, Option(help="weights of train-classifier")]
+Inception = Annotated[Path | None, Option(help="the TorchScript file inception-2015-12-05.pt")]
+Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N")]

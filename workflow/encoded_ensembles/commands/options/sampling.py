@@ -1,0 +1,49 @@
+"""How samples are drawn, and from which members and noise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from encoded_ensembles.commands.options.features import Device
+
+Members = Annotated[
+    list[Path], Argument(help="folders of the members in order, each with config.json and weights")
+]
+Full = Annotated[Path, Option(help="folder of the single-model baseline")]
+Noise = Annotated[Path, Option(help="exogenous noise, .safetensors of draw-noise")]
+Block = Annotated[str, Option(help="which share of the work, such as 1-of-4")]
+Scheduler = Annotated[str, Option(help="ddpm, ddim or dpmsolver++")]
+Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
+Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
+Batch = Annotated[
+    int | None,
+    Option(help="rows given to a member at once, at least 16; by the size of images if left out"),
+]
+Autoencoder = Annotated[
+    Path | None,
+    Option(help="folder of the autoencoder whose latents members see; pixels if left out"),
+]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How samples are drawn; options of all verbs that draw them."""
+
+    scheduler: Scheduler = "ddpm"
+    precision: Precision = "float32"
+    compiled: Compiled = False
+    batch: Batch = None
+    autoencoder: Autoencoder = None
+    device: Device = "auto"
+
+
+def share_of(block: str) -> tuple[int, int]:
+    """Turn "2-of-4" into (1, 4)."""
+    from encoded_ensembles.storage.files import InputError
+
+    number, middle, blocks = block.partition("-of-")
+    if not (middle and number.isdigit() and blocks.isdigit() and 1 <= int(number) <= int(blocks)):
+        raise InputError(f"--block is {block}, expected a share such as 1-of-4.")
+    return int(number) - 1, int(blocks)

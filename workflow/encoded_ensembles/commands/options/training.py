@@ -1,0 +1,134 @@
+"""How a network is trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from encoded_ensembles.commands.options.features import Device
+
+if TYPE_CHECKING:
+    from encoded_ensembles.members.batches import Recipe
+
+Widths = Annotated[str, Option(help="channels at each resolution, such as 16,32")]
+Layers = Annotated[int, Option(help="residual layers at each resolution")]
+Epochs = Annotated[int, Option(help="passes over the split")]
+Steps = Annotated[int, Option(help="optimiser steps in a pass")]
+Rate = Annotated[float, Option(help="step size of Adam, above 0")]
+Ema = Annotated[float, Option(help="decay of the averaged weights, 0..1")]
+Precision = Annotated[str, Option(help="float32 or bfloat16")]
+Attention = Annotated[bool, Option(help="attend at all resolutions but the finest")]
+AttentionAt = Annotated[
+    list[int] | None, Option(help="attend at this resolution, 0 the finest; repeatable")
+]
+Dropout = Annotated[float, Option(help="share of activations dropped in training, 0..1")]
+NormGroups = Annotated[int, Option(help="groups that channels are normalised in")]
+Classes = Annotated[bool, Option(help="tell the network the labels of images")]
+Flip = Annotated[bool, Option(help="mirror images left to right in every other use, at random")]
+Base = Annotated[
+    Path | None,
+    Option(
+        help="folder of a base network, frozen: an adapter of it is trained, whatever --widths say"
+    ),
+]
+Autoencoder = Annotated[
+    Path | None,
+    Option(help="folder of the autoencoder whose latents are trained on; pixels if left out"),
+]
+Rank = Annotated[int, Option(help="of the adapter's change of a layer's weight")]
+Alpha = Annotated[float, Option(help="the change is multiplied by alpha / rank")]
+Target = Annotated[
+    list[str] | None,
+    Option(help="layer that the adapter changes, or how the names of some end; repeatable"),
+]
+Seed = Annotated[int, Option(help="seed of everything random")]
+CheckpointFile = Annotated[
+    Path | None, Option(help="file to go on from when killed; removed at the end")
+]
+Seconds = Annotated[float, Option(help="time between checkpoints")]
+Folder = Annotated[
+    Path,
+    Option(
+        help="output folder: config.json and weights (safetensors), or an adapter's as peft writes them; loss.csv, training.json"
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained; options of all verbs that train one."""
+
+    widths: Widths
+    layers_per_block: Layers
+    epochs: Epochs
+    steps_per_epoch: Steps
+    learning_rate: Rate
+    ema: Ema
+    precision: Precision = "float32"
+    attention: Attention = False
+    attention_at: AttentionAt = None
+    dropout: Dropout = 0.0
+    norm_groups: NormGroups = 8
+    classes: Classes = False
+    flip: Flip = False
+    base: Base = None
+    rank: Rank = 4
+    alpha: Alpha = 4.0
+    target: Target = None
+    autoencoder: Autoencoder = None
+    seed: Seed = 0
+    checkpoint_seconds: Seconds = 15.0
+    device: Device = "auto"
+
+    def recipe(self) -> "Recipe":
+        """Return how to train.
+
+        Raises:
+            InputError: the learning rate is no number above 0.
+        """
+        import math
+
+        from encoded_ensembles.members.batches import Recipe
+        from encoded_ensembles.storage.files import InputError
+
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(f"--learning-rate is {self.learning_rate}, expected a number above 0.")
+        return Recipe(
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            learning_rate=self.learning_rate,
+            ema=self.ema,
+            precision=self.precision,
+            seed=self.seed,
+            flip=self.flip,
+        )
+
+    def network(self, *, classes: int) -> dict[str, Any]:
+        """Return what network to train, as `train.make_initial` takes it.
+
+        Args:
+            classes: labels that there are.
+
+        Raises:
+            InputError: the widths are no numbers, or the adapter changes no layers.
+        """
+        from encoded_ensembles.storage.files import InputError
+
+        told = classes if self.classes else None
+        if self.base:
+            if not self.target:
+                raise InputError("--target is not given, expected layers that the adapter changes.")
+            targets = sorted(set(self.target))
+            adapter = {"rank": self.rank, "alpha": self.alpha, "targets": targets}
+            return {"base": self.base, "lora": adapter, "classes": told}
+        if not self.widths.replace(",", "").isdigit():
+            raise InputError(f"--widths is {self.widths}, expected whole numbers such as 16,32.")
+        return {
+            "widths": [int(part) for part in self.widths.split(",")],
+            "layers_per_block": self.layers_per_block,
+            "attention": self.attention_at or self.attention,
+            "dropout": self.dropout,
+            "norm_groups": self.norm_groups,
+            "classes": told,
+        }

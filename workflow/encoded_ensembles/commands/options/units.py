@@ -1,0 +1,18 @@
+"""What a unit is, and which images are plants."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+By = Annotated[str, Option(help="image, label, folder, table or duplicates: what a unit is")]
+Table = Annotated[
+    Path | None, Option(help="for table: .csv or .parquet with a column name (of images)")
+]
+Column = Annotated[str, Option(help="for table: its column that names the unit")]
+Metric = Annotated[str, Option(help="for duplicates: phash (bits of 64) or pixels (0..1)")]
+Threshold = Annotated[float, Option(help="for duplicates: images at most so far apart are one")]
+Plants = Annotated[
+    list[str] | None,
+    Option(help="plant, NAME:KIND:IMAGES:together or NAME:KIND:IMAGES:apart; repeatable"),
+]

@@ -1,0 +1,23 @@
+"""encens plot-members."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument
+
+from encoded_ensembles.commands.options.figures import Output
+
+
+def plot_members(
+    tables: Annotated[
+        list[str], Argument(help="NAME=FILE, a run's name and its .parquet of measure-members")
+    ],
+    output: Output,
+) -> None:
+    """Draw what the nearest units show against the number of members."""
+    from encoded_ensembles.figures.studies import members_figure
+    from encoded_ensembles.figures.style import save
+    from encoded_ensembles.storage.files import read_table
+
+    parts = [each.rpartition("=") for each in tables]  # names may hold one
+    save(members_figure({name: read_table(Path(file)) for name, _, file in parts}), output)

@@ -1,0 +1,161 @@
+"""encens score-methods: every attribution method against every kind of truth the run has."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options.features import Classifier, Device, Inception
+from encoded_ensembles.commands.options.files import Code, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import pandas as pd
+
+
+def score_methods(
+    scores: Annotated[Path, Option(help="scores, .safetensors of expect-influence")],
+    areas: Annotated[Path, Option(help="areas, .parquet of grade-methods")],
+    draws: Annotated[Path, Option(help="bootstrap, .safetensors of grade-methods")],
+    code: Code,
+    samples: Samples,
+    heldout: Annotated[Path, Option(help="held-out images, .npz: reference of the features")],
+    cost: Annotated[Path, Option(help="member evaluations by method, .json of score-rivals")],
+    output: Annotated[Path, Option(help="output, .parquet with .csv: one row per (method, grade)")],
+    truth: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (sample, retrained unit)")
+    ],
+    agreement: Annotated[
+        Path, Option(help="output, .parquet with .csv: agreement of the gain with each other grade")
+    ],
+    influence: Annotated[
+        Path | None, Option(help="statistics of ablation, .parquet of measure-influence")
+    ] = None,
+    retrained: Annotated[Path | None, Option(help="samples, of sample-controls")] = None,
+    controls: Annotated[Path | None, Option(help="units, .parquet of choose-controls")] = None,
+    models: Annotated[Path | None, Option(help="measured, of measure-heldout")] = None,
+    planted: Annotated[Path | None, Option(help="planted truth, .parquet of find-planted")] = None,
+    classifier: Classifier = None,
+    inception: Inception = None,
+    foreign: Annotated[
+        list[str] | None, Option(help="NAME=FILE, scores of another method; may be repeated")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Grade every attribution method against every kind of truth that the run has.
+
+    output: method, grade, value, low, high (95 %, bootstrap). Grades: gain (area under the exposure
+    gain curve), within_samples and within_units (Spearman with how far samples move in retraining),
+    auc (finding the tenth of units that move a sample most), within_near and within_random (within
+    samples, by how the units were chosen), lds_loss and lds_features (linear datamodeling score),
+    planted_top and planted_false (share of samples bearing a plant, and of the others, whose first
+    unit is planted), planted_recall (share of the planted units among the first ten, or as many as
+    there are), planted_found and planted_wrong (share of these samples to which a planted unit is
+    attributed, q <= 0.05), evaluations. truth: sample,
+    unit, unit_name, chosen (random, near or named), same, fresh, seed: how far each sample moves when the unit is left out, on
+    the same random numbers, with a fresh seed, and by the fresh seed alone.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from encoded_ensembles.data.own_scores import read_foreign
+    from encoded_ensembles.grading import scoreboard
+    from encoded_ensembles.grading.scoreboard import Grade
+    from encoded_ensembles.grading.truth import (
+        attributed_units,
+        planted_units,
+        retraining_distances,
+        sample_distances,
+        truth_table,
+    )
+    from encoded_ensembles.storage.files import (
+        read_arrays,
+        read_facts,
+        read_table,
+        read_tensors,
+        write_table,
+    )
+
+    names = read_arrays(code)["unit_names"]
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    methods = {
+        name: each
+        for name, each in read_tensors(scores).items()
+        if "/" not in name and name != "member_folds"
+    }
+    methods |= read_foreign(foreign or [], names=names, samples=len(factual))
+    shape = (len(names), len(factual))
+    statistics = read_table(influence) if influence else pd.DataFrame()
+    methods |= _statistics(statistics, shape=shape)
+    gain = read_table(areas)
+    grades = [
+        Grade(str(name), "gain", *values)
+        for name, values in zip(
+            gain["method"], gain[["area", "low", "high"]].to_numpy(), strict=True
+        )
+    ]
+    drawn = {"gain": read_tensors(draws)}
+    table = pd.DataFrame(columns=["sample", "unit", "unit_name", "chosen", "same", "fresh", "seed"])
+    if retrained and controls:
+        chosen = read_table(controls)
+        moved = retraining_distances(read_tensors(retrained), factual)
+        table = truth_table(chosen, moved)
+        units, how = chosen["unit"].to_numpy(), chosen["chosen"].to_numpy(str)
+        found, more = scoreboard.by_retraining(methods, units, how, moved["same"])
+        grades, drawn = grades + found, drawn | more
+    if models:
+        held = read_tensors(models)
+        features = _features(heldout, classifier, inception, device)
+        measured = {
+            "lds_loss": -held["loss"],
+            "lds_features": -sample_distances(held, factual, features),
+        }
+        found, more = scoreboard.by_models(methods, held["units"], measured)
+        grades, drawn = grades + found, drawn | more
+    if planted:
+        plants = planted_units(read_table(planted))
+        grades += scoreboard.by_plants(methods, plants)
+        grades += scoreboard.attributed_plants(attributed_units(statistics, shape=shape), plants)
+    grades += [
+        Grade(name, "evaluations", value, np.nan, np.nan)
+        for name, value in read_facts(cost).items()
+        if name in methods
+    ]
+    write_table(output, pd.DataFrame(grades))
+    write_table(truth, table)
+    columns = ["first", "second", "methods", "kendall", "low", "high"]
+    write_table(agreement, pd.DataFrame(scoreboard.agreement(drawn, grades), columns=columns))
+
+
+def _statistics(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, np.ndarray]":
+    """Return the run's statistics as scores, (U, B) each.
+
+    Those whose null distribution is each unit's own are z: their ranks are by it, and units of one
+    image and of many cannot be compared otherwise.
+    """
+    columns = {
+        f"ablation {name}": f"{name}_z" if name == "directional" else name
+        for name in (each.removesuffix("_rank") for each in table.columns if each.endswith("_rank"))
+    }
+    if columns:
+        del columns["ablation contrast"]
+        columns["contrast z"] = "contrast_z"
+    return {name: table[each].to_numpy().reshape(shape[::-1]).T for name, each in columns.items()}
+
+
+def _features(
+    heldout: Path, classifier: Path | None, inception: Path | None, device: str
+) -> "Callable[[np.ndarray], np.ndarray]":
+    """Return the features that the run's Frechet distances are taken on."""
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.features.extractors import choose_extractor
+    from encoded_ensembles.members.device import choose_device
+
+    return choose_extractor(
+        read_images(heldout).images,
+        inception=inception,
+        classifier=classifier,
+        device=choose_device(device),
+    ).features

@@ -1,0 +1,106 @@
+"""encens score-rivals: other attribution methods on the same members, images and samples."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from encoded_ensembles.commands.options.features import Classifier, Device, Inception
+from encoded_ensembles.commands.options.files import Code, Data, Samples
+
+
+def score_rivals(
+    code: Code,
+    data: Data,
+    heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],
+    samples: Samples,
+    damping: Annotated[
+        list[float], Option(help="lambda in units of the kernel's mean diagonal; may be repeated")
+    ],
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: random, pixels, features, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
+        ),
+    ],
+    cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
+    members: Annotated[
+        list[Path] | None,
+        Argument(help="gradients of the members in order, of project-gradients"),
+    ] = None,
+    full: Annotated[
+        Path | None, Option(help="gradients of the single-model baseline; with those of members")
+    ] = None,
+    classifier: Classifier = None,
+    inception: Inception = None,
+    degraded: Annotated[
+        list[float] | None,
+        Option(help="share of noise, 0..1, in a worse version of pixels; may be repeated"),
+    ] = None,
+    seed: Annotated[int, Option(help="seed of the random scores")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Score every unit for every sample by rival methods; higher is more responsible.
+
+    Gradient methods come three times: .full from the single-model baseline, .one from the first
+    member, .mean over all members. Features are those of score-frechet. Worse versions of pixels are
+    named pixels-N, N being the percentage of noise.
+    """
+    import numpy as np
+
+    from encoded_ensembles.data import likeness
+    from encoded_ensembles.data.images import read_images, to_bytes, to_signed
+    from encoded_ensembles.features.extractors import choose_extractor
+    from encoded_ensembles.grading import rivals
+    from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.storage.files import (
+        InputError,
+        read_arrays,
+        read_tensors,
+        write_facts,
+        write_tensors,
+    )
+
+    arrays = read_arrays(code)
+    unit_of = arrays["unit_of"]
+    images = read_images(data).images
+    factual = read_tensors(samples, names=["factual"])["factual"]
+    first = read_tensors(full) if full else {}
+    if full and first["retrac"].shape != (len(unit_of), len(factual)):
+        raise InputError(
+            f"{full} has gradients of {first['retrac'].shape} images and samples, expected "
+            f"{(len(unit_of), len(factual))}; delete it and run again."
+        )
+    extractor = choose_extractor(
+        read_images(heldout).images,
+        inception=inception,
+        classifier=classifier,
+        device=choose_device(device),
+    )
+    pixels = to_signed(images).reshape(len(images), -1)
+    scores = {
+        "random": rivals.random_scores(
+            arrays["unit_names"].tolist(), samples=len(factual), seed=seed
+        ),
+        "pixels": likeness.nearest_scores(factual.reshape(len(factual), -1), pixels, unit_of),
+        "features": likeness.nearest_scores(
+            extractor.features(to_bytes(factual)), extractor.features(images), unit_of
+        ),
+    }
+    worse = rivals.degraded_scores(
+        scores["pixels"], arrays["unit_names"].tolist(), shares=degraded or [], seed=seed
+    )
+    scores |= {f"pixels-{100 * s:g}": each for s, each in zip(degraded or [], worse, strict=True)}
+    if full:
+        scores |= rivals.gradient_scores(
+            first, map(read_tensors, members or []), unit_of, damping=np.array(damping)
+        )
+    tensors = {name: each.astype(np.float32) for name, each in scores.items()}
+    write_tensors(output, tensors | {"damping": np.array(damping, np.float32)})
+    evaluations = rivals.member_evaluations(
+        scores,
+        pictures=len(images) + len(factual),
+        levels=len(first.get("levels", [])),
+        members=len(members or []),
+    )
+    write_facts(cost, dict(evaluations))

@@ -1,0 +1,155 @@
+"""encens screen-block: the largest distances of some samples' landscapes, from few ablations."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from encoded_ensembles.commands.options.files import Code, Contrast, Samples
+from encoded_ensembles.commands.options.sampling import Block, Members, Noise, Sampling, share_of
+from encoded_ensembles.commands.options.spread import spread
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from encoded_ensembles.ensemble.screening import Search
+
+
+@spread
+def screen_block(
+    members: Members,
+    code: Code,
+    noise: Noise,
+    samples: Samples,
+    contrast: Contrast,
+    block: Block,
+    output: Annotated[
+        Path,
+        Option(
+            help="output, .safetensors: unit (P,), sample (P,), counterfactual (P, C, H, W); screened (b,), predicted (b, U), missed (b,), evaluations (b,)"
+        ),
+    ],
+    sampling: Sampling,
+    top: Annotated[int, Option(help="how many of the largest distances are sought")] = 10,
+    missed: Annotated[
+        float, Option(help="stop when at most so many of them are expected to be missed")
+    ] = 0.5,
+    budget: Annotated[
+        float, Option(help="most evaluations, as a share of those of the exact landscape")
+    ] = 0.15,
+) -> None:
+    """Ablate the units that move each sample of a block most, and predict the others' distances.
+
+    Ablated are the units of largest predicted distance, until few of the `top` are expected to be
+    missed, and the `top` units of largest contrast. screened: numbers of the block's samples;
+    predicted: distance of every unit; missed: of the `top`, so many are expected to be missed;
+    evaluations: of a member at each step, for the sample.
+    """
+    import numpy as np
+
+    from encoded_ensembles.codes.masks import ablation_keep
+    from encoded_ensembles.ensemble.engine import check_columns, prepare
+    from encoded_ensembles.ensemble.sampling import at_once, sample, sample_pairs
+    from encoded_ensembles.ensemble.screening import screen
+    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_tensors
+
+    words = read_arrays(code)
+    matrix, null = check_columns(words["code"], members), words["null_words"]
+    drawn = read_tensors(samples, names=["factual", "null"])
+    number, blocks = share_of(block)
+    mine = np.array_split(np.arange(len(drawn["factual"])), blocks)[number]
+    factual = drawn["factual"][mine]
+    pairs: dict[str, list[np.ndarray]] = {"unit": [], "sample": [], "counterfactual": []}
+    if not len(mine):  # more blocks than samples
+        write_tensors(output, _gathered(pairs, factual) | _summary([], mine, matrix))
+        return
+    label = f"block {block}"
+    engine = prepare(members, noise, label=label, **vars(sampling))
+    engine |= {"noise": engine["noise"][:, mine], "numbers": mine}
+    most = at_once(factual.shape[1:], limit=8192)
+    dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
+    known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual
+    searches = _searches(
+        known, matrix, null, _largest_contrast(contrast, mine, top), (top, missed, budget)
+    )
+
+    def ablate(units: "np.ndarray", which: "np.ndarray") -> "np.ndarray":
+        groups = sample_pairs(
+            keep=ablation_keep(matrix[units]), which=which, trajectories=most, **engine
+        )
+        found = np.concatenate(list(groups))
+        for name, each in {"unit": units, "sample": mine[which], "counterfactual": found}.items():
+            pairs[name].append(each)
+        return (found - factual[which]).reshape(len(found), -1)
+
+    screen(searches, ablate)
+    write_tensors(output, _gathered(pairs, factual) | _summary(searches, mine, matrix))
+
+
+def _searches(
+    known: "np.ndarray",
+    code: "np.ndarray",
+    null_words: "np.ndarray",
+    wanted: "list[np.ndarray]",
+    aim: tuple[int, float, float],
+) -> "list[Search]":
+    """Return the screening of each sample, to begin.
+
+    Args:
+        known: (1+n+R, B, C, H, W), displacements of `screen.known_words`.
+        code: (U, n) bool.
+        null_words: (R, n) bool.
+        wanted: for each sample, the units ablated whatever is predicted.
+        aim: top, missed and budget.
+    """
+    from encoded_ensembles.ensemble.screening import Aim, Search, most_units
+
+    (units, members), (top, missed, budget) = code.shape, aim
+    most = most_units(
+        units=units, members=members, weight=int(code[0].sum()), budget=budget, least=2 * top
+    )
+    stop = Aim(top=top, missed=missed, most=most)
+    return [
+        Search(moved, code=code, null_words=null_words, wanted=own, aim=stop)
+        for moved, own in zip(
+            known.reshape(*known.shape[:2], -1).swapaxes(0, 1), wanted, strict=True
+        )
+    ]
+
+
+def _largest_contrast(contrast: Path, samples: "np.ndarray", top: int) -> "list[np.ndarray]":
+    """Return the units of largest contrast of each sample, `top` of them (fewer if there are)."""
+    from encoded_ensembles.storage.files import read_table
+
+    table = read_table(contrast, columns=["sample", "unit", "rank"])
+    best = table[table["rank"] <= top].sort_values("rank")
+    return [best.loc[best["sample"] == b, "unit"].to_numpy() for b in samples]
+
+
+def _gathered(
+    pairs: "dict[str, list[np.ndarray]]", factual: "np.ndarray"
+) -> "dict[str, np.ndarray]":
+    """Return the ablated pairs as arrays, samples in order, units in order; none for no sample."""
+    import numpy as np
+
+    if not pairs["unit"]:
+        none = np.zeros(0, np.int64)
+        return {"unit": none, "sample": none, "counterfactual": factual[:0]}
+    found = {name: np.concatenate(each) for name, each in pairs.items()}
+    order = np.lexsort((found["unit"], found["sample"]))
+    return {name: each[order] for name, each in found.items()}
+
+
+def _summary(searches: "list[Search]", samples: "np.ndarray", code: "np.ndarray") -> dict[str, Any]:
+    """Return what is said of each sample of the block."""
+    import numpy as np
+
+    (units, n), weight = code.shape, int(code[0].sum())
+    return {
+        "screened": samples,
+        "predicted": np.array([each.predicted for each in searches]).reshape(-1, units),
+        "missed": np.array([each.missed for each in searches]),
+        "evaluations": np.array(
+            [n * (n - 1) + (n - weight) * len(each.done) for each in searches], np.int64
+        ),
+    }

@@ -1,0 +1,27 @@
+"""encens split-heldout."""
+
+from typing import Annotated
+
+from typer import Option
+
+from encoded_ensembles.commands.options.files import Code, Data
+from encoded_ensembles.commands.options.splits import Classes, Digest, Manifest
+
+
+def split_heldout(
+    data: Data,
+    code: Code,
+    model: Annotated[int, Option(help="number of the random half, from 0")],
+    share: Annotated[float, Option(help="of the units that the model sees, above 0, below 1")],
+    half_seed: Annotated[int, Option(help="seed of the halves")],
+    manifest: Manifest,
+    digest: Digest,
+    classes: Classes = False,
+) -> None:
+    """Write which images a held-out model trains on: a fresh random half of the units."""
+    from encoded_ensembles.codes.splits import random_half, read_coded, write_split
+
+    images, arrays = read_coded(data, code)
+    half = random_half(arrays["unit_names"], share=share, model=model, seed=half_seed)
+    name = f"heldout {model}"
+    write_split(images, arrays["unit_of"], half, name, manifest, digest, classes)

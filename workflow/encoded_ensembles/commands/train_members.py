@@ -1,0 +1,99 @@
+"""encens train-members: several members in one job."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from encoded_ensembles.commands.options.files import Data
+from encoded_ensembles.commands.options.spread import spread
+from encoded_ensembles.commands.options.training import Training
+from encoded_ensembles.commands.train_member import fit, training_facts, training_key
+
+FACTS = "trained.json"
+
+
+@spread
+def train_members(
+    manifests: Annotated[list[Path], Argument(help="splits of the members, .json of split-member")],
+    data: Data,
+    output: Annotated[
+        Path, Option(help="output folder, with a folder for each member as of train-member")
+    ],
+    checkpoints: Annotated[
+        Path, Option(help="folder of files to go on from when killed, and of trained members")
+    ],
+    training: Training,
+) -> None:
+    """Train several members one after the other, each to the bytes that it gets in a job of its own.
+
+    A member that an earlier job trained to the end on the same split is not trained again: the job
+    may have been killed later, or run again for another member.
+    """
+    from encoded_ensembles.codes.splits import select
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.storage.files import read_facts
+
+    images = read_images(data)
+    for manifest in manifests:
+        split = read_facts(manifest)
+        member, part = split["member"], select(images, split)
+        trained = checkpoints / "trained" / member
+        key = training_key(training_facts(part, split=split, training=training))
+        if not take_up(trained, output / member, key=key):
+            fit(
+                part,
+                split=split,
+                training=training,
+                checkpoint=checkpoints / f"{member}.safetensors",
+                output=output / member,
+            )
+            remember(output / member, trained, key=key)
+
+
+def remember(member: Path, trained: Path, *, key: str) -> None:
+    """Keep the files of a trained member in a second folder, without a second copy on the disk.
+
+    Snakemake deletes the outputs of a job before it starts it, those of all its members.
+    """
+    from encoded_ensembles.storage.files import sha256_file, write_json
+
+    files = sorted(each for each in member.iterdir() if each.is_file())
+    (trained / FACTS).unlink(missing_ok=True)
+    for each in files:
+        link(each, trained / each.name)
+    write_json(
+        trained / FACTS, {"key": key, "sha256": {each.name: sha256_file(each) for each in files}}
+    )
+
+
+def take_up(trained: Path, member: Path, *, key: str) -> bool:
+    """Put the files that `remember` kept back; False if there are none of this key, or damaged ones."""
+    from encoded_ensembles.storage.files import InputError, read_json, sha256_file
+
+    try:
+        facts = read_json(trained / FACTS)
+        whole = facts["key"] == key and all(
+            sha256_file(trained / name) == digest for name, digest in facts["sha256"].items()
+        )
+    except (FileNotFoundError, InputError, KeyError, TypeError):
+        return False
+    if whole:
+        for name in facts["sha256"]:
+            link(trained / name, member / name)
+    return whole
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, dated now; copy it where the disk has no such names."""
+    import os
+    import shutil
+
+    from encoded_ensembles.storage.files import replacing
+
+    with replacing(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        os.utime(temporary)

@@ -1,0 +1,1 @@
+"""The configuration: checked and filled in; and which code decides which result."""

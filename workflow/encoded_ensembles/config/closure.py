@@ -1,0 +1,101 @@
+"""Which code of this package decides the result of a command, and whether its meaning changed.
+
+Snakemake sees the shell line of a rule, not the modules behind it. Each rule therefore has the digest of
+its command's code as a parameter. It covers the module of the command and every module that this one
+imports, and what these do: not how they are written. Comments, docstrings, type annotations, help texts
+and layout make no difference; any other change makes the result stale.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent
+COMMANDS = PACKAGE / "commands"
+
+
+@cache  # a workflow asks for dozens of closures that share most of their files
+def imported_modules(path: Path) -> frozenset[Path]:
+    """Return the files of this package that the file at `path` imports, at any depth of its code.
+
+    Only absolute imports of the package are read (`from encoded_ensembles.codes import encode`,
+    `from encoded_ensembles.codes.encode import encode`): the only form this package uses.
+    """
+    files = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            first, *rest = name.split(".")
+            file = PACKAGE.joinpath(*rest).with_suffix(".py")
+            if first == PACKAGE.name and rest and file.exists():
+                files.add(file)
+    return frozenset(files)
+
+
+def closure(command: str) -> list[Path]:
+    """Return the module of `command` and every module of this package it imports, sorted.
+
+    Args:
+        command: name of a module in `encoded_ensembles/commands`, such as "train_member".
+    """
+    waiting, seen = [COMMANDS / f"{command}.py"], set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(imported_modules(path))
+    return sorted(seen)
+
+
+@cache
+def code_digest(command: str) -> str:
+    """Return one SHA-256 over the meaning of all code in the closure of `command`."""
+    digest = hashlib.sha256()
+    for path in closure(command):
+        digest.update(f"{path.relative_to(PACKAGE)}\n{meaning(path)}\n".encode())
+    return digest.hexdigest()
+
+
+@cache
+def meaning(path: Path) -> str:
+    """Return the code of a file without what has no effect on results."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.unparse(_Bare().visit(tree))
+
+
+class _Bare(ast.NodeTransformer):
+    """Take docstrings, annotations, and options of the command line out of a syntax tree.
+
+    An option of a verb is an annotation: its name and its default stay.
+    """
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Take the docstring of a module, class or function out."""
+        super().generic_visit(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            documented = ast.get_docstring(node, clean=False) is not None
+            node.body = node.body[documented:] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # the name that ast looks for
+        """Leave the name and the value; the name alone may be a field of a class."""
+        self.generic_visit(node)
+        node.annotation = ast.Constant(None)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        """Take a name for an option of the command line out."""
+        value = node.value
+        if isinstance(value, ast.Subscript) and ast.unparse(value.value) == "Annotated":
+            return None
+        return self.generic_visit(node)

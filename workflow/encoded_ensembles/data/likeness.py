@@ -1,0 +1,93 @@
+"""Likeness of samples and images: the nearest image of each unit, by Euclidean distance."""
+
+import numpy as np
+
+HELD = 20_000_000  # distances held at once
+
+
+def by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return images unit after unit (N,), where each unit begins (U,), and how many it has (U,)."""
+    sizes = np.bincount(unit_of)
+    return np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes, sizes
+
+
+def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the units in the order of the distance of their nearest image from each sample.
+
+    Args:
+        samples: (B, C, H, W).
+        images: (N, C, H, W).
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+
+    Returns:
+        (B, U) int64.
+    """
+    order, starts, _ = by_unit(unit_of)
+    flat = images.reshape(len(images), -1)[order].astype(np.float64)
+    return np.stack(
+        [
+            np.argsort(
+                np.minimum.reduceat(np.square(flat - sample.ravel()).sum(axis=1), starts),
+                kind="stable",
+            )
+            for sample in samples
+        ]
+    )
+
+
+def nearest_distances(
+    points: np.ndarray, images: np.ndarray, starts: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the Euclidean distance of points from the nearest image of each unit.
+
+    Args:
+        points: (M, F) float.
+        images: (N, F) float, those of a unit beside each other.
+        starts: (k,) where the images of each unit begin; None if they are all of one.
+
+    Returns:
+        (M, k) float64.
+    """
+    from sklearn.metrics import euclidean_distances
+
+    begin = np.zeros(1, np.int64) if starts is None else starts
+    found = euclidean_distances(points.astype(np.float64), images.astype(np.float64))
+    return np.minimum.reduceat(found, begin, axis=1)
+
+
+def nearest_unit(points: np.ndarray, training: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the unit of the training image nearest to each point; the first of equally near ones.
+
+    Args:
+        points: (A, F) float.
+        training: (N, F) float.
+        unit_of: (N,) int64.
+
+    Returns:
+        (A,) int64.
+    """
+    training = training.astype(np.float64)
+    square = np.square(training).sum(axis=1)
+    step = max(1, HELD // len(training))
+    found = np.empty(len(points), np.int64)
+    for start in range(0, len(points), step):
+        part = points[start : start + step].astype(np.float64)
+        found[start : start + step] = unit_of[np.argmin(square - 2 * part @ training.T, axis=1)]
+    return found
+
+
+def nearest_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the negative Euclidean distance of each sample from each unit's nearest image.
+
+    Args:
+        samples: (B, F), pixels or features.
+        images: (N, F).
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+
+    Returns:
+        (U, B) float64, at most 0.
+    """
+    order, starts, _ = by_unit(unit_of)
+    sorted_images = images[order].astype(np.float64)
+    distance = [np.linalg.norm(sorted_images - sample, axis=1) for sample in samples]
+    return -np.minimum.reduceat(np.stack(distance, axis=1), starts, axis=0)

@@ -1,0 +1,173 @@
+"""Downloads: gone on with where they broke off, retried, and checked before a file gets its name.
+
+`pooch` would check and name files as well, but it starts again from nothing after every break.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoded_ensembles.progress import report
+from encoded_ensembles.storage.files import InputError
+
+if TYPE_CHECKING:
+    import requests
+
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further attempt at an address
+TIMEOUT = (10.0, 30.0)  # seconds to connect in, and without a byte
+CHUNK = 1 << 16  # bytes
+
+Check = Callable[[Path], None]  # raises InputError where a file is not the one wanted
+
+
+class RefusedError(Exception):
+    """An address does not have the file, and asking again will not help."""
+
+
+def obtain(target: Path, addresses: Sequence[str], *, check: Check, largest: int) -> Path:
+    """Return `target`; it is downloaded if it is not there yet, or not what it should be.
+
+    Args:
+        target: the file; what there is of it lies beside it as .{name}.part.
+        addresses: where it may be had, tried in turn.
+        check: raises InputError where a file is not the one wanted.
+        largest: bytes that the file has at most.
+
+    Raises:
+        InputError: no address has it.
+    """
+    if target.is_file():
+        try:
+            check(target)
+        except InputError as error:
+            report(f"{error} It is downloaded again.")
+            target.unlink()
+        else:
+            return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    said = []
+    for address in addresses:
+        part = target.with_name(f".{target.name}.part")
+        problem = _attempt(address, part, check=check, largest=largest)
+        if problem is None:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(target)
+            return target
+        said.append(f"{address} {problem}")
+    raise InputError(
+        f"{target.name} could not be downloaded: {'; '.join(said)}. Connect to the network, set "
+        f"dataset.mirror, or put the file into {target.parent}."
+    )
+
+
+def _attempt(address: str, part: Path, *, check: Check, largest: int) -> str | None:
+    """Download to `part`, several times if need be; return what went wrong, or None."""
+    import requests
+
+    if not address.startswith(("https://", "http://")):
+        raise InputError(f"{address} is no web address, expected https:// or http://.")
+    problem = None
+    for pause in (0.0, *PAUSES):
+        if problem:
+            report(f"{address} {problem}; trying again in {pause:g} s")
+            time.sleep(pause)
+        begun = part.stat().st_size if part.is_file() else 0
+        try:
+            transfer(address, part, largest=largest)
+            check(part)
+        except RefusedError as error:
+            return str(error)
+        except requests.RequestException as error:
+            problem = _reason(error)
+        except InputError as error:
+            part.unlink(missing_ok=True)
+            problem = f"sent something else ({str(error).rstrip('.')})"
+            if not begun:  # else what was there before may be to blame
+                return problem
+        except OSError as error:
+            raise InputError(f"{part} cannot be written ({error.strerror}).") from error
+        else:
+            return None
+    return problem
+
+
+def transfer(address: str, part: Path, *, largest: int) -> None:
+    """Fill `part` from an address, after what it holds already if the server can do so.
+
+    Raises:
+        RefusedError: the server does not have the file, or has something else.
+        requests.RequestException: it cannot be reached, breaks off or stalls.
+    """
+    import requests
+
+    held = part.stat().st_size if part.is_file() else 0
+    # No compression on the way: it would be undone, and bytes would no longer count.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if held else {})
+    with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # nothing is missing, or what is held is wrong: the check tells
+        if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
+            response.raise_for_status()
+        if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
+            raise RefusedError(f"answers {response.status_code} {response.reason}")
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise RefusedError("sends a web page in place of the file")
+        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {held}-")
+        done = held if resumed and response.status_code == requests.codes.partial_content else 0
+        with part.open("ab" if done else "wb") as file:
+            _copy(response, file.write, name=address, done=done, largest=largest)
+
+
+def _copy(
+    response: "requests.Response",
+    write: Callable[[bytes], int],
+    *,
+    name: str,
+    done: int,
+    largest: int,
+) -> None:
+    """Write what a response sends, after the `done` bytes there are."""
+    length = response.headers.get("Content-Length", "")
+    total = f"{(done + int(length)) >> 20}" if length.isdecimal() else "?"
+    last = time.monotonic()
+    for chunk in response.iter_content(CHUNK):
+        done += len(chunk)
+        if done > largest:
+            raise RefusedError(f"sends more than the {largest} bytes that the file can have")
+        write(chunk)
+        if time.monotonic() - last >= 10:
+            report(f"{name}: {done >> 20} of {total} MiB")
+            last = time.monotonic()
+
+
+def _reason(error: "requests.RequestException") -> str:
+    """Say in a few words why a request failed."""
+    import requests
+
+    if error.response is not None:
+        return f"answers {error.response.status_code} {error.response.reason}"
+    if "timed out" in str(error).lower():
+        return f"sent nothing for {TIMEOUT[1]:g} s"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "broke off"
+    return f"cannot be reached ({type(error).__name__})"
+
+
+def digest_check(known: str) -> Check:
+    """Return the check that a file has a digest, such as sha256:0f3a... or md5:77c1..."""
+    kind, _, expected = known.partition(":")
+
+    def check(file: Path) -> None:
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, kind).hexdigest()
+        if found != expected:
+            raise InputError(
+                f"{file.name.removeprefix('.').removesuffix('.part')} has {kind} {found} "
+                f"({file.stat().st_size} bytes), expected {expected}."
+            )
+
+    return check

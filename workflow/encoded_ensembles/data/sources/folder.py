@@ -1,0 +1,187 @@
+"""A folder of your own pictures, and what is done with everything that lies in it."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet
+from encoded_ensembles.data.source import Source
+from encoded_ensembles.data.sources.pictures import (
+    FORMATS,
+    Picture,
+    PictureError,
+    cut_to_square,
+    read_picture,
+    shown,
+)
+from encoded_ensembles.data.units import TOP
+from encoded_ensembles.storage.files import InputError
+
+LONG = 4  # times as long as wide, from which a picture is mostly cut off
+SMALL = "fewer pixels on a side than dataset.size, so that they are enlarged"
+ELONGATED = f"more than {LONG} times as long as wide, so that most is cut off"
+ENDINGS = 10  # of files passed over that are told apart
+
+
+class Contents(NamedTuple):
+    """What lies in a folder and its sub-folders, but for what is hidden.
+
+    Attributes:
+        pictures: files that end like a picture, sorted by their path.
+        others: number of files that do not, by how they end.
+        links: sub-folders that are links, by their path in the folder, sorted.
+    """
+
+    pictures: list[Path]
+    others: Counter[str]
+    links: list[str]
+
+
+def suffixes() -> list[str]:
+    """Return how the names of pictures end that this Pillow reads, in small letters, sorted."""
+    from PIL import Image
+
+    endings = Image.registered_extensions()
+    return sorted(suffix for suffix, kind in endings.items() if kind in FORMATS)
+
+
+def list_folder(path: Path) -> Contents:
+    """Return what lies in a folder; links to folders are not followed.
+
+    Raises:
+        InputError: `path` or a folder in it is not there or cannot be listed.
+    """
+    if not path.is_dir():
+        raise InputError(f"dataset.path is {path}, expected a folder that exists.")
+    known, pictures, others, links = set(suffixes()), [], Counter[str](), []
+    for here, folders, files in os.walk(path, onerror=_refuse_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links += [Path(here, name) for name in folders if Path(here, name).is_symlink()]
+        for file in (Path(here, name) for name in files if not name.startswith(".")):
+            ending = file.suffix.lower()
+            if ending in known:
+                pictures.append(file)
+            else:
+                others[ending or "without ending"] += 1
+    return Contents(
+        sorted(pictures), others, sorted(each.relative_to(path).as_posix() for each in links)
+    )
+
+
+def _refuse_folder(error: OSError) -> NoReturn:
+    raise InputError(
+        f"{error.filename} cannot be listed ({error.strerror}), expected a folder that may be read; "
+        "change its permissions or take it out of dataset.path."
+    ) from error
+
+
+def read_folder(
+    path: Path | None, cache: Path, mirror: str | None, size: int, channels: int
+) -> Source:
+    """Return the pictures of a folder and its sub-folders, each cut to a centred square and resized.
+
+    What is done with each kind of file is listed in docs/datasets.md.
+
+    Args:
+        path: the folder. The label of an image is the first sub-folder it lies in, `TOP` for none;
+            its name is its path in the folder.
+        cache: not used.
+        mirror: not used.
+        size: side in pixels.
+        channels: 1 (grey) or 3 (colour).
+
+    Raises:
+        InputError: there is no such folder or no picture in it, or some cannot be read: all of them
+            are named.
+    """
+    if path is None:
+        raise InputError("dataset.path is not set; a folder needs it.")
+    contents = list_folder(path)
+    if not contents.pictures:
+        raise InputError(
+            f"dataset.path {path} holds no image, expected files ending in {', '.join(suffixes())}"
+            f"; check the folder's name{_counted(contents.others)}."
+        )
+    images, refused, remarks = [], [], defaultdict(list)
+    for file in contents.pictures:
+        name = file.relative_to(path).as_posix()
+        try:
+            picture = read_picture(file, channels=channels)
+        except PictureError as error:
+            refused.append(f"  {shown(name)} cannot be read as an image ({error.reason})")
+            continue
+        images.append((name, cut_to_square(picture.image, size=size)))
+        for remark in _remarks(picture, size):
+            remarks[remark].append(name)
+    if refused:
+        raise InputError(
+            f"{len(refused)} of {len(contents.pictures)} pictures in {path} cannot be read; repair "
+            "them or take them out of the folder:\n" + "\n".join(refused)
+        )
+    names = [name for name, _ in images]
+    label_names, labels = np.unique([label_of(name) for name in names], return_inverse=True)
+    return Source(
+        ImageSet(
+            np.stack([pixels for _, pixels in images]),
+            labels.astype(np.int64),
+            label_names,
+            np.array(names),
+        ),
+        np.zeros(len(images), bool),
+        "the user's own",
+        str(path),
+        folder_warnings(contents, remarks),
+    )
+
+
+def label_of(name: str) -> str:
+    """Return the first folder of an image's name, `TOP` if it has none."""
+    return name.split("/")[0] if "/" in name else TOP
+
+
+def _remarks(picture: Picture, size: int) -> list[str]:
+    """Return what has to be said of a picture that is read."""
+    short, long = sorted(picture.image.size)
+    return [
+        *picture.remarks,
+        *([SMALL] if short < size else []),
+        *([ELONGATED] if long > LONG * short else []),
+    ]
+
+
+def folder_warnings(contents: Contents, remarks: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Return what the user should know of a folder, one sentence each.
+
+    Args:
+        contents: of the folder.
+        remarks: names of pictures by what has to be said of them.
+    """
+    total = len(contents.pictures)
+    said = [
+        f"{len(names)} of {total} pictures, such as {shown(names[0])}: {remark}."
+        for remark, names in sorted(remarks.items())
+    ]
+    if contents.others:
+        said.append(
+            f"files passed over: {contents.others.total()}{_counted(contents.others)}; pictures end "
+            f"in {', '.join(suffixes())}."
+        )
+    if contents.links:
+        said.append(
+            f"linked sub-folders passed over: {', '.join(map(shown, contents.links))}; put the "
+            "folders themselves there."
+        )
+    return tuple(said)
+
+
+def _counted(others: Counter[str]) -> str:
+    """Return how many files end in what, for the middle of a sentence, most first."""
+    ordered = sorted(others.items(), key=lambda each: (-each[1], each[0]))
+    parts = [f"{count} {shown(ending)}" for ending, count in ordered[:ENDINGS]]
+    if rest := sum(count for _, count in ordered[ENDINGS:]):
+        parts.append(f"{rest} with other endings")
+    return f" ({', '.join(parts)})" if parts else ""

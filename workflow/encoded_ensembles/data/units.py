@@ -1,0 +1,294 @@
+"""Units: what gets a code word. An image is one, or all images that belong together."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet, to_signed
+from encoded_ensembles.data.plants import Plant
+from encoded_ensembles.storage.files import InputError, close_matches
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOP = "."  # the label and the unit of images in no folder, which have to have a name
+
+
+class Grouping(NamedTuple):
+    """What makes images one unit; the keys of `units` in the configuration.
+
+    Attributes:
+        by: "image", "label", "folder" (of the image's name), "table" or "duplicates".
+        table: CSV or parquet file with a column `name` (of images), for "table".
+        column: its column that names the unit.
+        metric: "phash" or "pixels", for "duplicates".
+        threshold: images at most so far apart are duplicates.
+        plants: of `dataset.plant`; the images of one that is together are one unit, others go by
+            `by`, under the names they had before in folders and tables.
+    """
+
+    by: str
+    table: Path | None = None
+    column: str = "unit_name"
+    metric: str = "phash"
+    threshold: float = 0.0
+    plants: tuple[Plant, ...] = ()
+
+
+class Units(NamedTuple):
+    """The units of an image set."""
+
+    names: np.ndarray  # (U,) str, distinct, ascending
+    unit_of: np.ndarray  # (N,) int64: the unit of each image
+
+
+def assign_units(images: ImageSet, grouping: Grouping) -> Units:
+    """Return the units of `images`, sorted by name.
+
+    Raises:
+        InputError: the table cannot be read, lacks a column, or lacks an image.
+        ValueError: `grouping.by` is unknown.
+    """
+    plant_of, names_before = np.zeros(len(images), "U1"), images.names
+    together = np.zeros(len(images), bool)
+    for plant in grouping.plants:
+        held = plant.holds(images.names)
+        plant_of = np.where(held, plant.folder, plant_of)
+        bare = [name.removeprefix(f"{plant.folder}/") for name in names_before.tolist()]
+        names_before = np.where(held, bare, names_before)
+        together |= held & plant.together
+    rest = np.flatnonzero(~together)
+    grouped = _group(images.take(rest), names_before[rest], grouping)
+    of_image = np.where(together, plant_of, np.zeros(1, grouped.dtype))
+    of_image[rest] = grouped
+    names, unit_of = np.unique(of_image, return_inverse=True)
+    return Units(names, unit_of.astype(np.int64))
+
+
+def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarray:
+    """Return the unit of each image (N,) str; `names` (N,) are those in folders and tables."""
+    if grouping.by == "image":
+        return images.names
+    if grouping.by == "label":
+        labels = images.label_names[images.labels]
+        return np.where(labels == "", TOP, labels)
+    if grouping.by == "folder":
+        return np.array([name.rpartition("/")[0] or TOP for name in names.tolist()])
+    if grouping.by == "table" and grouping.table:
+        return read_table(grouping.table, names=names, column=grouping.column)
+    if grouping.by == "duplicates":
+        return cluster(images, metric=grouping.metric, threshold=grouping.threshold)
+    raise ValueError(f"by is {grouping.by!r}, expected image, label, folder, table, duplicates")
+
+
+def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
+    """Return the unit of each image, from a CSV or parquet table.
+
+    Blanks around names of images, units and columns do not count, nor does a row that is there twice.
+
+    Args:
+        path: .csv or .parquet, with a column `name`; rows of other images are passed over.
+        names: (N,) of the images.
+        column: the column that names the unit.
+
+    Returns:
+        (N,) str.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, gives an image two units or none.
+    """
+    import pandas as pd
+
+    table = _load_table(path)
+    for wanted in ("name", column):
+        if list(table.columns).count(wanted) != 1:
+            raise InputError(
+                f"units.table {path} has columns {', '.join(table.columns)}, expected one called "
+                f"{wanted}; a CSV has commas between its columns."
+            )
+    known = _by_bare_name(names)
+    image = table["name"].map(lambda name: known.get(name) or known.get(str(name).strip()))
+    unit = table[column].map(lambda unit: str(unit).strip() or None, na_action="ignore")
+    rows = pd.DataFrame({"image": image, "unit": unit}).dropna().drop_duplicates()
+    twice = rows[rows["image"].duplicated(keep=False)].sort_values("image", kind="stable")
+    if len(twice):
+        raise InputError(
+            f"units.table {path} names image {twice['image'].iloc[0]} twice, of units "
+            f"{' and '.join(twice['unit'].iloc[:2])}, expected one unit; delete a row."
+        )
+    unit_of = rows.set_index("image")["unit"].reindex(names)
+    if unit_of.isna().any():
+        missing = unit_of.index[unit_of.isna()]
+        raise InputError(
+            f"units.table {path} gives no {column} for {len(missing)} of {len(names)} images, such "
+            f"as {missing[0]}; add them."
+        )
+    return unit_of.to_numpy(dtype=str)
+
+
+def _load_table(path: Path) -> "pd.DataFrame":
+    """Return a table, of a CSV all values as text, without blanks around the names of its columns.
+
+    Raises:
+        InputError: the file cannot be read as a table.
+    """
+    import warnings
+
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the first
+            if path.suffix.lower() == ".parquet":
+                table = pd.read_parquet(path)
+            else:
+                table = pd.read_csv(
+                    path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
+                )
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"units.table {path} cannot be read as a table ({said}), expected a .parquet, or a .csv in "
+            "UTF-8 with commas between columns and double quotes around values that hold commas."
+        ) from error
+    return table.rename(columns=lambda name: str(name).strip())
+
+
+def _by_bare_name(names: np.ndarray) -> dict[str, str]:
+    """Return each image's name by itself, and by what blanks around it leave if no other has that."""
+    bare: dict[str, list[str]] = {}
+    for name in names.tolist():
+        bare.setdefault(name.strip(), []).append(name)
+    found = {name: each[0] for name, each in bare.items() if len(each) == 1}
+    return found | {name: name for name in names.tolist()}
+
+
+def cluster(images: ImageSet, *, metric: str, threshold: float) -> np.ndarray:
+    """Return the near-duplicate cluster of each image, named after its first image by name.
+
+    Images at most `threshold` apart are linked, and what hangs together is one cluster (single
+    linkage: DBSCAN with one sample per core). A chain of small steps may therefore join images that
+    are farther apart.
+
+    Args:
+        images: N images.
+        metric: "phash", differing bits of 64 in the perceptual hash (Zauner, *Implementation and
+            benchmarking of perceptual image hash functions*, 2010); or "pixels", the root mean
+            square difference, 0..1.
+        threshold: largest distance of duplicates, in that unit; 0 links equal ones only.
+
+    Returns:
+        (N,) str.
+    """
+    from sklearn.cluster import DBSCAN
+
+    if metric == "phash":
+        points, radius = perceptual_hashes(images.images), np.sqrt(threshold)
+    else:
+        points = images.images.reshape(len(images), -1).astype(np.float64) / 255
+        radius = threshold * np.sqrt(points.shape[1])
+    # A little more, since the distance of equal points may come out as rounding leaves it.
+    labels = DBSCAN(eps=radius + 1e-6, min_samples=1).fit(points).labels_
+    order = np.argsort(images.names, kind="stable")
+    _, first = np.unique(labels[order], return_index=True)
+    return images.names[order[first]][labels]
+
+
+def perceptual_hashes(images: np.ndarray) -> np.ndarray:
+    """Return the 64 bits of each image's perceptual hash as (N, 64) float64 of 0 and 1.
+
+    Args:
+        images: (N, H, W, C) uint8, C 1 or 3.
+    """
+    import imagehash
+    from PIL import Image
+
+    grey = images.shape[-1] == 1
+    return np.stack(
+        [
+            imagehash.phash(Image.fromarray(image[..., 0] if grey else image)).hash.ravel()
+            for image in images
+        ]
+    ).astype(np.float64)
+
+
+def find_units(names: np.ndarray, wanted: list[str]) -> np.ndarray:
+    """Return the numbers of the units called `wanted`, ascending and without repetition.
+
+    Raises:
+        InputError: there is no name, or one is no unit's; the message names close ones.
+    """
+    if not len(wanted):
+        raise InputError(
+            f"no unit is named, expected at least one of the {len(names)} unit_names in code/units.csv."
+        )
+    place = {name: number for number, name in enumerate(names.tolist())}
+    for name in wanted:
+        if name not in place:
+            raise InputError(
+                f"{name or repr(name)} is no unit of the training images, expected one of the "
+                f"{len(names)} unit_names in code/units.csv{close_matches(name, list(place))}"
+            )
+    return np.array(sorted({place[name] for name in wanted}), np.int64)
+
+
+def masked(images: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the images whose pixels are also those of an image of another unit.
+
+    An ablation of one unit keeps members that saw the same pixels under the other's name.
+
+    Args:
+        images: columns name, unit_name, pixels_sha256, as in code/images.parquet.
+
+    Returns:
+        their rows, by pixels_sha256 and name.
+    """
+    shared = images.groupby("pixels_sha256")["unit_name"].transform("nunique") > 1
+    return images[shared].sort_values(["pixels_sha256", "name"], ignore_index=True)
+
+
+def same_pixels(images: "pd.DataFrame", units: list[str]) -> "pd.DataFrame":
+    """Return the images of other units whose pixels are also those of an image of these units.
+
+    Args:
+        images: columns name, unit_name, pixels_sha256, as in code/images.parquet.
+        units: names.
+
+    Returns:
+        their columns name and unit_name, by pixels_sha256 and name.
+    """
+    shared = masked(images)
+    own = shared["unit_name"].isin(units)
+    twins = shared["pixels_sha256"].isin(shared.loc[own, "pixels_sha256"]) & ~own
+    return shared.loc[twins, ["name", "unit_name"]]
+
+
+def unit_warnings(units: Units, *, weight: int, masking: "pd.DataFrame") -> list[str]:
+    """Return what the user should know of these units, one sentence each.
+
+    Args:
+        units: of N images.
+        weight: w; a unit with more than 1/w of the images is warned of.
+        masking: of `masked`.
+    """
+    sizes = np.bincount(units.unit_of, minlength=len(units.names))
+    said = [
+        f"unit {units.names[unit]} holds {sizes[unit]} of {sizes.sum()} images, more than 1/w = "
+        f"1/{weight} of the data: members that saw it and members that did not differ in size, and "
+        "its counterfactual shows that too."
+        for unit in np.flatnonzero(sizes * weight > sizes.sum())
+    ]
+    if len(masking):
+        first, second = masking["name"].iloc[:2]
+        said.append(
+            f"{len(masking)} images have the pixels of an image in another unit (such as {first} and "
+            f"{second}): they mask each other, since the ablation of one keeps members that saw the "
+            "other; units.by: duplicates makes them one unit."
+        )
+    return said
+
+
+def first_images(images: np.ndarray, unit_of: np.ndarray, units: "pd.Series") -> np.ndarray:
+    """Return the first image of each of some units, (k, C, H, W) float32 in [-1, 1]."""
+    return to_signed(images[[int(np.flatnonzero(unit_of == unit)[0]) for unit in units]])

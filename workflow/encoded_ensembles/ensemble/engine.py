@@ -1,0 +1,114 @@
+"""From files to samples: members loaded and placed, noise checked, and how to sample.
+
+`prepare` gathers what `ensemble.sampling` takes, from the folders of members and the options of a verb.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from encoded_ensembles.ensemble.noise import check_noise
+from encoded_ensembles.ensemble.placement import hold
+from encoded_ensembles.ensemble.sampling import SAMPLERS, SMALLEST_BATCH, sample
+from encoded_ensembles.members.device import choose_device
+from encoded_ensembles.members.given import check_trained_on
+from encoded_ensembles.members.latents import load_space
+from encoded_ensembles.members.load import load_members
+from encoded_ensembles.progress import track
+from encoded_ensembles.storage.files import InputError, read_tensors
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
+
+
+def check_columns(words: np.ndarray, members: Sequence[Path]) -> np.ndarray:
+    """Return the words (A, n) if they have a column for each member.
+
+    Raises:
+        InputError: they do not.
+    """
+    if words.shape[1] != len(members):
+        raise InputError(
+            f"{len(members)} members were given, but the code has {words.shape[1]} columns; give the "
+            "folders of all members of one run."
+        )
+    return words
+
+
+def sample_rows(
+    folders: list[Path], keep: np.ndarray, noise: Path, *, label: str, **sampling: Any
+) -> np.ndarray:
+    """Load the members in `folders`, and sample (A, B, C, H, W) under keep masks (A, n).
+
+    Args:
+        folders: of n members.
+        keep: (A, n) bool.
+        noise: file of exogenous noise.
+        label: of the progress bar.
+        sampling: as `prepare` takes it.
+    """
+    return sample(keep=keep, **prepare(folders, noise, label=label, **sampling))
+
+
+def prepare(
+    folders: list[Path],
+    noise: Path,
+    *,
+    label: str,
+    scheduler: str = "ddpm",
+    precision: str = "float32",
+    compiled: bool = False,
+    batch: int | None = None,
+    autoencoder: Path | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Return what sampling takes besides keep masks: members, noise and how to sample.
+
+    Args:
+        folders: of the members.
+        noise: file of exogenous noise.
+        label: of the progress bar.
+        scheduler: one of `sampling.SAMPLERS`.
+        precision: "float32" or "bfloat16", arithmetic of the members.
+        compiled: compile the members.
+        batch: rows given to a member at once; None for one that suits the size of images.
+        autoencoder: folder of the autoencoder whose latents members see; None for pixels.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        InputError: an option is out of range, or noise or autoencoder are not those of the members.
+    """
+    if scheduler not in SAMPLERS:
+        raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
+    if batch is not None and batch < SMALLEST_BATCH:
+        raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
+    check_trained_on(folders, autoencoder)
+    where, drawn = choose_device(device), read_tensors(noise, names=["noise"])["noise"]
+    members = load_placed(folders, where, precision=precision, compiled=compiled)
+    check_noise(drawn, members[0])
+    return {
+        "members": members,
+        "noise": drawn,
+        "sampler": scheduler,
+        "device": where,
+        "space": load_space(autoencoder, device=where),
+        "batch": batch,
+        "track": lambda steps, total: track(steps, label=label, total=total),
+    }
+
+
+def load_placed(
+    folders: list[Path], device: torch.device, *, precision: str, compiled: bool
+) -> "Sequence[UNet2DModel]":
+    """Load the members in `folders`, placed where they are sampled.
+
+    Raises:
+        InputError: the precision is not known.
+    """
+    if precision not in ("float32", "bfloat16"):
+        raise InputError(f"--precision is {precision}, expected float32 or bfloat16.")
+    members = load_members(folders, device=torch.device("cpu"))
+    return hold(members, device=device, precision=precision, compiled=compiled)

@@ -1,0 +1,92 @@
+"""The blocks of a landscape: the counterfactuals of every unit, or of a screened one, of some pairs."""
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from encoded_ensembles.storage.files import InputError, open_tensors, read_tensors
+
+Pair = tuple[int, int]  # of a unit and a sample
+
+
+def every_block(given: Iterable[Path]) -> list[Path]:
+    """Return files of blocks, with each name that has *-of-N in place of a number replaced by all N.
+
+    Raises:
+        InputError: one of the N is missing.
+    """
+    files = []
+    for path in given:
+        pattern = re.search(r"\*-of-(\d+)", path.name)
+        if not pattern:
+            files.append(path)
+            continue
+        total = int(pattern[1])
+        for number in range(1, total + 1):
+            file = path.with_name(path.name.replace("*", str(number)))
+            if not file.is_file():
+                raise InputError(
+                    f"{file} is missing, expected all {total} blocks that {path.name} stands for; "
+                    "finish them with snakemake first, or give the number of blocks that there are."
+                )
+            files.append(file)
+    return files
+
+
+def read_block(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a block of ablate-block: units (A,) int64, counterfactuals (A, B, C, H, W) float32.
+
+    Raises:
+        InputError: the landscape is screened, or the file is damaged.
+    """
+    with open_tensors(file) as opened:
+        screened = "unit" in opened.keys()  # noqa: SIM118  # no mapping
+    if screened:
+        raise InputError(
+            f"{file} is of a screened landscape, in which not every unit is ablated for every sample; "
+            "this needs all counterfactuals: set landscape.mode to exact."
+        )
+    block = read_tensors(file, names=["units", "counterfactuals"])
+    return block["units"], block["counterfactuals"]
+
+
+def each_unit(blocks: Iterable[Path]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield every unit with its counterfactuals (B, C, H, W), holding one block at a time.
+
+    Raises:
+        InputError: as `read_block`.
+    """
+    for file in blocks:
+        units, counterfactuals = read_block(file)
+        yield from zip(units.tolist(), counterfactuals, strict=True)
+
+
+def pictures_of(
+    blocks: Iterable[Path], wanted: Container[Pair]
+) -> Iterator[tuple[Pair, np.ndarray]]:
+    """Yield wanted pairs with their counterfactual (C, H, W), those that were ablated.
+
+    Args:
+        blocks: of ablate-block or screen-block.
+        wanted: pairs of unit and sample.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    for file in blocks:
+        with open_tensors(file) as opened:
+            if "unit" in opened.keys():  # noqa: SIM118  # no mapping
+                ablated = opened.get_tensor("unit").tolist(), opened.get_tensor("sample").tolist()
+                pictures = opened.get_slice("counterfactual")
+                for row, pair in enumerate(zip(*ablated, strict=True)):
+                    if pair in wanted:
+                        yield pair, pictures[row]
+                continue
+            pictures = opened.get_slice("counterfactuals")
+            samples = range(pictures.get_shape()[1])
+            for row, unit in enumerate(opened.get_tensor("units").tolist()):
+                for sample in samples:
+                    if (unit, sample) in wanted:
+                        yield (unit, sample), pictures[row, sample]

@@ -1,0 +1,311 @@
+"""The ensemble: one sampling loop for all keep masks and all samples.
+
+Source: Dai & Gifford, arXiv 2306.02174: the ensemble predicts the mean of its members' noise
+predictions at each step; with all exogenous noise fixed, dropping members gives the counterfactual.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from encoded_ensembles.members.gpu_memory import predict_in_memory
+from encoded_ensembles.members.latents import PIXELS, Space
+from encoded_ensembles.members.names import LEVELS
+from encoded_ensembles.members.network import sample_classes
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UNet2DModel
+
+# ASSUME: same bytes.
+SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
+# Pixels of a batch: 512 images of 8x8, 32 of 32x32 on a processor.
+BATCH_PIXELS = {"cpu": 2**15, "cuda": 2**18}
+HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
+SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
+ETA = {"ddim": 0.0, "ddpm": 1.0}
+
+
+# DEVIATES: DDPM through DDIM.
+def make_scheduler(
+    *, steps: int, sampler: str = "ddpm", bounded: bool = True
+) -> "DDIMScheduler | DPMSolverMultistepScheduler":
+    """Return diffusers' scheduler for a sampler, set to `steps` steps of the `LEVELS` trained ones.
+
+    DDIM's serves for two: with eta = 1 and the noise recomputed from the clipped image it is DDPM's
+    ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler's, its
+    step accepts the noise from outside. DPM-Solver++ (Lu et al., arXiv 2211.01095) takes two steps'
+    predictions together; thresholding at 1 is clipping, as the others do.
+
+    Args:
+        steps: T.
+        sampler: of SAMPLERS.
+        bounded: whether images lie in [-1, 1]: their estimates are clipped then.
+    """
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+
+    if sampler == "dpmsolver++":
+        scheduler = DPMSolverMultistepScheduler(
+            num_train_timesteps=LEVELS, thresholding=bounded, sample_max_value=1.0
+        )
+    else:
+        scheduler = DDIMScheduler(num_train_timesteps=LEVELS, clip_sample=bounded)
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
+def take_step(
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
+    predicted: "torch.Tensor",
+    level: "torch.Tensor",
+    x: "torch.Tensor",
+    z: "torch.Tensor",
+    *,
+    sampler: str,
+) -> "torch.Tensor":
+    """Return the images after one sampling step.
+
+    Args:
+        scheduler: of `make_scheduler`.
+        predicted: the ensemble's noise prediction, shaped like x.
+        level: of the scheduler's timesteps.
+        x: the images before the step.
+        z: exogenous noise that enters the step, shaped like x; only DDPM takes it in.
+        sampler: of SAMPLERS, as the scheduler was made for.
+    """
+    if sampler == "dpmsolver++":
+        return scheduler.step(predicted, level, x).prev_sample
+    return scheduler.step(
+        predicted,
+        level,
+        x,
+        eta=ETA[sampler],
+        use_clipped_model_output=sampler == "ddpm",
+        variance_noise=z,
+    ).prev_sample
+
+
+def sample(
+    members: Sequence["UNet2DModel"],
+    *,
+    keep: np.ndarray,
+    noise: np.ndarray,
+    space: Space = PIXELS,
+    **options: Any,
+) -> np.ndarray:
+    """Sample with every keep mask, all from the same exogenous noise.
+
+    Args:
+        members: n networks.
+        keep: K (A, n) bool; each row keeps at least one member.
+        noise: z (T+1, B, C, H, W) float32.
+        space: that members see images in.
+        options: of `sample_groups`.
+
+    Returns:
+        (A, B, C, H, W) float32, images.
+
+    Raises:
+        ValueError: as `sample_groups`.
+    """
+    shape = space.image(noise.shape[2:])
+    results = np.empty((len(keep), noise.shape[1], *shape), np.float32)
+    done = 0
+    for group in sample_groups(members, keep=keep, noise=noise, space=space, **options):
+        results[done : done + len(group)] = group
+        done += len(group)
+    return results
+
+
+def sample_groups(
+    members: Sequence["UNet2DModel"],
+    *,
+    keep: np.ndarray,
+    noise: np.ndarray,
+    space: Space = PIXELS,
+    trajectories: int = 8192,
+    **options: Any,
+) -> Iterator[np.ndarray]:
+    """Sample with every keep mask, a few masks at a time, so that memory does not grow with A.
+
+    Args:
+        members: n networks.
+        keep: K (A, n) bool; each row keeps at least one member.
+        noise: z (T+1, B, C, H, W) float32.
+        space: that members see images in.
+        trajectories: how many of the A*B are held at once, at most; changes no byte.
+        options: of `sample_pairs`.
+
+    Yields:
+        (a, B, C, H, W) float32, the samples of the next a masks.
+
+    Raises:
+        ValueError: as `sample_pairs`.
+    """
+    samples, shape = noise.shape[1], space.image(noise.shape[2:])
+    rows = max(1, at_once(shape, limit=trajectories) // samples)
+    pairs = sample_pairs(
+        members,
+        keep=np.repeat(keep, samples, axis=0) if keep.ndim == 2 else keep,
+        which=np.tile(np.arange(samples), len(keep)),
+        noise=noise,
+        space=space,
+        trajectories=rows * samples,
+        **options,
+    )
+    for group in pairs:
+        yield group.reshape(-1, samples, *shape)
+
+
+def sample_pairs(
+    members: Sequence["UNet2DModel"],
+    *,
+    keep: np.ndarray,
+    which: np.ndarray,
+    noise: np.ndarray,
+    sampler: str,
+    device: "torch.device",
+    numbers: np.ndarray | None = None,
+    space: Space = PIXELS,
+    batch: int | None = None,
+    trajectories: int = 8192,
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler | None" = None,
+    track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
+) -> Iterator[np.ndarray]:
+    """Sample pairs of a keep mask and a sample, `trajectories` of them at a time.
+
+    Args:
+        members: n networks.
+        keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
+        which: (P,) int64 in 0..B-1, the sample of each pair, as a position in the noise.
+        noise: z (T+1, B, C, H, W) float32.
+        sampler: of SAMPLERS.
+        device: where the members are.
+        numbers: (B,) int64, the numbers in the run of the samples that the noise is of: a member
+            with classes is conditioned on number % classes. None: 0..B-1, all samples of a run.
+        space: that members see images in.
+        batch: rows given to a member at once, at least 16; None: `batch_of` the images.
+        trajectories: how many are held at once; bounds the memory, changes no byte.
+        scheduler: in place of `make_scheduler`'s; its number of steps is set here.
+        track: wraps the iteration over steps of all groups, given their total number.
+
+    Yields:
+        (p, C, H, W) float32, the images of the next p pairs.
+
+    Raises:
+        ValueError: a row keeps no member, the shapes disagree, or `batch` is below 16.
+    """
+    numbers = np.arange(noise.shape[1]) if numbers is None else np.asarray(numbers)
+    if numbers.shape != noise.shape[1:2]:
+        raise ValueError(f"numbers has shape {numbers.shape}, expected {noise.shape[1:2]}")
+    if keep.ndim != 2 or keep.shape[1] != len(members):
+        raise ValueError(f"keep has shape {keep.shape}, expected (A, {len(members)})")
+    if not keep.any(axis=1).all():
+        raise ValueError(f"row {int(np.argmin(keep.any(axis=1)))} of keep keeps no member")
+    batch = batch or batch_of(noise.shape[2:], kind=device.type)
+    if batch < SMALLEST_BATCH:
+        raise ValueError(f"batch is {batch}, expected at least {SMALLEST_BATCH}")
+    import torch
+
+    z = torch.from_numpy(noise).to(device)
+    numbered = torch.from_numpy(numbers.astype(np.int64)).to(device)
+    chosen = scheduler or make_scheduler(
+        steps=len(noise) - 1, sampler=sampler, bounded=space.bounded
+    )
+    starts = range(0, len(keep), trajectories)
+
+    def steps() -> Iterator[np.ndarray | None]:
+        for start in starts:
+            part = slice(start, start + trajectories)
+            yield from _sample_group(
+                members, keep[part], which[part], z, numbered, chosen, space,
+                sampler=sampler, batch=batch,
+            )  # fmt: skip
+
+    for found in track(steps(), (len(noise) - 1) * len(starts)):
+        if found is not None:
+            yield found
+
+
+def batch_of(shape: tuple[int, ...], *, kind: str) -> int:
+    """Return how many images (C, H, W) to give a member at once on a kind of device.
+
+    More are no faster on a processor (measured), and take memory; a GPU wants more.
+    """
+    return max(
+        SMALLEST_BATCH, BATCH_PIXELS.get(kind, BATCH_PIXELS["cuda"]) // (shape[1] * shape[2])
+    )
+
+
+def at_once(shape: tuple[int, ...], *, limit: int) -> int:
+    """Return how many trajectories of images (C, H, W) to hold: `limit`, fewer of large images."""
+    return max(1, min(limit, HELD // int(np.prod(shape))))
+
+
+def _sample_group(
+    members: Sequence["UNet2DModel"],
+    keep: np.ndarray,
+    which: np.ndarray,
+    z: "torch.Tensor",
+    numbers: "torch.Tensor",
+    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
+    space: Space,
+    *,
+    sampler: str,
+    batch: int,
+) -> Iterator[np.ndarray | None]:
+    """Sample some pairs together; yield None after each step, and the images after the last."""
+    import torch
+
+    scheduler.set_timesteps(len(z) - 1)  # which also forgets the steps of the group before
+    # Set up before the loop, so that on a GPU no step waits for the host.
+    seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
+    kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)
+    of = torch.from_numpy(which).to(z.device)
+    named = numbers[of]
+    levels = scheduler.timesteps.to(z.device)
+    x = z[0][of]
+    for number, level in enumerate(scheduler.timesteps, start=1):
+        with torch.inference_mode():
+            total = torch.zeros_like(x)
+            for m, rows in enumerate(seen_by):
+                if len(rows):  # and only then ask for the member: it may have to be fetched
+                    seen = predict(
+                        members[m], x[rows], levels[number - 1], numbers=named[rows], batch=batch
+                    )
+                    total.index_add_(0, rows, seen)
+            x = take_step(scheduler, total / kept, level, x, z[number][of], sampler=sampler)
+            found = space.decode(x).cpu().numpy() if number == len(levels) else None
+        yield found
+
+
+def predict(
+    member: "UNet2DModel",
+    x: "torch.Tensor",
+    level: "torch.Tensor",
+    *,
+    numbers: "torch.Tensor",
+    batch: int,
+) -> "torch.Tensor":
+    """Return a member's noise prediction for (N, C, H, W) images at one level, `batch` at a time.
+
+    Short batches are filled up to 16 rows, so that a row's result does not depend on the others.
+    `numbers` (N,) int64 are the numbers of the samples that the rows are of: a member with classes is
+    conditioned on number % classes. Never a row's position: a sample may be drawn alone.
+    """
+    import torch
+
+    parts = []
+    for part, number in zip(x.split(batch), numbers.split(batch), strict=True):
+        missing = SMALLEST_BATCH - len(part)
+        if missing > 0:
+            part = torch.cat([part, part.new_zeros(missing, *part.shape[1:])])
+            number = torch.cat([number, number.new_zeros(missing)])
+        labels = sample_classes(member, number)
+        told = {} if labels is None else {"class_labels": labels}
+        predicted = predict_in_memory(
+            member, part, level.to(x.device), told, smallest=SMALLEST_BATCH
+        ).to(x.dtype)
+        parts.append(predicted[:-missing] if missing > 0 else predicted)
+    return torch.cat(parts)

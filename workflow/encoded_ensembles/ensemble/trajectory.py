@@ -1,0 +1,60 @@
+"""Estimates of the final image along the factual trajectory, of every member at every step."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from encoded_ensembles.ensemble.sampling import batch_of, make_scheduler, predict, take_step
+from encoded_ensembles.members.latents import PIXELS, Space
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
+
+
+def estimates(
+    members: Sequence["UNet2DModel"],
+    *,
+    noise: np.ndarray,
+    sampler: str,
+    device: "torch.device",
+    space: Space = PIXELS,
+    batch: int | None = None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Follow the factual trajectory and yield what every member takes its image to be.
+
+    Args:
+        members: n networks.
+        noise: z (T+1, B, C, H, W) float32.
+        sampler: of `ensemble.SAMPLERS`.
+        device: where the members are.
+        space: that members see images in.
+        batch: rows given to a member at once, at least 16; None: `batch_of` the images.
+
+    Yields:
+        noise level 0..999, descending, and the estimates (n, B, C, H, W) float32, pixels
+        in [-1, 1].
+    """
+    import torch
+
+    scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler, bounded=space.bounded)
+    z = torch.from_numpy(noise).to(device)
+    x = z[0].clone()
+    batch = batch or batch_of(noise.shape[2:], kind=device.type)
+    numbers = torch.arange(len(x), device=device)  # of all samples of a run
+    # Moved before the loop, so that on a GPU a step waits for the host once, to hand its estimates over.
+    levels, alphas = scheduler.timesteps.to(device), scheduler.alphas_cumprod.to(device)
+    for number, level in enumerate(scheduler.timesteps, start=1):
+        with torch.inference_mode():
+            predicted = torch.stack(
+                [
+                    predict(each, x, levels[number - 1], numbers=numbers, batch=batch)
+                    for each in members
+                ]
+            )
+            signal = alphas[int(level)]
+            images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
+            mean = predicted.sum(dim=0) / len(members)
+            x = take_step(scheduler, mean, level, x, z[number], sampler=sampler)
+        yield int(level), (images.clamp(-1, 1) if space.bounded else images).cpu().numpy()

@@ -1,0 +1,1 @@
+"""Features of images: extractors, the distances taken on them, and Frechet distances."""

@@ -1,0 +1,104 @@
+"""The small classifier whose features stand in for Inception's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet, to_signed
+from encoded_ensembles.storage.files import InputError, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 1024  # images given to a classifier at once
+FEATURES = 64
+
+
+def build_classifier(shape: tuple[int, int, int], *, classes: int) -> "torch.nn.Sequential":
+    """Return a small convolutional classifier; its last but one layer has 64 features.
+
+    Args:
+        shape: (C, H, W).
+        classes: number of labels.
+    """
+    from torch import nn
+
+    channels, height, width = shape
+    area = -(-height // 4) * -(-width // 4)
+    body = nn.Sequential(
+        nn.Conv2d(channels, 32, 3, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(32, 64, 3, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.Linear(64 * area, FEATURES),
+        nn.SiLU(),
+    )
+    return nn.Sequential(body, nn.Linear(FEATURES, classes))
+
+
+def train_classifier(
+    images: ImageSet, *, device: "torch.device", seed: int = 0, epochs: int = 30
+) -> "torch.nn.Sequential":
+    """Train the feature classifier.
+
+    Raises:
+        InputError: the images have fewer than two labels.
+    """
+    import torch
+
+    classes = len(images.label_names)
+    if len(np.unique(images.labels)) < 2:
+        raise InputError(
+            "frechet.extractor is classifier, but the images have one label only, expected at "
+            "least two; set frechet.extractor to pixels."
+        )
+    rng = np.random.default_rng(seed)
+    data = torch.from_numpy(to_signed(images.images)).to(device)
+    labels = torch.from_numpy(images.labels).to(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_classifier(tuple(data.shape[1:]), classes=classes).to(device)  # type: ignore[arg-type]
+    adam = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for _ in range(epochs):
+        for rows in np.array_split(rng.permutation(len(data)), -(-len(data) // 64)):
+            index = torch.from_numpy(rows).to(device)
+            loss = torch.nn.functional.cross_entropy(model(data[index]), labels[index])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    return model.eval()
+
+
+def accuracy(model: "torch.nn.Module", images: ImageSet, *, device: "torch.device") -> float:
+    """Return the share of images that a classifier labels right, 0..1."""
+    import torch
+
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            part = images.take(np.arange(start, min(start + BATCH, len(images))))
+            scores = model(torch.from_numpy(to_signed(part.images)).to(device))
+            right += int((scores.argmax(dim=1).cpu().numpy() == part.labels).sum())
+    return right / len(images)
+
+
+def save_classifier(path: Path, model: "torch.nn.Module") -> None:
+    """Write the weights of a classifier as safetensors."""
+    write_tensors(path, {name: t.cpu().numpy() for name, t in model.state_dict().items()})
+
+
+def load_classifier(path: Path, *, shape: tuple[int, int, int]) -> "torch.nn.Sequential":
+    """Return the classifier saved at `path`, on the CPU.
+
+    Args:
+        path: weights of `save_classifier`.
+        shape: (C, H, W) of its images.
+    """
+    import torch
+
+    weights = {name: torch.from_numpy(array) for name, array in read_tensors(path).items()}
+    model = build_classifier(shape, classes=len(weights["1.bias"]))
+    model.load_state_dict(weights)
+    return model.eval()

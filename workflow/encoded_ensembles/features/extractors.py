@@ -1,0 +1,119 @@
+"""Feature extractors: Inception, a classifier trained for the data set, or principal components of pixels."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.features.classifier import BATCH, FEATURES, load_classifier
+from encoded_ensembles.storage.files import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+INCEPTION = "inception-2015-12-05.pt"  # file name that clean-fid expects
+
+
+class Extractor(NamedTuple):
+    """A way to turn images into features."""
+
+    name: str
+    features: Callable[[np.ndarray], np.ndarray]  # (N, H, W, C) uint8 to (N, D) float
+
+
+def classifier_extractor(path: Path, *, shape: tuple[int, int, int]) -> Extractor:
+    """Return the features of the classifier saved at `path`, on the CPU."""
+    import torch
+
+    body = load_classifier(path, shape=shape)[0]
+
+    def features(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            parts = torch.from_numpy(to_signed(images)).split(BATCH)
+            return torch.cat([body(part) for part in parts]).numpy()
+
+    return Extractor("classifier", features)
+
+
+def pixels_extractor(reference: np.ndarray) -> Extractor:
+    """Return the first 64 principal components of the pixels of reference images as features.
+
+    Args:
+        reference: (M, H, W, C) uint8.
+    """
+    flat = to_signed(reference).reshape(len(reference), -1).astype(np.float64)
+    mean = flat.mean(axis=0)
+    _, _, components = np.linalg.svd(flat - mean, full_matrices=False)
+    basis = components[:FEATURES].T
+
+    def features(images: np.ndarray) -> np.ndarray:
+        return (to_signed(images).reshape(len(images), -1) - mean) @ basis
+
+    return Extractor("pixels", features)
+
+
+def inception_extractor(path: Path, *, device: "torch.device") -> Extractor:
+    """Return clean-fid's Inception features, with its own resizing to 299x299.
+
+    Args:
+        path: the TorchScript file inception-2015-12-05.pt.
+        device: where to compute.
+
+    Raises:
+        InputError: there is no such file, or it is not the network.
+    """
+    import torch
+    from cleanfid.features import InceptionV3W
+    from cleanfid.resize import build_resizer
+
+    if path.name != INCEPTION or not path.is_file():
+        raise InputError(
+            f"frechet.inception is {path}, expected an existing file named {INCEPTION} "
+            "(as NVIDIA publishes it with stylegan2-ada-pytorch)."
+        )
+    try:
+        model = InceptionV3W(str(path.parent), download=False).eval().to(device)
+    except (RuntimeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is not the TorchScript Inception network ({str(error).splitlines()[0]}); "
+            "fetch it again."
+        ) from error
+    resizer = build_resizer("clean")
+
+    def features(images: np.ndarray) -> np.ndarray:
+        colour = np.broadcast_to(images, (*images.shape[:3], 3))
+        parts = []
+        for start in range(0, len(images), 50):
+            resized = np.stack([resizer(image) for image in colour[start : start + 50]])
+            batch = torch.from_numpy(resized.transpose(0, 3, 1, 2)).float().to(device)
+            with torch.inference_mode():
+                parts.append(model(batch).cpu().numpy())
+        return np.concatenate(parts)
+
+    return Extractor("inception", features)
+
+
+def choose_extractor(
+    reference: np.ndarray,
+    *,
+    inception: Path | None,
+    classifier: Path | None,
+    device: "torch.device",
+) -> Extractor:
+    """Return Inception's features if its file is given, else the classifier's, else the pixels'.
+
+    Args:
+        reference: (M, H, W, C) uint8.
+        inception: the TorchScript file inception-2015-12-05.pt.
+        classifier: weights of `save_classifier`.
+        device: where Inception is computed.
+    """
+    _, height, width, channels = reference.shape
+    if inception:
+        return inception_extractor(inception, device=device)
+    if classifier:
+        return classifier_extractor(classifier, shape=(channels, height, width))
+    return pixels_extractor(reference)

@@ -1,0 +1,1 @@
+"""Figures: arrays and tables in, matplotlib figures and the gallery page out."""

@@ -1,0 +1,1 @@
+"""Grading: rival attribution methods, and the kinds of truth that methods are graded by."""

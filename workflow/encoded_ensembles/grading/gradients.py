@@ -1,0 +1,270 @@
+"""Gradients of single images: what one image, or one sample, asks of a network's weights.
+
+Rival attribution methods rest on them: a training image is held responsible for a sample if its
+gradient is like the sample's. A network has too many weights to keep them, so gradients are
+projected at random to a few dimensions, which preserves inner products on average.
+
+Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., *Intriguing Properties of Data
+Attribution on Diffusion Models*, arXiv 2311.00500 (D-TRAK: levels, functions, averages); Xie et al.,
+*Data Attribution for Diffusion Models*, arXiv 2401.09031 (Diffusion-ReTrac).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from encoded_ensembles.members.names import LEVELS
+from encoded_ensembles.members.network import trained_weights
+from encoded_ensembles.randomness import Purpose, generator, name_key
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
+
+CHUNK = 16  # images whose gradients are taken at once; always so many, so that none changes another
+TILE = 1024  # rows of the projection that exist at once
+
+
+def spread_levels(count: int) -> np.ndarray:
+    """Return `count` noise levels evenly spaced from 0 up, as D-TRAK's: (K,) int64 in 0..999."""
+    return np.arange(count) * LEVELS // count
+
+
+# ASSUME: noise of gradients.
+def level_noise(
+    names: Sequence[str], *, level: int, shape: tuple[int, ...], seed: int
+) -> np.ndarray:
+    """Draw the noise that images get at a level; it follows from (seed, name, level).
+
+    Args:
+        names: of b images.
+        level: 0..999.
+        shape: (C, H, W).
+        seed: 0..2^64-1.
+
+    Returns:
+        (b, C, H, W) float32, standard normal.
+    """
+    draws = [
+        generator(
+            seed=seed, purpose=Purpose.RIVALS, key=name_key(name), counter=level
+        ).standard_normal(shape, dtype=np.float32)
+        for name in names
+    ]
+    return np.stack(draws)
+
+
+def image_gradients(
+    model: "UNet2DModel",
+    noisy: "torch.Tensor",
+    noise: "torch.Tensor",
+    level: int,
+    labels: "torch.Tensor | None" = None,
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Return each image's gradients of two functions of the network's output.
+
+    One forward pass serves both: they differ in what is sent back through the network.
+
+    Args:
+        model: with P weights that training changed, for inference.
+        noisy: (b, C, H, W), images with noise of the level.
+        noise: (b, C, H, W), what was added.
+        level: 0..999.
+        labels: (b,) int64, where the network is told them.
+
+    Returns:
+        gradient of the denoising loss mean((output - noise)^2), and that of mean(output^2), each
+        (b, P), weights in the order of `trained_weights(model)`.
+    """
+    import torch
+    from torch.func import functional_call, vjp, vmap
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    weights = {name: each.detach() for name, each in trained_weights(model).items()}
+    when = torch.tensor(level, device=noisy.device)
+
+    def flat(gradient: Any) -> "torch.Tensor":
+        return torch.cat([part.flatten() for part in gradient[0].values()])
+
+    def of_one(
+        x: "torch.Tensor", z: "torch.Tensor", *told: "torch.Tensor"
+    ) -> tuple["torch.Tensor", "torch.Tensor"]:
+        def output(given: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+            label = {"class_labels": told[0][None]} if told else {}
+            return functional_call(model, given, (x[None], when), label).sample[0]
+
+        predicted, back = vjp(output, weights)  # type: ignore[misc]
+        scale = 2 / predicted.numel()
+        return flat(back(scale * (predicted - z))), flat(back(scale * predicted))
+
+    missing = -len(noisy) % CHUNK
+    filled = [
+        torch.cat([each, each.new_zeros(missing, *each.shape[1:])])
+        for each in (noisy, noise, *(() if labels is None else (labels,)))
+    ]
+    with sdpa_kernel(SDPBackend.MATH):  # the attention that vmap knows
+        loss, norm = vmap(of_one, chunk_size=CHUNK)(*filled)
+    return loss[: len(noisy)], norm[: len(noisy)]
+
+
+def signs(tile: int, *, dimensions: int, seed: int) -> np.ndarray:
+    """Return rows tile*TILE to (tile+1)*TILE of the random projection: (TILE, k) int8, -1 or 1."""
+    rng = generator(seed=seed, purpose=Purpose.RIVALS, key=name_key("projection"), counter=tile)
+    bits = np.unpackbits(np.frombuffer(rng.bytes(TILE * dimensions // 8), np.uint8))
+    return (2 * bits.astype(np.int8) - 1).reshape(TILE, dimensions)
+
+
+def project(gradients: "torch.Tensor", *, dimensions: int, seed: int) -> "torch.Tensor":
+    """Project gradients by random signs, which exist a tile at a time.
+
+    Args:
+        gradients: (b, P) float32.
+        dimensions: k.
+        seed: of the signs.
+
+    Returns:
+        (b, k) float32; inner products are those of the gradients, on average over seeds.
+
+    Source: Achlioptas, *Database-friendly random projections*, 2003.
+    """
+    import torch
+
+    found = gradients.new_zeros(len(gradients), dimensions)
+    for tile, part in enumerate(gradients.split(TILE, dim=1)):
+        matrix = torch.from_numpy(signs(tile, dimensions=dimensions, seed=seed)[: part.shape[1]])
+        found += part @ matrix.to(part)
+    return found / dimensions**0.5
+
+
+def chunk_gradients(
+    model: "UNet2DModel", pictures: np.ndarray, names: Sequence[str], *,
+    levels: np.ndarray, seed: int, device: "torch.device", labels: np.ndarray | None = None,
+) -> Iterator[tuple[int, slice, "torch.Tensor", "torch.Tensor"]]:  # fmt: skip
+    """Yield gradients chunk by chunk, each chunk at every level.
+
+    Args:
+        model: with P weights.
+        pictures: (b, C, H, W) float32.
+        names: b names, which the noise follows from.
+        levels: (K,) int64.
+        seed: of the noise.
+        device: where the model is.
+        labels: (b,) int64; None for a network that is told none.
+
+    Yields:
+        number of the level 0..K-1, rows, and `image_gradients` of these rows.
+    """
+    import torch
+    from diffusers import DDPMScheduler
+
+    scheduler = DDPMScheduler(num_train_timesteps=LEVELS)
+    for start in range(0, len(pictures), CHUNK):
+        rows = slice(start, min(start + CHUNK, len(pictures)))
+        x = torch.from_numpy(pictures[rows])
+        told = None if labels is None else torch.from_numpy(labels[rows]).to(device)
+        for number, level in enumerate(levels.tolist()):
+            noise = torch.from_numpy(
+                level_noise(names[rows], level=level, shape=pictures.shape[1:], seed=seed)
+            )
+            noisy = scheduler.add_noise(x, noise, torch.full((len(x),), level))
+            both = noisy.to(device), noise.to(device)
+            yield number, rows, *image_gradients(model, *both, level, told)
+
+
+def network_gradients(
+    model: "UNet2DModel",
+    images: np.ndarray,
+    samples: np.ndarray,
+    names: Sequence[str],
+    *,
+    levels: np.ndarray,
+    dimensions: int,
+    seed: int,
+    device: "torch.device",
+    labels: np.ndarray | None = None,
+    common: bool = False,
+    held: int = 1 << 27,
+    track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
+) -> dict[str, np.ndarray]:
+    """Return what the gradient methods need of one network.
+
+    Args:
+        model: with P weights.
+        images: (N, C, H, W) float32, training images as the network sees them.
+        samples: (B, C, H, W), queries; their gradients are held at every level, K*B*P numbers.
+        names: of the N images.
+        levels: (K,) int64.
+        dimensions: k, of the projected gradients.
+        seed: of noise and projection.
+        device: where the model is.
+        labels: (N,) int64, of the images; None for a network that is told none.
+        common: give all images and samples the same noise at a level, not each its own.
+        held: numbers in the images' gradients held at once; bounds the memory.
+        track: wraps the iteration over chunks and levels, given their number.
+
+    Returns:
+        loss.images (N, k), loss.samples (B, k), norm.images and norm.samples: projected gradients,
+        mean over levels; retrac (N, B), of `renormalised_products`. All float32.
+    """
+    import torch
+
+    def follow(
+        pictures: np.ndarray, names: Sequence[str], told: np.ndarray | None
+    ) -> Iterator[Any]:
+        named = ["common"] * len(pictures) if common else names
+        steps = chunk_gradients(
+            model, pictures, named, levels=levels, seed=seed, device=device, labels=told
+        )
+        return track(steps, -(-len(pictures) // CHUNK) * len(levels))
+
+    def averaged(total: "torch.Tensor") -> np.ndarray:
+        flat = project(total.flatten(0, 1), dimensions=dimensions, seed=seed)
+        return (flat / count).view(2, -1, dimensions).cpu().numpy()
+
+    size = sum(weights.numel() for weights in trained_weights(model).values())
+    count = len(levels)
+    queries = torch.zeros(count, len(samples), size, device=device)
+    total = torch.zeros(2, len(samples), size, device=device)
+    named = [f"sample {b}" for b in range(len(samples))]
+    told = None
+    if labels is not None:
+        told = np.arange(len(samples)) % model.config.num_class_embeds
+    for number, rows, loss, norm in follow(samples, named, told):
+        queries[number, rows] = loss
+        total[:, rows] += torch.stack([loss, norm])
+    loss_samples, norm_samples = averaged(total)
+    retrac, parts = np.zeros((len(images), len(samples)), np.float32), []
+    step = -(-held // (2 * size * CHUNK)) * CHUNK
+    for group in (slice(start, start + step) for start in range(0, len(images), step)):
+        total = torch.zeros(2, len(images[group]), size, device=device)
+        named = [f"image {name}" for name in names[group]]
+        for number, rows, loss, norm in follow(
+            images[group], named, None if labels is None else labels[group]
+        ):
+            total[:, rows] += torch.stack([loss, norm])
+            retrac[group][rows] += renormalised_products(loss, queries[number]).cpu().numpy()
+        parts.append(averaged(total))
+    loss_images, norm_images = np.concatenate(parts, axis=1)
+    return {
+        "loss.images": loss_images,
+        "loss.samples": loss_samples,
+        "norm.images": norm_images,
+        "norm.samples": norm_samples,
+        "retrac": retrac,
+    }
+
+
+# DEVIATES: Diffusion-ReTrac at the end.
+def renormalised_products(images: "torch.Tensor", samples: "torch.Tensor") -> "torch.Tensor":
+    """Return inner products of gradients, those of the images divided by their length.
+
+    Args:
+        images: (b, P).
+        samples: (B, P).
+
+    Returns:
+        (b, B).
+    """
+    length = images.norm(dim=1, keepdim=True)
+    return images @ samples.T / length.clamp_min(1e-30)

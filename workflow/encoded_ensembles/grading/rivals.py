@@ -1,0 +1,172 @@
+"""Rival attribution methods: how responsible each unit is for each sample, by other means.
+
+They see the same members, images and samples as the ensemble's own methods. A score is (U, B) float,
+higher being more responsible; a unit's is the mean, or for distances the best, over its images.
+
+Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., arXiv 2311.00500 (D-TRAK); Xie et al.,
+arXiv 2401.09031 (Diffusion-ReTrac). Their gradients are in `gradients`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from encoded_ensembles.data.likeness import by_unit
+from encoded_ensembles.randomness import Purpose, generator, name_key
+
+FORWARD, BACKWARD = 1, 2  # member evaluations that a pass of one image through a network counts
+METHODS = {"trak": "loss", "d-trak": "norm"}  # whose gradients a kernel method takes
+
+
+def random_scores(unit_names: Sequence[str], *, samples: int, seed: int) -> np.ndarray:
+    """Return scores that know nothing; a unit's follow from (seed, its name).
+
+    Args:
+        unit_names: U names.
+        samples: B.
+        seed: 0..2^64-1.
+
+    Returns:
+        (U, B) float64, standard normal.
+    """
+    return np.stack(
+        [
+            generator(
+                seed=seed, purpose=Purpose.RIVALS, key=name_key(f"unit {name}")
+            ).standard_normal(samples)
+            for name in unit_names
+        ]
+    )
+
+
+def degraded_scores(
+    scores: np.ndarray, unit_names: Sequence[str], *, shares: Sequence[float], seed: int
+) -> list[np.ndarray]:
+    """Return a method's scores mixed with noise: methods known to be worse, to check grades by.
+
+    Args:
+        scores: (U, B).
+        unit_names: U names, which the noise follows from; it is the same for all shares.
+        shares: of the variance over a sample's units that is noise, each 0..1.
+        seed: 0..2^64-1.
+
+    Returns:
+        (U, B) float64 for each share; over each sample's units the scores have variance 1 but for chance.
+    """
+    spread = scores.std(axis=0)
+    scaled = (scores - scores.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    noise = random_scores(
+        [f"noise {name}" for name in unit_names], samples=scores.shape[1], seed=seed
+    )
+    return [np.sqrt(1 - share) * scaled + np.sqrt(share) * noise for share in shares]
+
+
+def unit_means(scores: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the mean score of each unit's images: (..., N, B) to (..., U, B)."""
+    order, starts, sizes = by_unit(unit_of)
+    return np.add.reduceat(scores[..., order, :], starts, axis=-2) / sizes[:, None]
+
+
+# ASSUME: TRAK of the loss.
+def kernel_scores(images: np.ndarray, samples: np.ndarray, *, damping: np.ndarray) -> np.ndarray:
+    """Return TRAK's scores: sample (Phi^T Phi + lambda I)^-1 image, Phi being all images' gradients.
+
+    Args:
+        images: Phi (N, k), projected gradients.
+        samples: (B, k).
+        damping: (D,) above 0, lambda in units of the mean diagonal of Phi^T Phi.
+
+    Returns:
+        (D, N, B) float64.
+    """
+    from scipy.linalg import solve
+
+    images, samples = images.astype(np.float64), samples.astype(np.float64)
+    kernel = images.T @ images
+    diagonal = np.eye(len(kernel)) * np.trace(kernel) / len(kernel)
+    return np.stack(
+        [images @ solve(kernel + each * diagonal, samples.T, assume_a="pos") for each in damping]
+    )
+
+
+def network_scores(
+    gradients: dict[str, np.ndarray], unit_of: np.ndarray, *, damping: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the scores that one network's gradients give.
+
+    Args:
+        gradients: of `gradients.network_gradients`.
+        unit_of: (N,) int64.
+        damping: (D,).
+
+    Returns:
+        trak and d-trak (D, U, B), retrac (U, B), float64.
+    """
+    found = {
+        name: kernel_scores(
+            gradients[f"{kind}.images"], gradients[f"{kind}.samples"], damping=damping
+        )
+        for name, kind in METHODS.items()
+    }
+    found["retrac"] = gradients["retrac"].astype(np.float64)
+    return {name: unit_means(scores, unit_of) for name, scores in found.items()}
+
+
+def gradient_scores(
+    full: dict[str, np.ndarray],
+    members: Iterable[dict[str, np.ndarray]],
+    unit_of: np.ndarray,
+    *,
+    damping: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return the scores of the full model, of the first member, and their mean over all members.
+
+    Args:
+        full: gradients of the full model.
+        members: gradients of each member, in order; read one at a time.
+        unit_of: (N,) int64.
+        damping: (D,).
+
+    Returns:
+        trak.full, trak.one, trak.mean, d-trak.full ... (D, U, B), retrac.full ... (U, B), float64.
+    """
+    alone = network_scores(full, unit_of, damping=damping)
+    each = [network_scores(gradients, unit_of, damping=damping) for gradients in members]
+    scores = {}
+    for name in alone:
+        scores[f"{name}.full"] = alone[name]
+        scores[f"{name}.one"] = each[0][name]
+        scores[f"{name}.mean"] = np.mean([found[name] for found in each], axis=0)
+    return scores
+
+
+def member_evaluations(
+    methods: Iterable[str], *, pictures: int, levels: int, members: int
+) -> dict[str, int]:
+    """Return what each method costs: passes of one image through one network, backward ones twice.
+
+    Args:
+        methods: names such as pixels or trak.mean.
+        pictures: N + B, images and samples.
+        levels: K, noise levels at which each picture's gradient is taken.
+        members: n.
+    """
+    networks = {"full": 1, "one": 1, "mean": members}
+    return {
+        name: networks.get(name.rpartition(".")[2], 0) * (FORWARD + BACKWARD) * pictures * levels
+        for name in methods
+    }
+
+
+def choose_damping(
+    rivals: dict[str, np.ndarray], area: Callable[[np.ndarray, np.ndarray], float]
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Choose the damping of each method that has one: the largest area under its gain curve."""
+    methods, chosen = {}, {}
+    for name, each in rivals.items():
+        if each.ndim == 2:
+            methods[name] = each
+        elif each.ndim == 3:
+            best = max(range(len(each)), key=lambda i: area(each[i], each[i]))
+            methods[name], chosen[name] = each[best], float(rivals["damping"][best])
+    return methods, chosen

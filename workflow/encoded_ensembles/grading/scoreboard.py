@@ -1,0 +1,216 @@
+"""The scoreboard: every attribution method against every kind of truth."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.grading import agreement as truth
+from encoded_ensembles.grading.gains import interval
+
+DRAWS = 1000  # of each bootstrap
+TOP = 10  # units named, for the recall of planted ones
+
+
+class Grade(NamedTuple):
+    """What a method gets in one kind of truth."""
+
+    method: str
+    grade: str
+    value: float
+    low: float  # 95 %
+    high: float
+
+
+Draws = dict[str, dict[str, np.ndarray]]  # by grade, by method: (S,) bootstrap draws
+Methods = dict[str, np.ndarray]  # by method: scores (U, B)
+
+
+def by_retraining(
+    methods: Methods, units: np.ndarray, chosen: np.ndarray, moved: np.ndarray
+) -> tuple[list[Grade], Draws]:
+    """Grade by how far samples move when units are left out of training.
+
+    Args:
+        methods: scores.
+        units: (K,) int64, those left out.
+        chosen: (K,) str, how each was chosen: random, near or named.
+        moved: (K, B), distances.
+
+    Returns:
+        grades within_samples, within_near and within_random (across units within a sample),
+        within_units (across samples within a unit), auc; and the bootstrap over units and samples.
+    """
+
+    def take(statistic: Callable[..., float], rows: np.ndarray) -> "dict[str, Taken]":
+        return {
+            name: partial(_taken, statistic, scores[units][rows], moved[rows])
+            for name, scores in methods.items()
+        }
+
+    everything, near, random = np.ones(len(units), bool), chosen == "near", chosen == "random"
+    kinds = {
+        "within_samples": take(truth.within_samples, everything),
+        "within_units": take(truth.within_units, everything),
+        "auc": take(truth.top_auc, everything),
+        "within_near": take(truth.within_samples, near),
+        "within_random": take(truth.within_samples, random),
+    }
+    grades: list[Grade] = []
+    draws: Draws = {}
+    for kind, statistics in kinds.items():
+        rows = {"within_near": near, "within_random": random}.get(kind, everything).sum()
+        if rows > 2:
+            found, draws[kind] = _graded(kind, statistics, (int(rows), moved.shape[1]))
+            grades += found
+    return grades, draws
+
+
+def by_models(
+    methods: Methods, held: np.ndarray, measured: dict[str, np.ndarray]
+) -> tuple[list[Grade], Draws]:
+    """Grade by held-out models: the linear datamodeling score (LDS).
+
+    Args:
+        methods: scores.
+        held: (M, U) bool, the units that each model saw.
+        measured: by grade, (M, B), larger where a model does better on a sample.
+
+    Returns:
+        grades, and the bootstrap over models and samples.
+    """
+    grades: list[Grade] = []
+    draws: Draws = {}
+    for kind, outputs in measured.items():
+        statistics = {
+            name: partial(_taken, truth.within_samples, held.astype(np.float64) @ scores, outputs)
+            for name, scores in methods.items()
+        }
+        found, draws[kind] = _graded(kind, statistics, outputs.shape)  # type: ignore[arg-type]
+        grades += found
+    return grades, draws
+
+
+def by_plants(methods: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[Grade]:
+    """Grade by planted units.
+
+    Args:
+        methods: scores.
+        plants: by plant, whether each sample bears it (B,) bool, and its units (k,).
+
+    Returns:
+        grades planted_top (share of bearing samples whose first unit is planted), planted_recall
+        (share of the planted units among the first 10, or as many as there are) and planted_false
+        (share of the other samples whose first unit is planted), shares with Wilson's intervals.
+    """
+    grades = []
+    for name, scores in methods.items():
+        first, recall, wrong = [], [], []
+        for bears, units in plants.values():
+            named = np.argsort(-scores, axis=0, kind="stable")[: max(TOP, len(units))]
+            first.append(np.isin(named[0, bears], units))
+            recall.append(np.isin(named[:, bears], units).sum(axis=0) / len(units))
+            wrong.append(np.isin(named[0, ~bears], units))
+        grades += _share(name, "planted_top", np.concatenate(first))
+        if len(found := np.concatenate(recall)):
+            grades.append(Grade(name, "planted_recall", float(found.mean()), np.nan, np.nan))
+        grades += _share(name, "planted_false", np.concatenate(wrong))
+    return grades
+
+
+def attributed_plants(
+    attributed: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> list[Grade]:
+    """Grade statistics by whether they attribute planted units where they should, and only there.
+
+    Args:
+        attributed: by statistic, (U, B) bool.
+        plants: by plant, whether each sample bears it (B,) bool, and its units (k,).
+
+    Returns:
+        grades planted_found and planted_wrong: share of the bearing samples, and of the others, to
+        which a planted unit is attributed, with Wilson's intervals.
+    """
+    grades = []
+    for name, each in attributed.items():
+        for kind, wanted in (("planted_found", True), ("planted_wrong", False)):
+            named = [
+                each[units][:, bears == wanted].any(axis=0) for bears, units in plants.values()
+            ]
+            grades += _share(name, kind, np.concatenate(named))
+    return grades
+
+
+def _share(name: str, kind: str, found: np.ndarray) -> list[Grade]:
+    """Return the share of what is true as a grade, or none where there is nothing."""
+    from scipy.stats import binomtest
+
+    if not len(found):
+        return []
+    share = binomtest(int(found.sum()), len(found))
+    low, high = share.proportion_ci(method="wilson")
+    return [Grade(name, kind, float(found.mean()), float(low), float(high))]
+
+
+def agreement(draws: Draws, grades: list[Grade]) -> list[tuple[str, str, int, float, float, float]]:
+    """Compare the order of the methods by their gain with that by every other grade.
+
+    Args:
+        draws: bootstrap draws by grade and method.
+        grades: their values.
+
+    Returns:
+        for each other grade: "gain", the grade, number of methods with both, Kendall's tau, and its
+        95 % interval over the draws.
+    """
+    from scipy.stats import kendalltau
+
+    value = {(each.grade, each.method): each.value for each in grades}
+    rows = []
+    for other in draws:
+        both = sorted(
+            name
+            for name in set(draws["gain"]) & set(draws[other])
+            if np.isfinite([value.get((kind, name), np.nan) for kind in ("gain", other)]).all()
+        )
+        if other == "gain" or len(both) < 3:
+            continue
+        tau = kendalltau(*([value[kind, name] for name in both] for kind in ("gain", other)))
+        pairs = [[draws[kind][name] for name in both] for kind in ("gain", other)]
+        count = min(map(len, (pairs[0][0], pairs[1][0])))
+        drawn = [
+            kendalltau([each[i] for each in pairs[0]], [each[i] for each in pairs[1]]).statistic
+            for i in range(count)
+        ]
+        low, high = interval(np.array(drawn))
+        rows.append(("gain", other, len(both), float(tau.statistic), float(low), float(high)))
+    return rows
+
+
+Taken = Callable[[np.ndarray, np.ndarray], float]
+
+
+def _taken(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+    first: np.ndarray,
+    second: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+) -> float:
+    """Return a statistic of some rows and columns of two arrays."""
+    at = np.ix_(rows, columns)
+    return statistic(first[at], second[at])
+
+
+def _graded(
+    kind: str, statistics: dict[str, Taken], shape: tuple[int, int]
+) -> tuple[list[Grade], dict[str, np.ndarray]]:
+    """Return the grade of each method with its interval, and its bootstrap draws."""
+    grades, draws = [], {}
+    rows, columns = (np.arange(size) for size in shape)
+    for name, statistic in statistics.items():
+        draws[name] = truth.bootstrap(statistic, shape, draws=DRAWS, seed=0)
+        low, high = interval(draws[name])
+        grades.append(Grade(name, kind, statistic(rows, columns), float(low), float(high)))
+    return grades, draws

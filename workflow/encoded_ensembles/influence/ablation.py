@@ -1,0 +1,189 @@
+"""Influence: how far ablating a unit moves a sample, against its null distribution.
+
+Sources: Dai & Gifford, arXiv 2306.02174 (ablation) and arXiv 2406.07908 (counterfactual radius). The
+null distribution is ours: ablations by code words that belong to no unit.
+"""
+
+import numpy as np
+
+from encoded_ensembles.codes.words import hamming
+
+# ASSUME: scale of distances.
+PUBLISHED_SIZE = 256 * 256 * 3  # values of an image at the scale of the published radii
+WINDOW = 7  # side of the window of SSIM; smaller than the published 11, for images of 8x8
+
+
+def distances(factual: np.ndarray, counterfactuals: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distance of counterfactuals from their factual samples.
+
+    Args:
+        factual: s (B, C, H, W) float32 in [-1, 1].
+        counterfactuals: (A, B, C, H, W).
+
+    Returns:
+        (A, B) float64, 0..2 sqrt(C H W).
+    """
+    found = np.empty(counterfactuals.shape[:2])
+    for row, each in zip(found, counterfactuals, strict=True):
+        row[:] = np.sqrt(np.square(each.astype(np.float64) - factual).sum(axis=(1, 2, 3)))
+    return found
+
+
+def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.ndarray:
+    """Convert distances to the published scale: images of 256x256x3 with values in [0, 1].
+
+    Exact for enlargement by repeated pixels and channels (8x8x1: factor sqrt(3072)/2).
+    Source: README of zheng-dai/counterfactualuniverses at 562effa8.
+
+    Args:
+        distance: of images in [-1, 1].
+        shape: (C, H, W) of these images.
+    """
+    return distance / 2 * np.sqrt(PUBLISHED_SIZE / np.prod(shape))
+
+
+# ASSUME: window of SSIM.
+def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the mean structural similarity of images in [-1, 1], window by window and channel by channel.
+
+    A window is 7x7 with equal weights, or the largest odd square that the images hold; only whole
+    windows count.
+    Source: Wang et al., *Image quality assessment: from error visibility to structural similarity*,
+    IEEE TIP 2004, equation 13 with K1 = 0.01, K2 = 0.03 and L = 2.
+
+    Args:
+        one: (B, C, H, W).
+        other: (B, C, H, W).
+
+    Returns:
+        (B,) float64, at most 1, which equal images have.
+    """
+    from scipy.ndimage import uniform_filter
+
+    side = (min(WINDOW, *one.shape[2:]) - 1) // 2 * 2 + 1
+    whole = slice(side // 2, -(side // 2) or None)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return uniform_filter(values, (1, 1, side, side))[:, :, whole, whole]
+
+    x, y = one.astype(np.float64), other.astype(np.float64)
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    found = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return found.mean(axis=(1, 2, 3))
+
+
+def matched(moved: np.ndarray, total: np.ndarray, *, masks: int) -> np.ndarray:
+    """Return the Euclidean distance of one counterfactual from the mean of all other masks'.
+
+    All of them drop as many members: what dropping any so many does on average is taken out.
+
+    Args:
+        moved: (B, C, H, W).
+        total: (B, C, H, W) float64, the sum over all masks, this one among them.
+        masks: how many; the distance is 0 if there is no other.
+
+    Returns:
+        (B,) float64.
+    """
+    apart = (masks * moved.astype(np.float64) - total) / max(1, masks - 1)
+    return np.sqrt(np.square(apart).sum(axis=(1, 2, 3)))
+
+
+# DEVIATES: null code words.
+def p_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return how often the null reaches each unit's distance, counting the unit itself.
+
+    p = (1 + #{null >= d}) / (1 + R): never zero, and exact if the unit is like a null code word.
+    Source: Phipson & Smyth, *Permutation p-values should never be zero*, 2010.
+
+    Args:
+        distance: d (U, B).
+        null: (R, B), distances under null code words.
+
+    Returns:
+        (U, B) in [1/(R+1), 1].
+    """
+    ordered = np.sort(null, axis=0)
+    below = np.stack(
+        [
+            np.searchsorted(ordered[:, b], distance[:, b], side="left")
+            for b in range(distance.shape[1])
+        ],
+        axis=1,
+    )
+    return (1 + len(null) - below) / (1 + len(null))
+
+
+def z_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return how many standard deviations of the null each unit's distance lies from its mean.
+
+    Args:
+        distance: d (U, B).
+        null: (R, B), distances under null code words.
+
+    Returns:
+        (U, B), NaN where the null has no spread.
+    """
+    if not len(null):
+        return np.full(distance.shape, np.nan)
+    spread = null.std(axis=0)
+    return (distance - null.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
+
+
+def ranks(distance: np.ndarray) -> np.ndarray:
+    """Rank the units for each sample: 1 has the largest distance; ties by unit number.
+
+    Args:
+        distance: d (U, B).
+
+    Returns:
+        (U, B) int64, 1..U.
+    """
+    order = np.argsort(-distance, axis=0, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(1, len(distance) + 1)[:, None], axis=0)
+    return rank
+
+
+def radius(distance: np.ndarray) -> np.ndarray:
+    """Return the counterfactual radius: the largest distance in each sample's landscape.
+
+    Args:
+        distance: d (U, B).
+
+    Returns:
+        r (B,).
+    """
+    return distance.max(axis=0)
+
+
+def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Measure how alike the displacements of two units are, by the Hamming distance of their words.
+
+    The displacement of a unit is counterfactual less factual. A cosine of 1 means that the two
+    units' ablations cannot be told apart. Pairs in which a displacement is zero are left out.
+
+    Args:
+        displacement: (U, B, F) float.
+        code: (U, n) bool.
+
+    Returns:
+        (rows, 5) float64: Hamming distance, pairs of units, and the lower quartile, mean and upper
+        quartile of the cosine (mean over samples); one row for each distance that occurs.
+    """
+    length = np.linalg.norm(displacement, axis=2, keepdims=True)
+    unit = np.divide(
+        displacement, length, out=np.full(displacement.shape, np.nan), where=length > 0
+    )
+    cosine = np.nanmean([column @ column.T for column in unit.transpose(1, 0, 2)], axis=0)
+    upper = np.triu_indices(len(code), k=1)
+    distance, value = hamming(code)[upper], cosine[upper]
+    known = np.isfinite(value)
+    distance, value = distance[known], value[known]
+    rows = []
+    for each in np.unique(distance):
+        of = value[distance == each]
+        rows.append((each, len(of), np.quantile(of, 0.25), of.mean(), np.quantile(of, 0.75)))
+    return np.array(rows, np.float64).reshape(-1, 5)

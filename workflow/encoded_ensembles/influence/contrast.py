@@ -1,0 +1,129 @@
+"""Contrast: what members that saw a unit do differently along the factual trajectory.
+
+Which members see a unit is drawn at random, so an ensemble is a randomised experiment: the difference
+between members that saw the unit and members that did not estimates, without bias, what seeing it
+does. No counterfactual is needed: at each sampling step every member says how it would denoise the
+factual trajectory, and these estimates are what is compared.
+
+Here a member's *pull* towards a unit is how far its estimate lies from the ensemble's in the direction
+of the unit's images; a unit's *contrast* is the mean pull of the members that saw it less that of the
+others. A null code word has a contrast towards the same unit too: that is the null distribution.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from encoded_ensembles.data.likeness import by_unit
+
+
+def level_pulls(
+    steps: Iterator[tuple[int, np.ndarray]],
+    images: np.ndarray,
+    unit_of: np.ndarray,
+    *,
+    highest: int,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the pulls at each noise level up to `highest`, in units of their root mean square.
+
+    So every level counts alike: a pull of 1 is as large as pulls of that level commonly are, over all
+    members, units and samples.
+
+    Args:
+        steps: noise levels and estimates (n, B, C, H, W), as from `estimates`.
+        images: (N, C, H, W) float, as members see them.
+        unit_of: unit of each image (N,) int.
+        highest: noise level 0..999.
+
+    Yields:
+        noise level, descending, and pulls (B, U, n) float32.
+    """
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    for level, estimate in steps:
+        if level <= highest:
+            pull = pulls(estimate.reshape(*estimate.shape[:2], -1), flat, unit_of)
+            yield level, pull / (float(np.sqrt(np.mean(np.square(pull, dtype=np.float64)))) or 1.0)
+
+
+def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return how far each member's estimate lies from their mean in the direction of each unit.
+
+    The direction is that from the mean estimate to an image, of length one; a unit's pull is the mean
+    over its images.
+
+    Args:
+        estimate: (n, B, F) float.
+        images: (N, F) float, in the space of the estimates.
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+
+    Returns:
+        (B, U, n) float32; the mean over members is zero.
+    """
+    mean = estimate.mean(axis=0, dtype=np.float64)
+    order, starts, sizes = by_unit(unit_of)
+    found = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
+    for row, centre, each in zip(found, mean, estimate.transpose(1, 0, 2), strict=True):
+        direction = images[order] - centre
+        length = np.linalg.norm(direction, axis=1, keepdims=True)
+        direction /= np.where(length > 0, length, 1)
+        projected = direction @ (each - centre).T
+        row[:] = np.add.reduceat(projected, starts, axis=0) / sizes[:, None]
+    return found
+
+
+def weights(words: np.ndarray) -> np.ndarray:
+    """Return what turns pulls into contrasts: mean over the members in a word less the others'.
+
+    Args:
+        words: (A, n) bool, each with at least one member in and one out.
+
+    Returns:
+        (A, n) float64; each row adds up to zero.
+    """
+    return words / words.sum(axis=1, keepdims=True) - ~words / (~words).sum(axis=1, keepdims=True)
+
+
+# DEVIATES: Contrast.
+def own_contrasts(pull: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Return the contrast of each unit under its own word.
+
+    Args:
+        pull: (B, U, n).
+        code: (U, n) bool.
+
+    Returns:
+        (U, B) float64.
+    """
+    return np.einsum("bun,un->ub", pull, weights(code))
+
+
+def null_contrasts(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the contrast of each unit under each null code word.
+
+    Args:
+        pull: (B, U, n).
+        words: (R, n) bool.
+
+    Returns:
+        (U, B, R) float64.
+    """
+    return np.einsum("bun,rn->ubr", pull, weights(words))
+
+
+def weighed_contrasts(pull: np.ndarray, words: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return contrasts in which members count by weight.
+
+    Args:
+        pull: (..., n).
+        words: (..., n) bool, of the same shape.
+        weight: (n, S), at least 0.
+
+    Returns:
+        (..., S) float64: weighed mean pull of the members in the word less that of the others, NaN
+        where a side weighs nothing.
+    """
+    sides = []
+    for side in (words, ~words):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sides.append((pull * side) @ weight / (side @ weight))
+    return sides[0] - sides[1]

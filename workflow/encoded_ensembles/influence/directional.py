@@ -1,0 +1,106 @@
+"""Directional: does dropping a unit's members move the sample away from the unit's own images?
+
+A unit leaves a trace where counterfactuals lie the farther from its images, the more of its members
+they drop. So each unit's images are compared with counterfactuals of many masks, not with its own
+counterfactual alone: the line that fits distance to members dropped says how much farther the sample
+is expected to lie when all w are dropped.
+"""
+
+import numpy as np
+
+from encoded_ensembles.data.likeness import nearest_distances
+from encoded_ensembles.influence.calibration import p_and_z
+
+HELD = 10_000_000  # distances, or weights of masks, held at once: 80 MB
+
+
+def excess_weights(dropped: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return what turns distances under masks into the excess predicted when a word is dropped.
+
+    With h the number of the word's members that a mask drops, the excess is the least-squares slope
+    of distance on h, times w less the mean of h. It is linear in the distances.
+
+    Args:
+        dropped: (V, n) bool, the members that each mask drops.
+        words: (A, n) bool.
+
+    Returns:
+        (V, A) float64; zero for words of which all masks drop as many members, where no line fits.
+    """
+    h = dropped.astype(np.float64) @ words.T.astype(np.float64)
+    mean = h.mean(axis=0)
+    spread = np.square(h - mean).sum(axis=0)
+    rest = words.sum(axis=1) - mean
+    return (h - mean) * np.divide(rest, spread, out=np.zeros(len(words)), where=spread > 0)
+
+
+def excess(distance: np.ndarray, dropped: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the excess distance predicted when each word is dropped.
+
+    Args:
+        distance: D (B, V), of each mask's counterfactual from the unit's images.
+        dropped: (V, n) bool, the members that each mask drops.
+        words: (A, n) bool.
+
+    Returns:
+        (B, A) float64.
+    """
+    parts = np.array_split(words, -(-len(words) * len(dropped) // HELD))
+    return np.concatenate([distance @ excess_weights(dropped, part) for part in parts], axis=1)
+
+
+# DEVIATES: Directional.
+def directional(
+    held: np.ndarray,
+    *,
+    unit_held: np.ndarray,
+    own: np.ndarray,
+    images: np.ndarray,
+    unit_of: np.ndarray,
+    code: np.ndarray,
+    null_words: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the directional statistic of each unit, with p and z against the null code words.
+
+    The masks of a unit are those of all null words, those of the units held, and always its own. For
+    its null distribution each null word takes the place of its own in h. If the unit did nothing, chance
+    alone settled which of these words is its own; and exchanging it with a null word leaves both
+    the set of masks and the unit's images as they are, since both words' masks are in the set either
+    way and which other units' masks are follows from their numbers. So the permutation p-value,
+    (1 + #{null >= value}) / (1 + R), is exact for any R, and however many units are held.
+
+    Args:
+        held: (R + k, B, F) float, counterfactuals of the null words, then of the units held.
+        unit_held: (k,) int64, the units held.
+        own: (U, B), distance of each unit's counterfactual from the nearest of its images.
+        images: (N, F) float.
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+        code: (U, n) bool.
+        null_words: (R, n) bool.
+
+    Returns:
+        value, p and z, each (U, B); z is NaN where the null has no spread.
+    """
+    of_mask = np.concatenate([np.full(len(null_words), -1), unit_held])
+    dropped = np.concatenate([null_words, code[unit_held]])
+    sizes = np.bincount(unit_of)
+    order, starts = np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes
+    value, p, z = np.empty((3, *own.shape))
+    step = max(1, HELD // (len(held) * max(held.shape[1], sizes.max())))
+    for first in range(0, len(code), step):
+        units = np.arange(first, min(first + step, len(code)))
+        begin = starts[units] - starts[first]
+        near = images[order[starts[first] : starts[units[-1]] + sizes[units[-1]]]]
+        distance = np.stack(
+            [nearest_distances(sample, near, begin) for sample in held.swapaxes(0, 1)]
+        )
+        for place, unit in enumerate(units):
+            others = of_mask != unit
+            found = excess(
+                np.column_stack([distance[:, others, place], own[unit]]),
+                np.concatenate([dropped[others], code[unit, None]]),
+                np.concatenate([code[unit, None], null_words]),
+            )
+            value[unit] = found[:, 0]
+            p[unit], z[unit] = p_and_z(found[:, 0], found[:, 1:])
+    return value, p, z

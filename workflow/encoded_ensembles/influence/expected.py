@@ -1,0 +1,271 @@
+"""Exposure-calibrated attribution: how much influence to expect from what is known of a pair.
+
+The contrasts of all (unit, sample) pairs are a large, noisy, unbiased training set: a small model
+learns from them how much pull to expect from how alike unit and sample are. That is the *prior* of a
+pair. The pair's own contrast is then weighed against it by how noisy it is, as empirical Bayes does:
+the *expected* influence of the pair, with an interval.
+
+Source: Efron & Morris, *Data analysis using Stein's estimator*, JASA 70, 1975, for the weighing.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.influence.contrast import weighed_contrasts
+from encoded_ensembles.randomness import Purpose, generator
+
+SAMPLE_FOLDS = 5
+LEARNT = 200_000  # pairs that a model learns from, at most
+TIE = 1e-6  # of a prediction that is added to what it is straightened to
+BINS = 10  # of the prior, in each of which the spread of true influences is estimated
+SCALES = (0.5, 1.0, 2.0, 4.0)  # of the distance of a sample's tenth nearest unit
+
+
+class Facts(NamedTuple):
+    """What is known of every (unit, sample) pair without any code word."""
+
+    values: np.ndarray  # (U, B, F) float32
+    names: list[str]  # F
+    rising: np.ndarray  # (F,) int: 1 where more can only mean more influence, 0 where unknown
+
+
+class Posterior(NamedTuple):
+    """The expected influence of pairs."""
+
+    prior: np.ndarray  # (U, B): from likeness alone
+    mean: np.ndarray  # (U, B): with the pair's own contrast
+    spread: np.ndarray  # (U, B): standard deviation of the true influence about the mean
+
+
+def likeness(distance: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    """Return facts that follow from the distance of units from samples.
+
+    Closeness: the distance, negated, in units of the sample's tenth nearest unit. Order: minus the
+    logarithm of the unit's rank. Share: what the unit gets of one vote that the sample splits among
+    all units by a Gaussian kernel, in logarithm, for several widths of the kernel; this is how the
+    ideal denoiser of the training set weighs its images at several noise levels.
+
+    Args:
+        distance: (U, B), at least 0.
+        name: of the distance.
+
+    Returns:
+        (U, B) for each fact.
+    """
+    tenth = np.sort(distance, axis=0)[min(9, len(distance) - 1)]
+    scaled = distance / np.where(tenth > 0, tenth, 1)
+    rank = np.argsort(np.argsort(distance, axis=0, kind="stable"), axis=0) + 1
+    facts = {f"{name} closeness": -scaled, f"{name} order": -np.log(rank)}
+    for scale in SCALES:
+        vote = -np.square(scaled / scale) * 4
+        vote -= vote.max(axis=0)
+        facts[f"{name} share {scale:g}"] = vote - np.log(np.exp(vote).sum(axis=0))
+    return facts
+
+
+def variances(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the variance of contrasts over all words of the same weight: their noise.
+
+    For w of n members drawn without replacement it is s^2 n / (w (n - w)), s^2 the variance of the
+    pulls over members.
+
+    Args:
+        pull: (B, U, n).
+        words: (U, n) bool.
+
+    Returns:
+        (U, B) float64; NaN where a word has no member, or all.
+    """
+    members, weight = pull.shape[2], words.sum(axis=1)
+    spread = pull.astype(np.float64).var(axis=2, ddof=1).T if members > 1 else np.nan
+    with np.errstate(divide="ignore"):
+        scale = np.where(
+            (weight > 0) & (weight < members), members / (weight * (members - weight)), np.nan
+        )
+    return spread * scale[:, None]
+
+
+def gather_facts(
+    methods: dict[str, np.ndarray], *, labels: np.ndarray, sensitivity: np.ndarray
+) -> Facts:
+    """Gather what is known of each pair; the first fact is the closeness of the pixels.
+
+    Label: the share of the ten units nearest to the sample that have the unit's label.
+
+    Args:
+        methods: scores (U, B) by name: pixels and features are negated distances; those whose names
+            begin with trak, d-trak or retrac are taken as they are, in units of their spread.
+        labels: (U,) of the units.
+        sensitivity: (B,), how far each sample moves when members are dropped.
+    """
+    facts = likeness(-methods["pixels"], "pixels") | likeness(-methods["features"], "features")
+    for name, each in methods.items():
+        if name.startswith(("trak", "d-trak", "retrac")):
+            spread = each.std(axis=0)
+            facts[name] = each / np.where(spread > 0, spread, 1)
+    rising = [1] * len(facts)
+    near = np.argsort(-methods["pixels"], axis=0, kind="stable")[:10]
+    facts["label"] = (labels[near][None] == labels[:, None, None]).mean(axis=1)
+    facts["sensitivity"] = np.broadcast_to(sensitivity, methods["pixels"].shape)
+    values = np.stack(list(facts.values()), axis=2).astype(np.float32)
+    return Facts(values, list(facts), np.array([*rising, 1, 0]))
+
+
+def of_members(
+    pull: np.ndarray, code: np.ndarray, members: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the contrasts (U, B) that some of the members give, and their variances.
+
+    Args:
+        pull: (B, U, n).
+        code: (U, n) bool.
+        members: (n,) bool.
+    """
+    words = np.broadcast_to(code, pull.shape)
+    contrast = weighed_contrasts(pull.astype(np.float64), words, members[:, None].astype(float))
+    return contrast[..., 0].T, variances(pull[:, :, members], code[:, members])
+
+
+def compare(
+    predicted: np.ndarray, found: np.ndarray, *, bins: int = 20
+) -> list[tuple[int, float, float, float, int]]:
+    """Compare what was expected with what was found, in bins of equally many pairs.
+
+    Args:
+        predicted: of any shape.
+        found: of the same shape, NaN where unknown.
+        bins: how many.
+
+    Returns:
+        for each bin its number, mean predicted, mean found, its standard error, and pairs.
+    """
+    predicted, found = predicted.ravel(), found.ravel()
+    order = np.argsort(predicted, kind="stable")
+    order = order[np.isfinite(found[order])]
+    return [
+        (
+            number,
+            float(predicted[part].mean()),
+            float(found[part].mean()),
+            float(found[part].std() / np.sqrt(len(part))),
+            len(part),
+        )
+        for number, part in enumerate(np.array_split(order, bins))
+        if len(part)
+    ]
+
+
+def strength(pull: np.ndarray) -> np.ndarray:
+    """Return how strongly members pull each sample: the root mean square of the pulls, (B,) > 0.
+
+    Args:
+        pull: (B, U, n).
+    """
+    size = np.sqrt(np.square(pull, dtype=np.float64).mean(axis=(1, 2)))
+    return np.where(size > 0, size, 1)
+
+
+def make_model(kind: str, rising: np.ndarray) -> Any:
+    """Return an untrained model of scikit-learn that predicts a contrast from facts.
+
+    isotonic: a monotone function of the first fact alone. linear: ridge regression on all facts.
+    boosted: gradient-boosted trees that rise with each fact that is said to.
+
+    Args:
+        kind: isotonic, linear or boosted.
+        rising: (F,), 1 or 0.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import LinearRegression, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if kind == "isotonic":  # a straight line, which is then straightened
+        return LinearRegression()
+    if kind == "linear":
+        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 6, 9)))
+    return HistGradientBoostingRegressor(
+        max_iter=150,
+        learning_rate=0.05,
+        max_leaf_nodes=8,
+        min_samples_leaf=200,
+        l2_regularization=10.0,
+        monotonic_cst=rising,
+        early_stopping=False,
+        random_state=0,
+    )
+
+
+KINDS = ("isotonic", "linear", "boosted")
+
+
+def predict_prior(
+    facts: Facts, contrast: np.ndarray, scale: np.ndarray, *, kind: str, seed: int
+) -> np.ndarray:
+    """Return what influence to expect of each pair, learnt from the pairs of other samples.
+
+    What a straight line predicts is straightened by a monotone function, so that it is what is found on
+    average; a trace of the prediction itself keeps the order of the units that this makes equal.
+
+    Samples differ in how strongly anything pulls them. Contrasts are learnt in units of `scale`, so
+    that all samples count alike and what is expected grows with it.
+
+    Args:
+        facts: of the pairs.
+        contrast: (U, B), NaN where unknown.
+        scale: (B,), above 0: how strongly members pull each sample.
+        kind: of `make_model`.
+        seed: of the folds of samples, and of the pairs learnt from where they are many.
+
+    Returns:
+        (U, B) float64.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    units, samples = contrast.shape
+    rng = generator(seed=seed, purpose=Purpose.EXPECTING, key=0)
+    fold = rng.permutation(samples) % min(SAMPLE_FOLDS, samples)
+    table = facts.values[:, :, :1] if kind == "isotonic" else facts.values
+    target = contrast / scale
+    known = np.isfinite(target)
+    prior = np.zeros((units, samples))
+    for each in np.unique(fold):
+        here = fold == each
+        learnt = np.flatnonzero((known & (~here if samples > 1 else here)).ravel())
+        if len(learnt) > LEARNT:
+            learnt = np.sort(rng.choice(learnt, LEARNT, replace=False))
+        if len(learnt) < 2:
+            continue
+        rows, found = table.reshape(-1, table.shape[2])[learnt], target.ravel()[learnt]
+        model = make_model(kind, facts.rising).fit(rows, found)
+        raw = model.predict(table[:, here].reshape(-1, table.shape[2]))
+        if kind != "boosted":  # which has the freedom to be straight by itself
+            straight = IsotonicRegression(out_of_bounds="clip").fit(model.predict(rows), found)
+            raw = straight.predict(raw) + TIE * raw
+        prior[:, here] = raw.reshape(units, -1)
+    return prior * scale
+
+
+def combine(prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray) -> Posterior:
+    """Weigh the pair's own contrast against the prior.
+
+    In each of `BINS` bins of the prior the variance of the true influences is that of the contrasts
+    about the prior less their mean noise, at least 0. Where a contrast is unknown the prior stays.
+
+    Args:
+        prior: (U, B).
+        contrast: (U, B), NaN where unknown.
+        noise: (U, B), variances of the contrasts.
+    """
+    known = np.isfinite(contrast) & (noise > 0)
+    edges = np.quantile(prior, np.linspace(0, 1, BINS + 1)[1:-1])
+    bin_of = np.searchsorted(edges, prior, side="right")
+    count = np.bincount(bin_of[known], minlength=BINS)
+    error = np.where(known, contrast - prior, 0)
+    excess = np.square(error) - np.where(known, noise, 0)
+    total = np.bincount(bin_of[known], weights=excess[known], minlength=BINS)
+    true = np.maximum(np.divide(total, count, out=np.zeros(BINS), where=count > 0), 0)[bin_of]
+    share = np.divide(true, true + noise, out=np.zeros(prior.shape), where=known & (true > 0))
+    spread = np.sqrt(np.where(known, true * (1 - share), true))
+    return Posterior(prior, prior + share * error, spread)

@@ -1,0 +1,75 @@
+"""The tables of influence: one row per (sample, unit), per null code word, and per sample."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control
+
+from encoded_ensembles.influence.ablation import published_scale, radius, ranks
+from encoded_ensembles.storage.files import InputError, read_table
+
+
+def influence_table(
+    statistics: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    names: np.ndarray,
+    contrast: Path,
+    shape: tuple[int, int, int],
+    exact: np.ndarray,
+) -> pd.DataFrame:
+    """Return the table of all statistics, given value, p and z (each (U, B)), with contrast's.
+
+    `exact` (U, B) says which are measured, not predicted.
+
+    Raises:
+        InputError: contrast is of other units or samples.
+    """
+    units, count = statistics["distance"][0].shape
+    unit = np.tile(np.arange(units), count)
+    columns = {
+        "sample": np.repeat(np.arange(count), units), "unit": unit, "unit_name": names[unit]
+    }  # fmt: skip
+    for name, (value, p, z) in statistics.items():
+        q, rank = false_discovery_control(p, axis=0), ranks(np.where(np.isnan(z), value, z))
+        for suffix, each in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
+            columns[f"{name}{suffix}"] = each.T.ravel()
+    theirs = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
+    tested = read_table(contrast).rename(columns=theirs)
+    table = pd.DataFrame(columns).merge(tested, on=["sample", "unit", "unit_name"])
+    if len(table) != len(tested) or len(table) != len(unit):
+        raise InputError(
+            f"{contrast} has {len(tested)} pairs of sample and unit, of which {len(table)} are among "
+            f"the {len(unit)} of the landscape; expected the same. Measure it again with this code."
+        )
+    published = published_scale(table["distance"].to_numpy(), shape=shape)
+    table.insert(len(table.columns) - 1, "distance_published", published)
+    table.insert(len(table.columns) - 1, "exact", exact.T.ravel())
+    return table
+
+
+def null_table(nulls: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return the statistics (R, B) of null code words, one row per (sample, word)."""
+    words, count = nulls["distance"].shape
+    pairs = {
+        "sample": np.repeat(np.arange(count), words),
+        "word": np.tile(np.arange(words), count),
+    }
+    return pd.DataFrame(pairs | {name: each.T.ravel() for name, each in nulls.items()})
+
+
+def radius_table(
+    distance: np.ndarray, null: np.ndarray, shape: tuple[int, int, int]
+) -> pd.DataFrame:
+    """Return the counterfactual radius of each sample, given distances (U, B) and (R, B)."""
+    largest = radius(distance)
+    return pd.DataFrame(
+        {
+            "sample": np.arange(len(largest)),
+            "radius": largest,
+            "radius_published": published_scale(largest, shape=shape),
+            "unit": distance.argmax(axis=0),
+            "null_radius": radius(null) if len(null) else np.nan,
+            "units": len(distance),
+            "null_words": len(null),
+        }
+    )

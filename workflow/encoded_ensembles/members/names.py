@@ -1,0 +1,13 @@
+"""Names of the files of a network, and the noise levels it is trained on."""
+
+# ASSUME: network and schedule.
+LEVELS = 1000  # noise levels of the diffusion, as in Ho et al., arXiv 2006.11239
+WEIGHTS = "diffusion_pytorch_model.safetensors"  # diffusers' own name
+NETWORK = "UNet2DModel"  # of diffusers, the kind of a member
+ADAPTER_CONFIG = "adapter_config.json"  # peft's own names
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+def member_files(*, adapter: bool) -> list[str]:
+    """Return the files that sampling reads of a member: configuration and weights."""
+    return [ADAPTER_CONFIG, ADAPTER_WEIGHTS] if adapter else ["config.json", WEIGHTS]

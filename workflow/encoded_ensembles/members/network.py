@@ -1,0 +1,219 @@
+"""The network of a member: a diffusers UNet2DModel, built from the configuration."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from encoded_ensembles.members.names import NETWORK, WEIGHTS
+from encoded_ensembles.storage.files import (
+    InputError,
+    check_kept,
+    read_json,
+    sha256_file,
+    write_tensors,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
+
+UNUSED = ("scipy", "transformers", "accelerate", "peft")  # by diffusers, for what is done here
+# Set by the command line alone: diffusers then lacks them in the whole process.
+only_needed = False
+
+
+def unet_config(
+    *,
+    shape: tuple[int, int, int],
+    widths: Sequence[int],
+    layers_per_block: int,
+    attention: bool | Sequence[int],
+    dropout: float = 0.0,
+    norm_groups: int = 8,
+    classes: int | None = None,
+    scale: int = 1,
+) -> dict[str, Any]:
+    """Return the arguments of UNet2DModel.
+
+    Args:
+        shape: (C, H, W) of an image, as members see it.
+        widths: channels at each resolution, finest first.
+        layers_per_block: residual layers at each resolution.
+        attention: attend at every resolution but the finest, or at those numbered, 0 the finest;
+            and in the middle, unless nowhere.
+        dropout: share of activations dropped in training, 0..1.
+        norm_groups: groups that channels are normalised in.
+        classes: labels that the network is told apart by; None for a network that is told none.
+        scale: pixels of a side of the image for each of what members see, for the error.
+
+    Raises:
+        InputError: the image cannot be halved often enough, a resolution has no such number, or
+            channels do not divide into the groups.
+    """
+    channels, height, width = shape
+    factor = 2 ** (len(widths) - 1)
+    if height % factor or width % factor:
+        side = f"{height}x{width}"
+        what = f"images of {side} pixels" if scale == 1 else f"latents of {side}"
+        raise InputError(
+            f"model.widths has {len(widths)} levels, which halve an image {len(widths) - 1} times, "
+            f"but {what} do not divide by {factor}; use fewer widths or set dataset.size to "
+            f"{-(-max(height, width) // factor) * factor * scale}."
+        )
+    attending = set(range(1, len(widths)) if attention is True else attention or ())
+    if attending and max(attending) >= len(widths):
+        raise InputError(
+            f"model.attention holds {max(attending)}, expected 0 to {len(widths) - 1}, the numbers "
+            f"of the {len(widths)} widths."
+        )
+    odd = [width for width in widths if width % norm_groups]
+    if odd:
+        raise InputError(
+            f"model.widths holds {odd[0]}, expected a multiple of model.norm_groups ({norm_groups})."
+        )
+    kinds = ["Attn" if level in attending else "" for level in range(len(widths))]
+    return {
+        "sample_size": (height, width),
+        "in_channels": channels,
+        "out_channels": channels,
+        "block_out_channels": tuple(widths),
+        "layers_per_block": layers_per_block,
+        "dropout": dropout,
+        "norm_num_groups": norm_groups,
+        "down_block_types": tuple(f"{kind}DownBlock2D" for kind in kinds),
+        "up_block_types": tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
+        "add_attention": bool(attention),
+        "num_class_embeds": classes,
+    }
+
+
+def import_network(kind: str = NETWORK) -> Any:
+    """Import a class of diffusers, with `only_needed` without the packages in `UNUSED`.
+
+    diffusers takes them where it finds them; they serve what is not used here, and take more than half
+    of the start of a job.
+    """
+    first = only_needed and "diffusers" not in sys.modules
+    hidden = [name for name in UNUSED if first and name not in sys.modules]
+    for name in hidden:  # diffusers looks for them once
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not there
+    try:
+        from diffusers import UNet2DModel  # loads what decides which packages are looked for
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    if kind == NETWORK:
+        return UNet2DModel
+    import diffusers
+
+    return getattr(diffusers, kind)
+
+
+def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
+    """Return a network with initial weights that follow from `seed` alone."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return import_network()(**config)
+
+
+def seen_shape(network: "UNet2DModel") -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of what a network sees."""
+    size = network.config.sample_size
+    height, width = (size, size) if isinstance(size, int) else size
+    return network.config.in_channels, height, width
+
+
+def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tensor | None":
+    """Return the classes (N,) of samples by their numbers in the run, `which` (N,): number % classes.
+
+    None for a network without classes.
+    """
+    classes = network.config.num_class_embeds
+    return which % classes if classes else None
+
+
+def trained_weights(network: "UNet2DModel") -> "dict[str, torch.Tensor]":
+    """Return the weights that a member's training changed: its adapter's, or all if it is none."""
+    weights = dict(network.named_parameters())
+    adapter = {
+        name: each for name, each in weights.items() if ".parametrizations.weight.0." in name
+    }
+    return adapter or weights
+
+
+def save_network(model: Any, folder: Path) -> None:
+    """Write a network as diffusers does, config.json and weights, and sealed."""
+    config = folder / "config.json"
+    facts = json.loads(model.to_json_string())
+    facts.pop("_name_or_path", None)  # a folder of this machine
+    write_text(config, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    tensors = {name: each.cpu().numpy() for name, each in model.state_dict().items()}
+    write_tensors(
+        folder / WEIGHTS,
+        tensors,
+        metadata={"format": "pt"},  # which loaders look for
+        kept={config.name: sha256_file(config)},
+    )
+
+
+def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -> Any:
+    """Load a network of a run that is no adapter, for inference: from the sealed files and no others.
+
+    Raises:
+        InputError: the folder does not hold a whole one, as it was written.
+    """
+    from safetensors.torch import load_file
+
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{folder} does not hold a network's weights, {WEIGHTS}; run again.")
+    check_kept(folder / "config.json", keeper=weights)
+    try:
+        # Not from_pretrained, which prefers a file that says where parts of the weights lie.
+        network = import_network(kind).from_config(read_json(folder / "config.json"))
+        network.load_state_dict(load_file(weights), strict=True)
+    except Exception as error:  # diffusers, safetensors and torch each raise their own
+        raise InputError(
+            f"{folder} does not hold a network's weights ({' '.join(str(error).split())[:200]}); "
+            f"delete {weights} and run again."
+        ) from error
+    return network.eval().requires_grad_(False).to(device)
+
+
+def read_network(source: str | Path, *, kind: str = NETWORK) -> Any:
+    """Read a network for inference that was not made here, as diffusers writes it.
+
+    Args:
+        source: a folder, or a name on the Hugging Face Hub.
+        kind: its class, of diffusers.
+
+    Raises:
+        InputError: it is not there, or not whole.
+    """
+    try:
+        model, said = import_network(kind).from_pretrained(
+            source,
+            use_safetensors=True,
+            local_files_only=isinstance(source, Path),
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # the hub's client, diffusers, safetensors and torch raise their own
+        raise InputError(
+            f"{source} does not hold a {kind} of diffusers in safetensors "
+            f"({' '.join(str(error).split())[:200]})."
+        ) from error
+    wrong = [
+        name for kind in ("missing", "unexpected", "mismatched") for name in said[f"{kind}_keys"]
+    ]
+    if wrong:
+        raise InputError(
+            f"{source} does not hold the weights of its configuration: {wrong[0]} and {len(wrong) - 1} "
+            f"others are missing, or of no {kind}."
+        )
+    return model.eval().requires_grad_(False)

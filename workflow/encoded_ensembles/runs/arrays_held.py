@@ -1,0 +1,269 @@
+"""What the arrays of a job take at once, in bytes, by rule: the terms of `peaks`."""
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from encoded_ensembles.codes.families import SHARED
+from encoded_ensembles.data.catalogue import OWN
+from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
+from encoded_ensembles.features.extractors import INCEPTION
+from encoded_ensembles.members.network_size import NetworkSize
+from encoded_ensembles.runs.size import Size, count_heldout
+
+MB = 1_000_000
+FLOAT, DOUBLE = 4, 8  # bytes
+LISTED = 1 << 24  # words of a family that are listed at most (`assignment.ENUMERATED`)
+HELD = 10_000_000  # null contrasts, or distances, held at once (`commands.contrast`, `directional`)
+COMPARED = 512  # units whose counterfactuals are compared at once (`commands.influence`)
+CODED = (
+    8000  # bytes for each pixel of an image that an autoencoder decodes, of one picture at a time
+)
+INCEPTION_BYTES = 1_500 * MB
+NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
+
+
+def read(config: Mapping[str, Any], size: Size) -> float:
+    """Return the bytes of the training images as they are read: pixels, names and digests."""
+    return size.images * (math.prod(size.shape) + 4 * NAME)
+
+
+def nearest(size: Size) -> float:
+    """Return the bytes of looking for the units nearest to samples, by pixels."""
+    return size.images * math.prod(size.shape) * (1 + FLOAT + 3 * DOUBLE)
+
+
+def table(rows: float, columns: int) -> float:
+    """Return the bytes of making a table with a column of names and writing it."""
+    return rows * (3 * DOUBLE * columns + 3 * NAME)
+
+
+def words(config: Mapping[str, Any]) -> float:
+    """Return the bytes of listing all words of the code's family, where they are listed."""
+    code = config["code"]
+    count = math.comb(code["members"], code["weight"])
+    return 4 * DOUBLE * count if code["family"] not in SHARED and count <= LISTED else 0.0
+
+
+def free_words(config: Mapping[str, Any], size: Size, limit: int) -> int:
+    """Return how many words of no unit there are, `limit` at most."""
+    code = config["code"]
+    free = math.comb(code["members"], code["weight"]) - size.units
+    return 0 if code["family"] in SHARED else max(0, min(limit, free))
+
+
+def features(config: Mapping[str, Any], size: Size, images: float) -> float:
+    """Return the bytes of taking features of so many images at once."""
+    frechet, heldout, values = (
+        config["frechet"],
+        count_heldout(config["dataset"]),
+        math.prod(size.shape),
+    )
+    own = images * values * 3 * FLOAT
+    file = frechet["inception"] or f"resources/{INCEPTION}"
+    if frechet["extractor"] == "inception" or (
+        frechet["extractor"] == "auto" and Path(file).is_file()
+    ):
+        return own + INCEPTION_BYTES
+    if frechet["extractor"] == "pixels":
+        least = min(heldout, values)
+        return own + DOUBLE * (2 * images * values + 3 * heldout * values + 3 * least * values)
+    return own + min(images, 1024) * 96 * size.shape[1] * size.shape[2]
+
+
+def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
+    """Return the bytes of rules that prepare: data, units, splits, noise, networks that are given."""
+    dataset, values = config["dataset"], math.prod(size.shape)
+    kept = size.images + count_heldout(dataset) + dataset["spare"]
+    own = OWN[dataset["name"]]
+    whole = max(kept, (own.images or 0) + own.test)
+    # Of celeba and metfaces only chosen pictures are read.
+    pixels = own.channels * own.side**2 if own.side else 0 if own.images else values
+    pairs = min(size.units, 4096) ** 2
+    scored = size.units * config["sampling"]["samples"] * bool(config["grade"]["scores"])
+    alike = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
+    frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
+    return frozen | {
+        "fetch_dataset": whole * (4 * pixels + 8 * NAME) + 3 * kept * values + alike,
+        "encode_units": read(config, size) + 50 * pairs + words(config) + alike
+        + size.images * 10 * NAME,
+        "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
+        **dict.fromkeys(
+            ("split_member", "split_control", "split_heldout"),
+            read(config, size) + size.images * 8 * NAME,
+        ),
+        "draw_noise": read(config, size),
+        "choose_controls": nearest(size) + read(config, size),
+    }  # fmt: skip
+
+
+def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict[str, float]:
+    """Return the bytes of rules that train a network, or take its gradients."""
+    training, rivals = config["training"], config["rivals"]
+    samples, seen = config["sampling"]["samples"], math.prod(size.seen)
+    values, flipped = math.prod(size.shape), 1 + (training["flip"] and "autoencoder" in size.frozen)
+
+    def train(share: float) -> float:
+        images = share * size.images
+        mean = images / training["steps_per_epoch"]
+        batch = min(images, mean + 4 * math.sqrt(mean))
+        weights = FLOAT * (network.weights + 4 * size.weights)
+        held = images * (2 * values + FLOAT * seen * flipped)
+        return read(config, size) + weights + held + batch * FLOAT * network.trained
+
+    chunk = 16  # images whose gradients are taken at once
+    gradients = (
+        bool(network.trained)
+        * size.weights
+        * (
+            rivals["levels"] * samples
+            + 2 * samples
+            + max(2 * chunk, (1 << 27) / size.weights)
+            + 6 * chunk
+        )
+    )
+    return {
+        "train_member": train(1),
+        "train_classifier": 3 * FLOAT * values * config["dataset"]["spare"]
+        + read(config, size) + features(config, size, count_heldout(config["dataset"])),
+        "project_gradients": read(config, size) + size.images * FLOAT * (seen + values)
+        + FLOAT * (gradients + network.weights + chunk * network.trained),
+    }  # fmt: skip
+
+
+def _engine(
+    config: Mapping[str, Any], size: Size, network: NetworkSize,
+    networks: int, samples: int, masks: float,
+) -> float:  # fmt: skip
+    """Return the bytes of sampling with so many networks, for so many samples and keep masks."""
+    values, seen = math.prod(size.shape), math.prod(size.seen)
+    together = min(masks, max(1, at_once(size.shape, limit=8192) // samples)) * samples
+    held = bool(network.held) * FLOAT * together * (8 * seen + 2 * values)
+    weights = FLOAT * (networks * size.weights + network.weights)
+    coder = 2 * FLOAT * size.frozen.get("autoencoder", 0)
+    if coder and network.held:
+        coder += CODED * size.shape[1] * size.shape[2]
+    noise = (config["sampling"]["steps"] + 1) * samples * seen * FLOAT
+    batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
+    rows = min(batch, max(SMALLEST_BATCH, masks * samples))
+    return held + weights + coder + noise + 1.2 * FLOAT * rows * network.held
+
+
+def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict[str, float]:
+    """Return the bytes of rules that sample."""
+    code, frechet, sampling = config["code"], config["frechet"], config["sampling"]
+    n, null, count = code["members"], code["null_words"], sampling["samples"]
+    values, seen = math.prod(size.shape), math.prod(size.seen)
+    engine = partial(_engine, config, size, network)
+    picture = count * values * FLOAT  # all samples once
+    masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
+    drawn = math.ceil(masks / frechet["blocks"]) * frechet["samples"] * values
+    block = math.ceil(size.units / config["landscape"]["blocks"])
+    alone = (
+        math.ceil(count / config["landscape"]["blocks"]) * values * FLOAT
+    )  # of a block's samples
+    ablated = max(2 * config["landscape"]["top"], config["landscape"]["budget"] * size.units)
+    controls = config["retrain"]["units"] + len(config["retrain"]["named"])
+    models = config["heldout"]["models"] * config["heldout"]["repeats"]
+    members = engine(n, count, 1)
+    pulls = count * size.units * n
+    follow = size.images * (36 * seen + values) + n * 6 * count * seen * FLOAT + 24 * pulls
+    return {
+        "sample_ensemble": engine(n + 1, count, 2 + n + null) + (2 + n + null) * picture,
+        "ablate_block": engine(n, count, block),
+        "ablate_units": members + picture,
+        "screen_block": engine(n, count, n) + null * picture
+        + alone * (2 * (1 + n + null) + 3 * ablated)
+        + 4 * DOUBLE * (1 + n + null + ablated) * (values + size.units),
+        "follow_members": members + follow + size.images * FLOAT * (values if seen != values else 0),
+        "measure_levels": members + follow + nearest(size),
+        "sample_frechet": engine(n + 1, frechet["samples"], masks) + drawn * (FLOAT + 2),
+        "sample_controls": engine(n + code["weight"], count, 1) + 3 * controls * picture,
+        "measure_heldout": engine(models, count, models) + 3 * models * picture,
+    }  # fmt: skip
+
+
+def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
+    """Return the bytes of rules that measure influence and contrast."""
+    code, landscape, frechet = config["code"], config["landscape"], config["frechet"]
+    n, null, count = code["members"], code["null_words"], config["sampling"]["samples"]
+    values, pairs = math.prod(size.shape), size.units * config["sampling"]["samples"]
+    held, picture = min(size.units, COMPARED), count * values * FLOAT
+    block = 2 * math.ceil(size.units / landscape["blocks"])
+    statistics = 4 + len(config["influence"]["distances"])
+    free = free_words(config, size, config["contrast"]["null_words"])
+    # Null contrasts of some units, and their deviations from the mean; then those of sets of 30.
+    nulls = 2.1 * DOUBLE * min(pairs * free, max(HELD, count * free))
+    sets = count * 30 * DOUBLE * (2 * free + 999)
+    compared = max(2 * null + 7 * held, null + held + block) + 6
+    masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
+    # Distances of all masks from some units' images; tables that are merged are there twice.
+    influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
+    influence += 2 * table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 200 * MB
+    ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
+    return {
+        "measure_influence": influence + compared * picture + size.images * values * FLOAT
+        + 2 * (null + held) * values * DOUBLE + features(config, size, count),
+        "measure_screened": table(pairs, 20) + 8 * null * picture
+        + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
+        "check_attribution": read(config, size) + size.images * values * 5 * FLOAT
+        + 3 * block * picture + DOUBLE * block * count * size.images
+        + features(config, size, size.images),
+        "measure_contrast": pairs * n * 2 * FLOAT
+        + max(words(config), nulls, sets, nearest(size), table(pairs, 9)),
+        "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
+        "score_frechet": read(config, size) + masks * frechet["samples"] * values
+        + features(config, size, max(frechet["samples"], count_heldout(config["dataset"]))) + 100 * MB,
+        "find_planted": nearest(size) + read(config, size),
+    }  # fmt: skip
+
+
+def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
+    """Return the bytes of rules that score and grade attribution methods."""
+    rivals, n = config["rivals"], config["code"]["members"]
+    count, null = config["sampling"]["samples"], config["code"]["null_words"]
+    values, pairs = math.prod(size.shape), size.units * count
+    dampings, gradients = len(rivals["damping"]), rivals["gradients"]
+    methods = 3 + len(rivals["degraded"]) + (9 if gradients else 0) + len(config["grade"]["scores"])
+    scored = (2 * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals["projection"]
+    facts = 14 + (9 if gradients else 0)
+    depth, draws = min(size.units, 1024), config["grade"]["bootstrap"]
+    free = free_words(config, size, 20_000)
+    tested = max(3000 * 1.1 * DOUBLE * free, count * 30 * DOUBLE * (1.3 * free + 400))
+    pulled = pairs * n * (FLOAT + 3 * DOUBLE + 3)
+    return {
+        "score_rivals": read(config, size) + size.images * values * 37
+        + features(config, size, size.images) + methods * 12 * pairs + (scored if gradients else 0),
+        "expect_influence": pairs * (20 * facts + 12 * (methods + 15) + 216) + pulled
+        + table(pairs, 8) + 100 * MB,
+        "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulled / 2 + words(config)
+        + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
+        + 10 * DOUBLE * max(2_000_000, count * depth / 2),
+        "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
+        + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
+        + features(config, size, count),
+        "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values
+        + size.images * values * (1 + FLOAT) + max(words(config), tested, nearest(size)),
+        "measure_retraining": table(pairs, 4),
+    }  # fmt: skip
+
+
+def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
+    """Return the bytes of rules that draw figures or pages."""
+    count, values = config["sampling"]["samples"], math.prod(size.shape)
+    pairs, n = size.units * count, config["code"]["members"]
+    columns = 5 * (4 + len(config["influence"]["distances"])) + 8
+    influence = pairs * (columns * 2 * DOUBLE + 2 * NAME)
+    shown = min(count, config["gallery"]["samples"]) / count * influence
+    return {
+        "plot_code": 30 * min(size.units, 4096) * n,
+        "plot_samples": read(config, size) + size.images * values * 2 * FLOAT
+        + (3 + n + config["code"]["null_words"]) * count * values * FLOAT,
+        "plot_influence": influence + read(config, size),
+        "plot_landscape": influence,
+        "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),
+        "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME),
+        "make_gallery": 3 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB,
+    }  # fmt: skip

@@ -1,0 +1,156 @@
+"""What a run takes before it is run: jobs, member evaluations, bytes on disk, processor seconds.
+
+The work of each rule follows from the configuration. How long it takes follows from a few rates that
+are measured on the machine at hand (`Rates`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from encoded_ensembles.ensemble.sampling import batch_of
+from encoded_ensembles.runs.rates import Rates
+from encoded_ensembles.runs.size import FLOAT, Size
+
+SMALLEST = 16  # rows that short batches are filled up to
+ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
+
+# Rules whose jobs start PyTorch.
+TORCH = {
+    "fetch_base", "fetch_autoencoder", "train_member", "sample_ensemble", "ablate_block", "ablate_units", "screen_block",
+    "measure_influence", "measure_levels", "check_attribution", "follow_members", "project_gradients",
+    "sample_frechet", "train_classifier",
+    "score_frechet", "score_rivals", "sample_controls",
+    "measure_heldout",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all jobs of a rule do.
+
+    Attributes:
+        calls: of a network, forward, when sampling.
+        rows: images in all these calls.
+        steps: of training, each a pair of how many and of how many images.
+        bytes: that stay on disk.
+        encoded: images that an autoencoder encodes.
+        decoded: images that it decodes.
+    """
+
+    calls: float = 0
+    rows: float = 0
+    steps: tuple[tuple[float, float], ...] = ()
+    bytes: float = 0
+    encoded: float = 0
+    decoded: float = 0
+
+    def __add__(self, other: "Work") -> "Work":
+        """Return both together."""
+        return Work(
+            self.calls + other.calls,
+            self.rows + other.rows,
+            self.steps + other.steps,
+            self.bytes + other.bytes,
+            self.encoded + other.encoded,
+            self.decoded + other.decoded,
+        )
+
+    def seconds(self, rates: Rates) -> float:
+        """Return the processor seconds it takes, but for starting jobs."""
+        trained = sum(count * (rates.step + images * rates.image) for count, images in self.steps)
+        coded = self.encoded * rates.encode + self.decoded * rates.decode
+        return self.calls * rates.call + self.rows * rates.row + trained + coded
+
+    def flops(self, rates: Rates) -> float:
+        """Return the floating point operations of networks; a training step counts as three passes."""
+        trained = sum(count * images for count, images in self.steps)
+        return (self.rows + 3 * trained) * rates.flops
+
+
+def start(rule: str, rates: Rates) -> float:
+    """Return the processor seconds of starting a job of a rule, and of its work if that is little."""
+    if rule in TORCH:
+        return rates.start
+    return rates.start_figure if rule.startswith("plot_") else rates.start_light
+
+
+def plan(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+    """Return the work of each rule that has any beside starting its jobs.
+
+    Args:
+        config: of `check_config`.
+        size: of the run.
+    """
+    return _sampled(config, size) | _trained(config, size)
+
+
+def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+    """Return the work of rules that sample, and of tables that grow with units and samples."""
+    code, frechet, steps = config["code"], config["frechet"], config["sampling"]["steps"]
+    n, kept, null = code["members"], code["members"] - code["weight"], code["null_words"]
+    samples, screened = config["sampling"]["samples"], config["landscape"]["mode"] == "screened"
+    batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
+
+    def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
+        rows = count * evaluations / among  # of a member at a step
+        calls, filled = math.ceil(rows / batch), max(SMALLEST, rows)
+        stored = masks * count * size.image_bytes / value
+        return Work(
+            steps * among * calls, steps * among * filled, (), stored, decoded=masks * count
+        )
+
+    ablated = draw(size.units, size.units * kept, among=n, count=samples)
+    if screened:
+        share = config["landscape"]["budget"]
+        ablated = Work(
+            share * ablated.calls, share * ablated.rows, (), share * ablated.bytes,
+            decoded=share * ablated.decoded,
+        )  # fmt: skip
+    sizes = [k for k in frechet["kept"] for _ in range(1 if k == n else frechet["repeats"])]
+    noise = (steps + 1) * (samples + frechet["samples"]) * FLOAT * math.prod(size.seen)
+    pairs = samples * size.units
+    return {
+        "fetch_dataset": Work(bytes=size.images * size.image_bytes / FLOAT),
+        "draw_noise": Work(bytes=noise),
+        "sample_ensemble": draw(2 + n + null, 2 * n + null * kept + 1, among=n + 1, count=samples),
+        "screen_block" if screened else "ablate_block": ablated,
+        "follow_members": draw(1, n, among=n, count=samples)
+        + Work(bytes=FLOAT * pairs * n, encoded=size.images),
+        "measure_influence": Work(bytes=ROW * pairs),
+        "sample_frechet": draw(
+            len(sizes) + 1, sum(sizes) + 1, among=n + 1, count=frechet["samples"], value=FLOAT
+        ),
+    }
+
+
+def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+    """Return the work of rules that train, or take gradients."""
+    code, training, retrain = config["code"], config["training"], config["retrain"]
+    heldout, rivals, n = config["heldout"], config["rivals"], config["code"]["members"]
+    per_epoch = training["steps_per_epoch"]
+
+    def train(jobs: int, share: float) -> Work:
+        steps = jobs * training["epochs"] * per_epoch
+        seen = jobs * share * size.images
+        return Work(
+            steps=((steps, share * size.images / per_epoch),),
+            bytes=jobs * FLOAT * size.weights,
+            encoded=seen * (2 if training["flip"] else 1),
+        )
+
+    seen = code["weight"] / n
+    controls = retrain["units"] + len(retrain["named"]) + retrain["fresh"]
+    on_splits = n + code["weight"] * controls + (n if retrain["fresh"] else 0)
+    gradients = rivals["levels"] * (size.images + config["sampling"]["samples"])
+    return {
+        **{f"fetch_{part}": Work(bytes=FLOAT * count) for part, count in size.frozen.items()},
+        "train_member": train(on_splits, seen)
+        + train(1, 1)
+        + train(heldout["models"] * heldout["repeats"], heldout["share"]),
+        "project_gradients": Work(
+            steps=(((n + 1) * gradients * rivals["gradients"], 1),),
+            encoded=(n + 1) * gradients / rivals["levels"] * rivals["gradients"],
+        ),
+    }

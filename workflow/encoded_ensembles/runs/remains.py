@@ -1,0 +1,165 @@
+"""What remains of some units in the folder of a run, and what takes it away.
+
+By place, not by content: what a file holds follows from the rule or verb that writes it. Outside the
+folder nothing is looked for.
+"""
+
+from collections.abc import Container, Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet, pixel_digests
+from encoded_ensembles.data.units import Grouping, assign_units
+from encoded_ensembles.runs.integrity import DAMAGED, files_of
+from encoded_ensembles.storage.disk import FOLDERS, SUFFIX
+
+
+class Goes(StrEnum):
+    """What takes a file away, or replaces it by one without the units."""
+
+    RERUN = "goes when the run is made again under the new configuration"
+    DELETED = "goes with --delete-remains"
+    STAYS = "stays"
+
+
+class Remain(NamedTuple):
+    """Files of one place that hold something of the units."""
+
+    place: str  # relative to the run
+    holds: str
+    goes: Goes
+    files: list[Path]
+
+
+UNKNOWN = "not known: no verb of this program writes it there"
+NAMES = "their names"
+NUMBERS = f"{NAMES}, and numbers measured on them"
+PICTURES = "the pictures, their names, samples"
+SAMPLES = "samples by members that saw them"
+WEIGHTS = "weights trained on them"
+RECORDS = ("run.json", "config.yaml")  # of the configuration
+# By the first part of a path; None: nothing of any unit.
+HOLDS = {
+    "data": "the pictures and their names",
+    "code": f"{NAMES}, digests and code words",
+    "splits": "which images the member saw, and their digest",
+    "members": WEIGHTS,
+    "checkpoints": WEIGHTS,
+    "retrain": f"{WEIGHTS}, {SAMPLES}, {NAMES}",
+    "heldout": f"{WEIGHTS}, {SAMPLES}",
+    "samples": SAMPLES,
+    "landscape": SAMPLES,
+    "sets": SAMPLES,
+    "frechet": SAMPLES,
+    "influence": NUMBERS,
+    "contrast": NUMBERS,
+    "expected": NUMBERS,
+    "grade": NUMBERS,
+    "rivals": f"{NUMBERS}, gradients of the pictures",
+    "planted": NUMBERS,
+    "studies": NUMBERS,
+    "figures": PICTURES,
+    "gallery.html": PICTURES,
+    **dict.fromkeys(RECORDS, f"{NAMES}, in units.exclude when it is made again"),
+    "logs": f"{NAMES} where a job printed them",
+    "ledger": "their names as hashes; without it other units may get other words",
+    "ensemble": f"{WEIGHTS}, {NAMES}",
+    "universe.ctf": "the pictures, samples",
+    "universe.npz": f"{NAMES}, samples",
+    "certificates": f"{NAMES} and digests, samples; none holds for the run without them",
+    "forget": f"{NAMES} and digests, samples",
+    **dict.fromkeys(("noise", "autoencoder", "base", "benchmarks")),
+}
+OF_NETWORKS = ("splits", "members", "checkpoints")
+OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of which saw them
+EXPORTS = ("ensemble", "universe.ctf", "universe.npz", "certificates", "logs")
+OF_SPARE_IMAGES = ("data/heldout.npz", "data/spare.npz", "frechet/classifier")
+REQUESTS = ("answer.json", "config.yaml")  # of all requests, in forget/
+
+
+def find_remains(
+    run: Path, *, saw: Iterable[str], again: Iterable[str], answer: Path
+) -> list[Remain]:
+    """Return what holds something of some units, by place.
+
+    Args:
+        run: its folder.
+        saw: names of the networks that saw one of the units.
+        again: files that the run has under the new configuration, relative to its folder.
+        answer: folder of the answer to this request, which stays.
+    """
+    known, made = {*saw}, {*again}
+    ours = {file.relative_to(run).as_posix() for file in files_of(run)}
+    found: dict[tuple[str, str, Goes], list[Path]] = {}
+    for file in sorted(run.rglob("*")):
+        name = file.relative_to(run).as_posix()
+        place, holds = _look(name, known)
+        if holds and (file.is_symlink() or file.is_file()):
+            stays = file.absolute().is_relative_to(answer.absolute())
+            goes = Goes.STAYS if stays else _goes(name, made, ours)
+            if goes is Goes.STAYS and place.split("/")[0] in FOLDERS - {"ledger"}:
+                place, holds = name, UNKNOWN
+            found.setdefault((place, holds, goes), []).append(file)
+    return [Remain(*key, files) for key, files in sorted(found.items())]
+
+
+def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
+    """Return the place that a file is counted to, and what it holds of the units, if anything."""
+    first, *rest = name.split("/")
+    if name.endswith(SUFFIX) or first.startswith(".ensemble."):
+        return first, "what a killed job was writing"
+    if first not in HOLDS:
+        return first, UNKNOWN
+    if name.startswith(OF_SPARE_IMAGES):
+        return first, None
+    if first not in OF_NETWORKS or not rest:
+        return first, HOLDS[first]
+    network = rest[1] if rest[0] == "trained" and rest[1:] else rest[0]
+    network = network.split(".")[0]  # splits/00.sha256, checkpoints/00.safetensors
+    others = network in OTHER_NETWORKS and first != "members"
+    place = f"{first}/{rest[0]}" if rest[1:] else first
+    return place, HOLDS[first] if network in saw or others else None
+
+
+def _goes(name: str, again: set[str], ours: set[str]) -> Goes:
+    """Return what takes a file away."""
+    first, last = name.split("/")[0], name.rpartition("/")[2]
+    if name in again:
+        return Goes.STAYS if name in RECORDS else Goes.RERUN
+    if name.endswith((DAMAGED, SUFFIX)) or first.startswith(".ensemble."):
+        return Goes.DELETED
+    if first == "ledger" or (first == "forget" and last in REQUESTS):
+        return Goes.STAYS
+    exported = first in ("checkpoints", "forget", *EXPORTS)
+    return Goes.DELETED if exported or name in ours else Goes.STAYS
+
+
+def find_kin(images: ImageSet, names: list[str], pixels: Container[str], *, by: str) -> list[str]:
+    """Return the names of images set aside that belong to some units, though nothing trains on them.
+
+    Args:
+        images: held-out or spare ones.
+        names: of the units.
+        pixels: digests of the pixels of the units' images.
+        by: what makes images a unit, as in `units.by`; by label and folder such images belong to units.
+    """
+    same = np.array([digest in pixels for digest in pixel_digests(images.images)], bool)
+    if len(images) and by in ("label", "folder"):
+        found = assign_units(images, Grouping(by))
+        same |= np.isin(found.names, names)[found.unit_of]
+    return images.names[same].tolist()
+
+
+def delete(remains: Iterable[Remain]) -> int:
+    """Delete what goes on request, and folders that this leaves empty; return how many files it were."""
+    files = [file for each in remains if each.goes is Goes.DELETED for file in each.files]
+    for file in files:
+        file.unlink(missing_ok=True)
+        for folder in file.parents:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
+    return len(files)

@@ -1,0 +1,298 @@
+"""A finished run on disk: where its files are, what configuration made it, what it found.
+
+In a notebook, `Run("results/digits")` answers: docs/sharing.md.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from encoded_ensembles.data.images import read_images, to_signed
+from encoded_ensembles.data.units import find_units
+from encoded_ensembles.ensemble.landscape import pictures_of, read_block
+from encoded_ensembles.storage.files import (
+    InputError,
+    read_arrays,
+    read_facts,
+    read_table,
+    read_tensors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from encoded_ensembles.data.images import ImageSet
+
+
+STATISTICS = ["distance", "ssim", "features", "matched", "directional", "contrast"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, by its folder or its name in results/; a unit is given by its name or its number."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Find the folder, which may be given as text.
+
+        Raises:
+            InputError: there is no finished run.
+        """
+        given = Path(self.folder)
+        for folder in (given, Path("results") / given):
+            if (folder / "run.json").is_file():
+                object.__setattr__(self, "folder", folder)
+                return
+        raise InputError(
+            f"{given} is not the folder of a finished run (with a run.json in it), nor the name of one "
+            "in results/; finish it with snakemake first."
+        )
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What run.json says."""
+        return read_facts(self.folder / "run.json")
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The configuration that made the run, with defaults."""
+        return self.record["config"]
+
+    @property
+    def autoencoder(self) -> Path | None:
+        """The folder of the autoencoder whose latents members see; None where they see pixels."""
+        return self.folder / "autoencoder" if self.config["model"].get("autoencoder") else None
+
+    @cached_property
+    def code(self) -> dict[str, np.ndarray]:
+        """The arrays code (U, n), null_words (R, n), unit_of (N,) and unit_names (U,)."""
+        return read_arrays(self.folder / "code" / "code.npz")
+
+    @cached_property
+    def images(self) -> "pd.DataFrame":
+        """One row per training image: name, unit_name, sha256, pixels_sha256."""
+        return read_table(self.folder / "code" / "images.parquet")
+
+    @cached_property
+    def units(self) -> "pd.DataFrame":
+        """One row per unit: unit (its number), unit_name, images, share, sha256, word."""
+        return read_table(self.folder / "code" / "units.parquet")
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """The factual samples s (B, C, H, W) float32, in [-1, 1] but for overshoots."""
+        file = self.folder / "samples" / "ensemble.safetensors"
+        return read_tensors(file, names=["factual"])["factual"]
+
+    @cached_property
+    def influence(self) -> "pd.DataFrame":
+        """One row per sample and unit: every statistic, and expected, low and high influence."""
+        pair = ["sample", "unit", "unit_name"]
+        found = read_table(self.folder / "influence" / "influence.parquet")
+        expected = read_table(self.folder / "expected" / "expected.parquet")
+        return found.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
+
+    def unit_number(self, unit: str | int) -> int:
+        """Return the number of a unit.
+
+        Raises:
+            InputError: there is no such unit.
+        """
+        names = self.code["unit_names"]
+        if isinstance(unit, str):
+            return int(find_units(names, [unit])[0])
+        return _within(unit, len(names), "unit")
+
+    def unit_images(self, unit: str | int) -> np.ndarray:
+        """Return a unit's training images (k, C, H, W) float32 in [-1, 1]."""
+        number = self.unit_number(unit)
+        return to_signed(self._training.images[self.code["unit_of"] == number])
+
+    @cached_property
+    def _training(self) -> "ImageSet":
+        return read_images(self.folder / "data" / "training.npz")
+
+    def attribute(
+        self, sample: int, top: int | None = 10, *, by: str = "contrast"
+    ) -> "pd.DataFrame":
+        """Return the units that a sample is attributed to, the most influential first.
+
+        Args:
+            sample: its number.
+            top: how many units; None for all.
+            by: a statistic, or "expected" for exposure-calibrated attribution (docs/grading.md), where
+                value, p and q are those of contrast.
+
+        Returns:
+            unit, unit_name, value, p, q (of the statistic), rank, attributed (whether the contrast is
+            found real; the sample is unattributable where no unit is), expected, low, high.
+
+        Raises:
+            InputError: there is no such sample or statistic, or `top` is no number of units.
+        """
+        statistic = "contrast" if by == "expected" else by
+        if statistic not in STATISTICS or statistic not in self.influence:
+            known = [name for name in STATISTICS if name in self.influence]
+            raise InputError(f"by is {by}, expected {', '.join(known)} or expected.")
+        _within(sample, len(self.samples), "sample")
+        if top is not None and not (_is_whole(top) and top > 0):
+            raise InputError(f"top is {top!r}, expected a whole number above 0, or None for all.")
+        columns = {
+            statistic: "value",
+            f"{statistic}_p": "p",
+            f"{statistic}_q": "q",
+            f"{by}_rank": "rank",
+        }
+        own = self.influence[self.influence["sample"] == sample]
+        order = ["unit", "unit_name", *columns, "attributed", "expected", "low", "high"]
+        best = own[order].rename(columns=columns).sort_values("rank", ignore_index=True)
+        return best if top is None else best.head(top)
+
+    def counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
+        """Return a sample as it is without a unit, (C, H, W) float32.
+
+        Raises:
+            InputError: there is no such sample or unit, or it is in no block of the landscape.
+        """
+        number, place = self.unit_number(unit), _within(sample, len(self.samples), "sample")
+        for _, picture in pictures_of(self.blocks, {(number, place)}):
+            return picture
+        raise InputError(
+            f"unit {unit} was not ablated for sample {sample}, or its block is missing in "
+            f"{self.folder / 'landscape'}."
+        )
+
+    def plot_sample(self, sample: int, ax: "Axes | None" = None) -> "Axes":
+        """Draw a sample."""
+        from encoded_ensembles.figures import notebook
+
+        _within(sample, len(self.samples), "sample")
+        return notebook.draw_picture(self.samples[sample], f"sample {sample}", ax)
+
+    def plot_attribution(self, sample: int, top: int = 5, *, by: str = "contrast") -> np.ndarray:
+        """Draw a sample beside the units it is attributed to; return the axes (top + 1,)."""
+        from encoded_ensembles.figures import notebook
+
+        table = self.attribute(sample, top, by=by)
+        images = [self.unit_images(int(unit))[0] for unit in table["unit"]]
+        named = int(self.attribute(sample, None)["attributed"].sum())
+        return notebook.draw_attribution(sample, self.samples[sample], table, images, named)
+
+    def plot_counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
+        """Draw a sample, the same without a unit, and the change; return the three axes."""
+        from encoded_ensembles.figures import notebook
+
+        without = self.counterfactual(sample, unit)
+        name = str(self.code["unit_names"][self.unit_number(unit)])
+        return notebook.draw_counterfactual(sample, self.samples[sample], without, name)
+
+    def plot_landscape(
+        self,
+        sample: int,
+        *,
+        unit: str | int | None = None,
+        statistic: str = "distance",
+        ax: "Axes | None" = None,
+    ) -> "Axes":
+        """Draw the influence of all units on a sample against that of null code words.
+
+        Args:
+            sample: its number.
+            unit: one to mark.
+            statistic: of those that null code words have.
+            ax: where to draw; a new figure if not given.
+
+        Raises:
+            InputError: there is no such sample or unit, or null code words lack the statistic.
+        """
+        from encoded_ensembles.figures import notebook
+
+        null = read_table(self.folder / "influence" / "null.parquet")
+        if statistic not in null.columns[2:]:
+            known = ", ".join(null.columns[2:])
+            raise InputError(f"statistic is {statistic}, which null words lack; expected {known}.")
+        _within(sample, len(self.samples), "sample")
+        own = self.influence[self.influence["sample"] == sample].set_index("unit")[statistic]
+        words = null.loc[null["sample"] == sample, statistic].to_numpy()
+        marked = None if unit is None else own.loc[self.unit_number(unit)]
+        return notebook.draw_landscape(sample, own.to_numpy(), words, marked, statistic, ax)
+
+    @cached_property
+    def blocks(self) -> list[Path]:
+        """The blocks of the landscape that the record of the run lists, in the order of units.
+
+        Others may lie beside them, of an earlier number of blocks.
+        """
+        recorded = [Path(file) for file in self.record["sha256"]]
+        names = [file.name for file in recorded if file.parent.name == "landscape"]
+        blocks = [self.folder / "landscape" / name for name in names]
+        return sorted(blocks, key=lambda file: int(file.name.split("-of-")[0]))
+
+    def counterfactuals(self) -> "Iterator[np.ndarray]":
+        """Yield the counterfactuals (B, C, H, W) of each unit in turn, a block of them in memory.
+
+        Raises:
+            InputError: a unit is missing in the blocks, or the landscape is screened.
+        """
+        unit = 0
+        for file in self.blocks:
+            units, counterfactuals = read_block(file)
+            if units.tolist() != list(range(unit, unit + len(units))):
+                raise InputError(
+                    f"{file} does not begin with unit {unit}; finish the run with snakemake first."
+                )
+            unit += len(units)
+            yield from counterfactuals
+
+    @property
+    def members(self) -> list[str]:
+        """The names of the members, in order: 00, 01, ..."""
+        return [f"{member:02d}" for member in range(self.code["code"].shape[1])]
+
+    @property
+    def member_folders(self) -> list[Path]:
+        """The folders of the members, in order."""
+        return [self.folder / "members" / member for member in self.members]
+
+
+def _within(number: int, count: int, kind: str) -> int:
+    """Return a number if it is one of so many samples or units."""
+    if not _is_whole(number) or not 0 <= number < count:
+        found = number if _is_whole(number) else repr(number)
+        raise InputError(f"{kind} is {found}, expected a whole number from 0 to {count - 1}.")
+    return int(number)
+
+
+def _is_whole(number: object) -> bool:
+    """Say whether a number is whole, of Python or of NumPy, and not True or False."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def unit_names(given: list[str], known: np.ndarray) -> list[str]:
+    """Return the unit names in options that may each hold several, parted by commas.
+
+    A name that is known as it stands is not parted.
+
+    Raises:
+        InputError: there is none.
+    """
+    names = set(known.tolist())
+    found = [
+        name
+        for text in given
+        for name in ([text] if text in names else map(str.strip, text.split(",")))
+        if name
+    ]
+    if not found:
+        raise InputError(
+            f"--units is {','.join(given)!r}, expected at least one of the {len(names)} unit_names in "
+            "code/units.csv."
+        )
+    return found

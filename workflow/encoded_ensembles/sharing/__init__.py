@@ -1,0 +1,1 @@
+"""Sharing: pipelines, exchange formats and certificates."""

@@ -1,0 +1,281 @@
+"""Certificates of non-influence: that a counterfactual was sampled without certain units.
+
+A certificate is an in-toto Statement (v1) in JSON. It binds the picture to the digests of the files
+that decide it: noise, code, and of each kept member its weights and its split; where members are
+adapters, their base too, and where members see latents, the autoencoder, about whose own training it
+says nothing. It is checked from
+these files alone: what it says is worked out again from them and compared field by field, so that
+nothing in it can be changed unnoticed. What is proved, and what is not, is in docs/certificates.md.
+
+Source: in-toto Attestation Framework, Statement v1, https://github.com/in-toto/attestation.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoded_ensembles.codes.masks import set_keep
+from encoded_ensembles.codes.splits import from_ranges
+from encoded_ensembles.codes.words import spell
+from encoded_ensembles.data.images import set_digest, to_bytes
+from encoded_ensembles.data.units import find_units, same_pixels
+from encoded_ensembles.members.names import ADAPTER_CONFIG, member_files
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.storage.files import (
+    InputError,
+    read_facts,
+    read_json,
+    replacing,
+    sha256_file,
+    write_tensors,
+)
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "urn:x-encoded-ensembles:non-influence:v1"
+CLAIM = (
+    "The subject was sampled from the bound noise by the kept members alone, and the split of no "
+    "kept member holds an image of the units."
+)
+# Of networks that the run was given, by the key of `model` that names them.
+FROZEN_CLAIMS = {
+    "base": (
+        "The kept members are adapters of the base network in these files; what the base itself was "
+        "trained on, which may hold images of the units, is no part of the claim."
+    ),
+    "autoencoder": (
+        "The kept members see images as latents of the autoencoder in these files, which also decodes "
+        "the subject; what the autoencoder itself was trained on, which may hold images of the units, is "
+        "no part of the claim."
+    ),
+}
+
+
+def write_picture(
+    path: Path, counterfactual: np.ndarray, *, sample: int, keep: np.ndarray
+) -> list[Path]:
+    """Write a counterfactual as .safetensors and, for the eye, as .png beside it.
+
+    Args:
+        path: of the .safetensors, which holds counterfactual, sample and keep.
+        counterfactual: (C, H, W) float32 in [-1, 1].
+        sample: its number.
+        keep: (n,) bool, the members it was sampled with.
+
+    Returns:
+        both files, the subjects of a certificate.
+    """
+    from PIL import Image
+
+    arrays = {"counterfactual": counterfactual, "sample": np.array([sample]), "keep": keep}
+    write_tensors(path, arrays)
+    pixels = to_bytes(counterfactual[None])[0]
+    picture = path.with_suffix(".png")
+    with replacing(picture) as temporary:
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(temporary, "PNG")
+    return [path, picture]
+
+
+def kept_without(run: Run, units: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of some units (k,), and the members (n,) bool that saw none of them.
+
+    Raises:
+        InputError: a name is no unit's, or there is no such member.
+    """
+    numbers = find_units(run.code["unit_names"], units)
+    keep = set_keep(run.code["code"][numbers])
+    if not keep.any():
+        raise InputError(
+            f"every one of the {len(keep)} members saw one of {', '.join(units)}: there is no "
+            "counterfactual without them to certify; encens forget says how to retrain."
+        )
+    return numbers, keep
+
+
+def statement(
+    run: Run,
+    *,
+    sample: int,
+    units: list[str],
+    subjects: list[Path],
+    digests: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Work out what a certificate of this run says of a sample and some units.
+
+    Args:
+        run: a finished run.
+        sample: number of the sample, 0..B-1.
+        units: names of units.
+        subjects: of `write_picture`.
+        digests: SHA-256 of bound files, by name, as far as they were found out already.
+
+    Returns:
+        the in-toto Statement.
+
+    Raises:
+        InputError: no member is left without these units, or the files do not bear the claim out.
+    """
+    numbers, keep = kept_without(run, units)
+    known = digests or {}
+    frozen = frozen_files(run)
+    given = [name for files in frozen.values() for name in files]
+    kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
+    names = run.code["unit_names"][numbers].tolist()
+    own = run.images[run.images["unit_name"].isin(names)]
+    files = {
+        name: known.get(name) or sha256_file(run.folder / name)
+        for name in [*given, *bound_files(kept, adapters="base" in frozen)]
+    }
+    bound = {part: {Path(name).name: files[name] for name in frozen[part]} for part in frozen}
+    for member in kept:
+        check_member(run, member, forbidden=set(own["sha256"]))
+        check_frozen(run, member, digests=bound)
+    return {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": path.name, "digest": {"sha256": sha256_file(path)}} for path in subjects
+        ],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "claim": CLAIM,
+            "run": run.config["run"],
+            "sample": int(sample),
+            "scheduler": run.config["sampling"]["scheduler"],
+            "units": [
+                {
+                    "name": name,
+                    "word": word,
+                    "images": own.loc[
+                        own["unit_name"] == name, ["name", "sha256", "pixels_sha256"]
+                    ].to_dict("records"),
+                }
+                for name, word in zip(names, spell(run.code["code"][numbers]), strict=True)
+            ],
+            "members": len(keep),
+            "kept": kept,
+            "same_pixels_in_other_units": same_pixels(run.images, names).to_dict("records"),
+            **{
+                part: {"claim": FROZEN_CLAIMS[part], "files": names}
+                for part, names in frozen.items()
+            },
+            "files": files,
+        },
+    }
+
+
+def frozen_files(run: Run) -> dict[str, list[str]]:
+    """Return the files of each network that the run was given, relative to its folder, by its part."""
+    return {
+        part: [f"{part}/{name}" for name in member_files(adapter=False)]
+        for part in FROZEN_CLAIMS
+        if run.config["model"].get(part)
+    }
+
+
+def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
+    """Return the files of a run that decide a counterfactual, relative to its folder, but those given."""
+    own = [*member_files(adapter=adapters), "training.json"]
+    return [
+        "noise/landscape.safetensors",
+        "code/code.npz",
+        "code/images.parquet",
+        *(
+            name
+            for member in kept
+            for name in (f"splits/{member}.json", *(f"members/{member}/{file}" for file in own))
+        ),
+    ]
+
+
+def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
+    """Check that a member was trained on its split, and that no forbidden image is in it.
+
+    Args:
+        run: a finished run.
+        member: its name.
+        forbidden: digests of images.
+
+    Raises:
+        InputError: otherwise.
+    """
+    manifest = read_facts(run.folder / "splits" / f"{member}.json")
+    trained = read_facts(run.folder / "members" / member / "training.json")["split"]
+    digests = run.images["sha256"].to_numpy()
+    rows = from_ranges(manifest["images"])
+    if len(rows) and rows[-1] >= len(digests):
+        raise InputError(
+            f"splits/{member}.json names image {rows[-1]}, but code/images.parquet has "
+            f"{len(digests)}: they are not of one run."
+        )
+    found = set_digest(digests[rows])
+    if not found == manifest["digest"] == trained:
+        raise InputError(
+            f"member {member} was trained on a split with digest {trained}, its manifest says "
+            f"{manifest['digest']}, and the images it names give {found}, expected all three equal: "
+            "the run is not up to date; run snakemake again."
+        )
+    seen = forbidden.intersection(digests[rows])
+    if seen:
+        raise InputError(
+            f"the split of member {member} holds the image with sha256 {min(seen)}, expected none "
+            "of the units' images in it."
+        )
+
+
+def check_frozen(run: Run, member: str, *, digests: Mapping[str, Mapping[str, str]]) -> None:
+    """Check that a member was trained on the networks that the run was given, and on no others.
+
+    Args:
+        run: a finished run.
+        member: its name.
+        digests: of the files of each such network, by its part.
+
+    Raises:
+        InputError: otherwise.
+    """
+    folder = run.folder / "members" / member
+    facts = read_facts(folder / "training.json")
+    for part in FROZEN_CLAIMS:
+        trained, expected = facts.get(part, {}), digests.get(part, {})
+        if trained != expected:
+            raise InputError(
+                f"member {member} was trained on the {part} {trained or 'none'}, expected "
+                f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
+            )
+    if "base" in digests:
+        named = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
+        if named != "../../base":
+            raise InputError(
+                f"member {member} is an adapter of the base in {named}, expected ../../base, that of "
+                "the run: sampling would take another; run snakemake again."
+            )
+    elif (folder / ADAPTER_CONFIG).exists():
+        raise InputError(
+            f"member {member} has an {ADAPTER_CONFIG}, which sampling would take in place of its "
+            "weights, expected none in this run; delete it and run snakemake again."
+        )
+
+
+def dump(certificate: dict[str, Any]) -> bytes:
+    """Return the one form a certificate is written in: indented JSON with sorted keys."""
+    return (json.dumps(certificate, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def summary(certificate: dict[str, object]) -> str:
+    """Return in words what a certificate says."""
+    predicate = certificate["predicate"]
+    assert isinstance(predicate, dict)
+    names = ", ".join(unit["name"] for unit in predicate["units"])
+    twins = predicate["same_pixels_in_other_units"]
+    said = (
+        f"sample {predicate['sample']} without {names}: {len(predicate['kept'])} of "
+        f"{predicate['members']} members kept, none saw an image of it"
+    )
+    if twins:
+        said += (
+            f" (but the same pixels lie in other units too, as {twins[0]['name']} of "
+            f"{twins[0]['unit_name']}, which these members may have seen)"
+        )
+    return said

@@ -1,0 +1,307 @@
+"""An encoded ensemble as a diffusers pipeline: samples, and the same samples without some units.
+
+Its folder carries this file and the few modules it needs beside the weights, so that
+`DiffusionPipeline.from_pretrained(folder, trust_remote_code=True)` loads it where this package is not
+installed. They are the package's own files, with relative imports in place of absolute ones: there is
+one sampling loop, that of `ensemble`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    ImagePipelineOutput,
+    ModelMixin,
+    SchedulerMixin,
+)
+from diffusers.image_processor import VaeImageProcessor
+from diffusers.utils.torch_utils import randn_tensor
+
+from encoded_ensembles.codes.masks import set_keep
+from encoded_ensembles.codes.words import spell
+from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, make_scheduler, sample
+from encoded_ensembles.members.adapters import changes
+from encoded_ensembles.members.gpu_memory import in_memory  # noqa: F401
+from encoded_ensembles.members.latents import PIXELS, Latents
+from encoded_ensembles.members.names import LEVELS
+from encoded_ensembles.members.network import read_network
+from encoded_ensembles.sharing.component import Members
+
+# diffusers copies the modules that this file names, but not those that they name in turn.
+from encoded_ensembles.sharing.model_card import model_card
+from encoded_ensembles.storage.disk import explain  # noqa: F401
+from encoded_ensembles.storage.errors import InputError
+from encoded_ensembles.storage.files import read_json, write_json, write_text
+from encoded_ensembles.storage.seals import read_seal  # noqa: F401
+from encoded_ensembles.storage.tensor_format import header  # noqa: F401
+
+CARRIED = [
+    "codes_masks", "codes_words", "ensemble_sampling", "members_adapters", "members_gpu_memory",
+    "members_latents", "members_names", "members_network", "sharing_component", "sharing_model_card",
+    "storage_disk", "storage_errors", "storage_files", "storage_seals", "storage_tensor_format",
+]  # fmt: skip
+COMPONENT = [  # looked for in the folder of the component
+    "members_adapters", "members_names", "members_network", "sharing_component", "storage_disk",
+    "storage_errors", "storage_files", "storage_seals", "storage_tensor_format",
+]  # fmt: skip
+PREFIX = (
+    "encens_"  # of these modules' names in a folder: diffusers puts all local code in one place
+)
+
+
+class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffusers has no types
+    """Sample with an encoded ensemble.
+
+    Source: Dai & Gifford, arXiv 2306.02174.
+    """
+
+    _optional_components = ["vae"]  # noqa: RUF012  # diffusers' own way
+
+    def __init__(
+        self,
+        members: ModelMixin,
+        scheduler: SchedulerMixin,
+        sampler: str = "ddpm",
+        steps: int = 50,
+        about: dict[str, Any] | None = None,
+        vae: AutoencoderKL | None = None,
+    ) -> None:
+        """Make the pipeline.
+
+        Args:
+            members: a `Members`.
+            scheduler: whose steps `ensemble.take_step` takes.
+            sampler: of `ensemble.SAMPLERS`.
+            steps: sampling steps where a call does not say.
+            about: what the model card says of the run (`card.model_card`).
+            vae: the autoencoder whose latents members see; None where they see pixels.
+
+        Raises:
+            InputError: the scheduler is of other levels.
+        """
+        super().__init__()
+        if scheduler.config.num_train_timesteps != LEVELS:
+            raise InputError(
+                f"the scheduler has {scheduler.config.num_train_timesteps} levels, expected the "
+                f"{LEVELS} that members are trained on."
+            )
+        self.register_modules(members=members, scheduler=scheduler, vae=vae)
+        self.register_to_config(sampler=sampler, steps=steps, about=about)
+
+    @property
+    def unit_names(self) -> list[str]:
+        """The names of the units that can be ablated."""
+        return self.members.unit_names.tolist()
+
+    def __call__(
+        self,
+        batch_size: int = 1,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        num_inference_steps: int | None = None,
+        *,
+        without: Sequence[str] = (),
+        keep: Sequence[bool] | np.ndarray | None = None,
+        noise: np.ndarray | torch.Tensor | None = None,
+        numbers: Sequence[int] | np.ndarray | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        batch: int | None = None,
+    ) -> ImagePipelineOutput | tuple[Any]:
+        """Sample images.
+
+        Args:
+            batch_size: B.
+            generator: of the exogenous noise; a list has one for each image, which then does not
+                depend on the others.
+            num_inference_steps: T; None takes the run's.
+            without: names of units that no member who takes part has seen.
+            keep: (n,) bool, the members that stay; with `without`, those that both let stay.
+            noise: exogenous noise z (T+1, B, C, H, W) in place of drawn one: it says B and T. That of
+                the workflow gives the workflow's samples.
+            numbers: (B,) the numbers of the samples, on which members with classes are conditioned
+                (number % classes); 0..B-1 if absent. With a part of the workflow's noise, say which.
+            output_type: "pil", "np" (B, H, W, C) or "pt" (B, C, H, W) in [0, 1], or "latent": s
+                (B, C, H, W) as the workflow keeps it, in [-1, 1] and not cut off.
+            return_dict: False returns a tuple.
+            batch: rows given to a member at once; changes no byte.
+
+        Raises:
+            InputError: no member would stay, a number is out of range, or the arguments contradict each
+                other.
+        """
+        _check_whole("batch_size", batch_size, least=1)
+        if num_inference_steps is not None:
+            _check_whole("num_inference_steps", num_inference_steps, least=1, most=LEVELS)
+        if batch is not None:
+            _check_whole("batch", batch, least=SMALLEST_BATCH)
+        if output_type not in ("pil", "np", "pt", "latent"):
+            raise InputError(f"output_type is {output_type}, expected pil, np, pt or latent.")
+        stay = self._keep(without, keep)
+        z = self._noise(noise, batch_size, generator, num_inference_steps)
+        named = np.arange(z.shape[1]) if numbers is None else np.asarray(numbers)
+        if named.shape != z.shape[1:2] or named.dtype.kind not in "iu" or named.min() < 0:
+            raise InputError(
+                f"numbers is {numbers}, expected {z.shape[1]} whole numbers from 0, one for each image."
+            )
+
+        def track(steps: Iterator[Any], total: int) -> Iterator[Any]:
+            with self.progress_bar(total=total) as bar:
+                for step in steps:
+                    yield step
+                    bar.update()
+
+        samples = sample(
+            list(self.members.networks),
+            keep=stay[None],
+            noise=z,
+            sampler=self.config.sampler,
+            device=self.members.device,
+            numbers=named,
+            space=PIXELS if self.vae is None else Latents(self.vae),
+            batch=batch,
+            scheduler=self.scheduler,
+            track=track,
+        )[0]
+        images = VaeImageProcessor().postprocess(torch.from_numpy(samples), output_type=output_type)
+        return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def _keep(self, without: Sequence[str], keep: Sequence[bool] | np.ndarray | None) -> np.ndarray:
+        """Return the keep mask (n,) of a call."""
+        if isinstance(without, str):
+            raise InputError(f"without is the text {without}, expected a list of unit names.")
+        count = len(self.members.networks)
+        stay = set_keep(self.members.words(without))
+        if keep is not None:
+            given = np.asarray(keep)
+            if given.shape != (count,) or given.dtype != bool:
+                raise InputError(
+                    f"keep has shape {given.shape} and type {given.dtype}, expected {count} of True or "
+                    "False, one for each member."
+                )
+            stay = stay & given
+        if not stay.any():
+            raise InputError(
+                f"keep mask {spell(stay[None])[0]} lets no member stay: every one saw a unit of "
+                "`without`, or `keep` leaves it out; ablate fewer units at once."
+            )
+        return stay
+
+    def _noise(
+        self,
+        noise: np.ndarray | torch.Tensor | None,
+        batch_size: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+        steps: int | None,
+    ) -> np.ndarray:
+        """Return the exogenous noise (T+1, B, C, H, W) float32 of a call, given or drawn."""
+        shape = self.members.shape
+        if noise is None:
+            drawn_steps = self.config.steps if steps is None else steps
+            wanted = (int(batch_size), int(drawn_steps) + 1, *shape)
+            drawn = randn_tensor(wanted, generator=generator, dtype=torch.float32)
+            return np.ascontiguousarray(drawn.cpu().numpy().swapaxes(0, 1))
+        z = np.ascontiguousarray(torch.as_tensor(noise).cpu().numpy(), np.float32)
+        if z.ndim != 5 or z.shape[2:] != shape or len(z) < 2 or z.shape[1] < 1:
+            raise InputError(
+                f"noise has shape {z.shape}, expected (T+1, B, {', '.join(map(str, shape))})."
+            )
+        if generator is not None or steps not in (None, len(z) - 1):
+            raise InputError(
+                f"noise is given for {len(z) - 1} steps, so leave generator and "
+                "num_inference_steps out."
+            )
+        return z
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        """Write the folder: model_index.json, members, code matrix, scheduler, code and model card.
+
+        Args:
+            save_directory: the folder.
+            options: as of diffusers' DiffusionPipeline.save_pretrained.
+        """
+        folder = Path(save_directory)
+        super().save_pretrained(folder, **options)
+        carried = _carried()
+        for name, text in carried.items():
+            write_text(folder / name, text)
+        for name in COMPONENT:
+            file = f"{PREFIX}{name}.py"
+            write_text(folder / "members" / file, carried[file])
+        index = read_json(folder / self.config_name)
+        index.pop("_name_or_path", None)  # a folder of this machine
+        index["_class_name"] = ["pipeline", type(self).__name__]
+        index["members"] = [f"{PREFIX}sharing_component", "Members"]
+        if self.vae is None:
+            index.pop("vae", None)
+        else:
+            own = folder / "vae" / self.vae.config_name
+            facts = read_json(own)
+            facts.pop("_name_or_path", None)
+            write_json(own, facts)
+        write_json(folder / self.config_name, index)
+        own = {
+            "adapters": bool(changes(self.members.networks[0])),
+            "latents": self.vae is not None,
+        }
+        about = (self.config.about or {}) | own
+        write_text(folder / "README.md", model_card(about, self.members.code))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "EncodedEnsemblePipeline":
+        """Load a folder with the code of this package, running none of the folder's.
+
+        Raises:
+            InputError: the folder does not hold such a pipeline.
+        """
+        folder = Path(folder)
+        if not (folder / cls.config_name).is_file():
+            raise InputError(
+                f"{folder} holds no {cls.config_name}, expected the folder of a pipeline, made with "
+                "encens export-pipeline."
+            )
+        index = read_json(folder / cls.config_name)
+        vae = None
+        if "vae" in index:
+            vae = read_network(folder / "vae", kind="AutoencoderKL")
+        scheduler_kind = type(make_scheduler(steps=1, sampler=index["sampler"]))
+        return cls(
+            members=Members.from_pretrained(folder / "members"),
+            scheduler=scheduler_kind.from_pretrained(folder / "scheduler", local_files_only=True),
+            vae=vae,
+            **{key: index[key] for key in ("sampler", "steps", "about")},
+        )
+
+
+def _check_whole(name: str, value: Any, *, least: int, most: int | None = None) -> None:
+    """Check a number of a call.
+
+    Raises:
+        InputError: it is not whole, or out of range.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least or value > (most or value):
+        upwards = f"{least} to {most}" if most else f"at least {least}"
+        raise InputError(f"{name} is {value!r}, expected a whole number, {upwards}.")
+
+
+def _carried() -> dict[str, str]:
+    """Return the files of code that a folder carries, by name, with relative imports."""
+    here, files = Path(__file__).parent, {"pipeline.py": Path(__file__)}
+    for name in CARRIED:
+        own = here.parent / f"{name.replace('_', '/', 1)}.py"
+        # In the package a module lies in its room; in a folder it has the prefix already.
+        files[f"{PREFIX}{name}.py"] = own if own.exists() else here / f"{PREFIX}{name}.py"
+    return {
+        name: re.sub(
+            r"from encoded_ensembles\.(\w+)\.",
+            rf"from .{PREFIX}\1_",
+            path.read_text(encoding="utf-8"),
+        )
+        for name, path in files.items()
+    }

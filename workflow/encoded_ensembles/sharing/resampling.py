@@ -1,0 +1,37 @@
+"""One counterfactual sampled alone, for a certificate: the same bytes as in the landscape."""
+
+import numpy as np
+
+from encoded_ensembles.ensemble.sampling import sample as draw
+from encoded_ensembles.members.device import choose_device
+from encoded_ensembles.members.latents import load_space
+from encoded_ensembles.members.load import load_members
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.sharing.certificates import kept_without
+from encoded_ensembles.storage.files import InputError, read_tensors
+
+
+def counterfactual(
+    run: Run, sample: int, units: list[str], device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sample one counterfactual (C, H, W) without some units; return it and the keep mask (n,)."""
+    how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
+    if how["compile"] or how["precision"] != "float32":
+        raise InputError(
+            f"sampling.precision is {how['precision']} and sampling.compile {how['compile']}, expected "
+            "float32 and false: else a picture is not the same to the byte when sampled alone."
+        )
+    _, keep = kept_without(run, units)
+    where = choose_device(device)
+    noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
+    kept = [folder for folder, stays in zip(run.member_folders, keep, strict=True) if stays]
+    drawn = draw(
+        load_members(kept, device=where),
+        keep=keep[keep][None],
+        noise=noise[:, sample : sample + 1],
+        numbers=np.array([sample]),
+        sampler=run.config["sampling"]["scheduler"],
+        device=where,
+        space=load_space(run.autoencoder, device=where),
+    )
+    return drawn[0, 0], keep

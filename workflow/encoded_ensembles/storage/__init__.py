@@ -1,0 +1,1 @@
+"""Storage: files written whole, sealed with their digest, and never unpickled."""

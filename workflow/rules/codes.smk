@@ -1,0 +1,111 @@
+"""Codes: units, code words and splits.
+
+Inputs: results/{run}/data/training.npz, and the table in units.table.
+Outputs: results/{run}/code/{code.npz,units.*,images.*,properties.json,checked.json} and, for each member,
+results/{run}/splits/{member}.{json,sha256}. Words that were given are kept in results/{run}/ledger,
+outside the outputs: a unit keeps its word when others come or go.
+"""
+
+
+rule encode_units:
+    """Give every unit a code word, and draw null code words."""
+    input:
+        data="results/{run}/data/training.npz",
+        table=verbatim(units_table()),
+    output:
+        code="results/{run}/code/code.npz",
+        units="results/{run}/code/units.parquet",
+        units_csv="results/{run}/code/units.csv",
+        images="results/{run}/code/images.parquet",
+        images_csv="results/{run}/code/images.csv",
+        properties="results/{run}/code/properties.json",
+    log:
+        "results/{run}/logs/encode_units.log",
+    benchmark:
+        "results/{run}/benchmarks/encode_units.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=memory("encode_units"),
+        runtime=growing(30),
+    params:
+        code=code_digest("encode_units"),
+        units=verbatim(unit_options()),
+        table=contents(units_table()),
+        plants=plant_options(),
+        family=config["code"]["family"],
+        members=config["code"]["members"],
+        weight=config["code"]["weight"],
+        distance=config["code"]["distance"],
+        null_words=config["code"]["null_words"],
+        seed=config["code"]["seed"],
+    shell:
+        """
+        encens encode-units --data {input.data:q} {params.units:q} {params.plants:q} \
+            --family {params.family} --members {params.members} --weight {params.weight} \
+            --distance {params.distance} --null-words {params.null_words} --seed {params.seed} \
+            --ledger results/{wildcards.run}/ledger \
+            --code {output.code:q} --units {output.units:q} --images {output.images:q} \
+            --properties {output.properties:q} >{log:q} 2>&1
+        """
+
+
+rule check_names:
+    """Check what the configuration says of units as soon as they are known, before any training."""
+    input:
+        matrix="results/{run}/code/code.npz",
+        foreign=verbatim(foreign_scores()),
+    output:
+        facts="results/{run}/code/checked.json",
+    log:
+        "results/{run}/logs/check_names.log",
+    benchmark:
+        "results/{run}/benchmarks/check_names.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=memory("check_names"),
+        runtime=growing(30),
+    params:
+        code=code_digest("check_names"),
+        names=verbatim(named_options()),
+        foreign=verbatim(foreign_options()),
+        scores=contents(foreign_scores()),
+        samples=config["sampling"]["samples"],
+        blocks=checked_blocks(),
+        steps_per_epoch=config["training"]["steps_per_epoch"],
+    shell:
+        """
+        encens check-names --code {input.matrix:q} {params.names:q} {params.foreign:q} \
+            --samples {params.samples} --blocks {params.blocks} \
+            --steps-per-epoch {params.steps_per_epoch} --output {output.facts:q} >{log:q} 2>&1
+        """
+
+
+checkpoint split_member:
+    """Write which images a member trains on, and the digest its training hangs on."""
+    input:
+        data="results/{run}/data/training.npz",
+        matrix="results/{run}/code/code.npz",
+        checked="results/{run}/code/checked.json",
+    output:
+        manifest="results/{run}/splits/{member}.json",
+        digest="results/{run}/splits/{member}.sha256",
+    log:
+        "results/{run}/logs/split_member.{member}.log",
+    benchmark:
+        "results/{run}/benchmarks/split_member.{member}.tsv"
+    conda:
+        "../../envs/encens.yaml"
+    resources:
+        mem_mb=memory("split_member"),
+        runtime=growing(30),
+    params:
+        code=code_digest("split_member"),
+        classes="--classes" if config["model"]["classes"] else "--no-classes",
+    shell:
+        """
+        encens split-member --data {input.data:q} --code {input.matrix:q} \
+            --member {wildcards.member} {params.classes} --manifest {output.manifest:q} \
+            --digest {output.digest:q} >{log:q} 2>&1
+        """

@@ -1,0 +1,337 @@
+"""Shared by all rules: names of files and of networks, as the configuration says."""
+
+import atexit
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+# Of this file, not of workflow.basedir: another workflow may use this one as a module.
+REPOSITORY = Path(workflow.snakefile).parent.parent.parent
+if (REPOSITORY / "workflow" / "encoded_ensembles").is_dir():  # not with `encens init`
+    sys.path.insert(0, str(REPOSITORY / "workflow"))
+
+from encoded_ensembles.config.check import check_config
+from encoded_ensembles.config.closure import PACKAGE, code_digest
+from encoded_ensembles.features.extractors import INCEPTION
+from encoded_ensembles.features.perceptual import weight_file
+from encoded_ensembles.members.given import KINDS
+from encoded_ensembles.members.names import WEIGHTS, member_files
+from encoded_ensembles.runs import layout
+from encoded_ensembles.runs.integrity import files_ahead
+from encoded_ensembles.runs.peaks import gpu_is_here, memory_mb
+from encoded_ensembles.runs.reruns import replan_after_equal_outputs
+from encoded_ensembles.runs.size import check_network, size_of
+from encoded_ensembles.storage.files import InputError, sha256_file
+from snakemake.logging import logger
+
+NETWORK_FILES = member_files(adapter=False)
+
+
+def truths():
+    """Return what methods are graded by besides contrasts: option and file, where the run has it."""
+    return layout.truths(config).items()
+
+
+def whole_run():
+    """Return every file of the run, in its folder, with as many blocks as the work is scattered to."""
+    return layout.outputs(config, classifier=bool(classifier_file()), **scattered())
+
+
+def recorded():
+    """Return the files of the run that its record lists, in the folder of the run."""
+    return layout.recorded(config, **scattered())
+
+
+def scattered():
+    """Return how many blocks the landscape and the scored samples are scattered to."""
+    return {
+        "landscape": len(gather.landscape("{scatteritem}")),
+        "frechet": len(gather.frechet("{scatteritem}")),
+    }
+
+
+def all_blocks(wildcards, input):
+    """Return what stands for all blocks among the inputs on a shell line, however many there are."""
+    folder, _, name = str(input.blocks[0]).rpartition("/")
+    pattern = re.sub(r"\d+-of-", "*-of-", name)
+    return f"{folder}/{pattern}"
+
+
+def truth_files():
+    """Return the files that methods are graded by besides contrasts."""
+    return expand("results/{{run}}/{file}", file=[file for _, file in truths()])
+
+
+def page_files():
+    """Return the files that the gallery's page is put together from, for its rule's inputs."""
+    return [
+        os.path.relpath(path) for path in sorted((PACKAGE / "figures/page").iterdir())
+    ]
+
+
+def members():
+    """Return the names of the members, in order: 00, 01, ..."""
+    return layout.members(config)
+
+
+def own_files():
+    """Return what the two files of a member are called that sampling reads."""
+    return layout.own_files(config)
+
+
+def frozen():
+    """Return the networks that the run is given and does not train, by their keys in model."""
+    return layout.frozen(config)
+
+
+def frozen_files(parts=tuple(KINDS)):
+    """Return the files of networks that the run is given, of some parts.
+
+    Old ones do: what hangs on the content takes the digest too, or members, which do.
+    """
+    return [
+        ancient(f"results/{{run}}/{part}/{name}")
+        for part in frozen()
+        if part in parts
+        for name in NETWORK_FILES
+    ]
+
+
+def frozen_digests(wildcards, parts=tuple(KINDS)):
+    """Return the digests of the networks that the run is given once they are known, as `split_digest`."""
+    return [
+        getattr(checkpoints, f"fetch_{part}").get(run=wildcards.run).output.digest
+        for part in frozen()
+        if part in parts
+    ]
+
+
+def autoencoder_digest(wildcards):
+    """Return the digest of the autoencoder once it is known, if there is one."""
+    return frozen_digests(wildcards, ["autoencoder"])
+
+
+def frozen_sources(part):
+    """Return the files that such a network is copied from: none, if it comes from the hub.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    named, key = config["model"][part], f"model.{part}"
+    if Path(named).is_dir():
+        own = Path("results", config["run"]).resolve()
+        if Path(named).resolve().is_relative_to(own):
+            sys.exit(
+                f"Error: config key {key} is {named}, expected a folder outside this run; give "
+                "the run another name by `run`."
+            )
+        return [given(key, f"{named}/{name}") for name in NETWORK_FILES]
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", named)
+    if not hub or Path(named).parts[0] in os.listdir():  # a folder that is not there
+        given(key, f"{named}/config.json")
+    return []
+
+
+def frozen_stamps(part):
+    """Return what tells whether such a network was replaced, if only by an older one."""
+    files = [Path(file) for file in frozen_sources(part)]
+    return [f"{file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+
+
+def weights(names):
+    """Return the files of members that sampling reads."""
+    own = expand(
+        "results/{{run}}/members/{member}/{file}", member=names, file=own_files()
+    )
+    return [*own, *frozen_files()]
+
+
+def member_folders(wildcards):
+    """Return the folders of the members, in order."""
+    return [f"results/{wildcards.run}/members/{member}" for member in members()]
+
+
+def split_digest(wildcards):
+    """Return the digest of a member's split, once it is known.
+
+    A checkpoint: Snakemake looks at the file again after writing it, finds the same few bytes as
+    before where the split did not change, and does not train that member again. Warnings are due
+    then, before anything is trained.
+    """
+    digest = checkpoints.split_member.get(**wildcards).output.digest
+    warn()
+    return digest
+
+
+def networks():
+    """Return the pattern of the folders of networks that are trained in a job each."""
+    members = (
+        r"members/(?:\d+|full)|" if config["training"]["members_per_job"] == 1 else ""
+    )
+    return (
+        members
+        + r"retrain/(?:same|fresh)/\d+/\d+|retrain/fresh/member/\d+|heldout/\d+\.\d+"
+    )
+
+
+def network_digest(wildcards):
+    """Return the digest of the split that a network is trained on, once it is known, as `split_digest`."""
+    split = layout.split_of(wildcards.network)
+    kind, *numbers = split.split(".")
+    if kind == "control":
+        own = {"run": wildcards.run, "control": numbers[0], "seen": numbers[1]}
+        return checkpoints.split_control.get(**own).output.digest
+    if kind == "heldout":
+        own = {"run": wildcards.run, "model": numbers[0]}
+        return checkpoints.split_heldout.get(**own).output.digest
+    return split_digest({"run": wildcards.run, "member": split})
+
+
+def network_manifest(wildcards):
+    """Return the manifest of the split that a network is trained on."""
+    split = layout.split_of(wildcards.network)
+    return ancient(f"results/{wildcards.run}/splits/{split}.json")
+
+
+def network_checkpoint(wildcards):
+    """Return the file that the training of a network resumes from."""
+    return f"results/{wildcards.run}/{layout.checkpoint_of(wildcards.network)}"
+
+
+def network_seed(wildcards):
+    """Return the seed that a network is trained with."""
+    return layout.seed_of(wildcards.network, config)
+
+
+def split_digests(names):
+    """Return what gives the digests of the splits of several members."""
+
+    def taken(wildcards):
+        return [split_digest({"run": wildcards.run, "member": name}) for name in names]
+
+    return taken
+
+
+def jobs_of_members():
+    """Return the names of the members, and of the full model, that are trained in one job each."""
+    names, size = [*members(), "full"], config["training"]["members_per_job"]
+    return [names[first : first + size] for first in range(0, len(names), size)]
+
+
+def controls():
+    """Return how many units are retrained without."""
+    return layout.controls(config)
+
+
+def retrained(arm, controls):
+    """Return the weights of the members retrained without each control, of one arm."""
+    return expand(
+        "results/{{run}}/retrain/{arm}/{control}/{seen}/{file}",
+        arm=arm,
+        control=range(controls),
+        seen=range(config["code"]["weight"]),
+        file=own_files(),
+    )
+
+
+def fresh_members():
+    """Return the weights of the members of a fresh seed, if there are any."""
+    return expand(
+        "results/{{run}}/retrain/fresh/member/{member}/{file}",
+        member=members() if config["retrain"]["fresh"] else [],
+        file=own_files(),
+    )
+
+
+def gradients(names):
+    """Return the gradients of members that rivals are scored by, if they are asked for."""
+    return expand(
+        "results/{{run}}/rivals/gradients.{member}.safetensors",
+        member=names if config["rivals"]["gradients"] else [],
+    )
+
+
+def given(key, path):
+    """Return a file that the configuration names, or stop with one sentence if it is not there.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    if not Path(path).is_file():
+        sys.exit(
+            f"Error: config key {key} is {path}, expected a file that exists; put it there, or "
+            f"set {key} to another."
+        )
+    return path
+
+
+def contents(files):
+    """Return the digests of files that the configuration names, as a parameter of their rule.
+
+    So that one that is replaced by an older one counts as changed: Snakemake goes by dates.
+    """
+    return [sha256_file(Path(file)) for file in files]
+
+
+def units_table():
+    """Return the table that says which image is of which unit, as a list of none or one."""
+    table = config["units"]["table"]
+    return [given("units.table", table)] if table else []
+
+
+def foreign_scores():
+    """Return the files with scores of other methods."""
+    scores = config["grade"]["scores"]
+    return [given(f"grade.scores.{name}", file) for name, file in scores.items()]
+
+
+def listing(path):
+    """Return what tells whether files in a folder changed: names, sizes and times."""
+    if path is None:
+        return []
+    if not Path(path).is_dir():
+        sys.exit(
+            f"Error: config key dataset.path is {path}, expected a folder that exists; put the data "
+            "there, or set dataset.path to another."
+        )
+    return sorted(
+        f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}".encode(
+            "utf-8", "backslashreplace"
+        ).decode()
+        for file in Path(path).rglob("*")
+        if file.is_file()
+    )
+
+
+def inception_file():
+    """Return the Inception file that is configured or present, as a list of none or one."""
+    wanted, named = config["frechet"]["extractor"], config["frechet"]["inception"]
+    path = named or f"resources/{INCEPTION}"
+    if wanted == "inception" or (wanted == "auto" and (named or Path(path).is_file())):
+        return [given("frechet.inception", path)]
+    return []
+
+
+def classifier_file():
+    """Return the feature classifier's weights if features come from it, as a list."""
+    if inception_file() or config["frechet"]["extractor"] == "pixels":
+        return []
+    return ["results/{run}/frechet/classifier.safetensors"]
+
+
+def distance_weights():
+    """Return the weight file of each network among the distances, by its name.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    wanted, named = config["influence"]["distances"], config["influence"]["weights"]
+    try:
+        return {
+            each: weight_file(each, named[each]) for each in wanted if each in named
+        }
+    except InputError as error:
+        sys.exit(f"Error: {error}")
