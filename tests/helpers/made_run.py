@@ -6,7 +6,8 @@ from encoded_ensembles.codes import encode
 from encoded_ensembles.codes.families import Family
 from encoded_ensembles.commands.make_gallery import make_gallery
 from encoded_ensembles.data.images import ImageSet, write_images
-from encoded_ensembles.influence.ablation import p_values, ranks, z_values
+from encoded_ensembles.influence.ablation import ranks
+from encoded_ensembles.influence.calibration import p_and_z
 from encoded_ensembles.storage.files import write_arrays, write_table, write_tensors
 from scipy.stats import false_discovery_control
 
@@ -78,7 +79,7 @@ def _write_tables(folder, rng, units, samples, found, words):
         value = rng.gamma(4, size=(units, samples))
         chance = rng.gamma(4, size=(words, samples))
         null[name] = chance.T.ravel()
-        p, z = p_values(value, chance), z_values(value, chance)
+        p, z = p_and_z(value, chance.T)
         columns = [
             value,
             z,

@@ -78,10 +78,3 @@ def test_what_unpacks_without_end_is_not_unpacked(tmp_path, monkeypatch):
 def test_idx_by_hand():
     array = np.arange(6).reshape(3, 2)
     assert np.array_equal(mnist.parse_idx(packed(array)), array)
-    with pytest.raises(InputError, match="truncated: 5 values"):
-        mnist.parse_idx(packed(array)[:-1])
-    for blob in (b"<html>", b"", b"\0\0\x08\x03\0\0"):
-        with pytest.raises(InputError, match="not an IDX file"):
-            mnist.parse_idx(blob)
-    with pytest.raises(InputError, match="truncated: 0 values"):
-        mnist.parse_idx(b"\0\0\x08\x04" + b"\xff" * 16)  # sizes whose product does not fit 64 bits

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from encoded_ensembles.influence import calibration
+from scipy import stats
 
 
 def test_equal_values_are_no_evidence():
@@ -39,3 +40,40 @@ def test_the_draws_follow_from_the_seed():
     )
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_p_values_by_hand():
+    distance = np.array([[0.5], [2.0], [9.0]])
+    null = np.array([[1.0], [2.0], [3.0]])
+    assert calibration.p_and_z(distance, null.T)[0].tolist() == [[1.0], [0.75], [0.25]]
+
+
+def test_p_values_equal_a_loop_and_are_uniform_under_the_null():
+    rng = np.random.default_rng(0)
+    distance, null = rng.normal(size=(500, 4)), rng.normal(size=(99, 4))
+    p = calibration.p_and_z(distance, null.T)[0]
+    loop = [[(1 + (null[:, b] >= d).sum()) / 100 for b, d in enumerate(row)] for row in distance]
+    assert p.tolist() == loop
+    fresh = calibration.p_and_z(rng.normal(size=(1, 4000)), rng.normal(size=(99, 4000)).T)[0]
+    assert stats.kstest(fresh.ravel(), "uniform").pvalue > 0.01
+
+
+def test_z_values_by_hand():
+    null = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
+    z = calibration.p_and_z(np.array([[4.0, 9.0]]), null.T)[1]
+    assert z[0, 0] == pytest.approx(2 / np.sqrt(2 / 3))
+    assert np.isnan(z[0, 1])
+    assert np.isnan(calibration.p_and_z(null, null[:0].T)[1]).all()
+
+
+def test_a_shared_null_distribution_is_that_of_each_unit():
+    rng = np.random.default_rng(1)
+    value, null = (
+        rng.integers(0, 9, (50, 3)).astype(float),
+        rng.integers(0, 9, (3, 20)).astype(float),
+    )
+    each = np.broadcast_to(null, (50, 3, 20))
+    p, z = calibration.p_and_z(value, null)
+    own_p, own_z = calibration.p_and_z(value, each)
+    assert p.tolist() == own_p.tolist()
+    assert np.allclose(z, own_z)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from encoded_ensembles.codes import words
 from encoded_ensembles.data import likeness
-from encoded_ensembles.influence import ablation, directional
+from encoded_ensembles.influence import ablation, calibration, directional
 from scipy import stats
 
 EVERY = words.unpack(words.unrank(np.arange(70), members=8, weight=4), members=8)
@@ -112,7 +112,7 @@ def test_where_nothing_is_p_values_are_uniform():
             "matched": lambda x, t=total: ablation.matched(x, t, masks=43),
         }.items():
             value = np.array([statistic(each) for each in both])
-            found[name].append(ablation.p_values(value[:4], value[4:]))
+            found[name].append(calibration.p_and_z(value[:4], value[4:].T)[0])
     for p in found.values():
         uniform(p, 39)
 

@@ -162,14 +162,15 @@ def _tables(
     from encoded_ensembles.data.images import to_signed
     from encoded_ensembles.data.likeness import nearest_unit
     from encoded_ensembles.grading.false_attribution import attribution_table
-    from encoded_ensembles.influence.ablation import p_values, published_scale, ranks
+    from encoded_ensembles.influence.ablation import published_scale, ranks
+    from encoded_ensembles.influence.calibration import p_and_z
     from encoded_ensembles.influence.tables import radius_table
     from encoded_ensembles.storage.files import write_table
 
     units, samples = distance.shape
     shape, null = factual.shape[1:], np.zeros((0, samples))
     unit = np.tile(np.arange(units), samples)
-    p = p_values(distance, null)
+    p, _ = p_and_z(distance, null.T)
     table = pd.DataFrame(
         {
             "sample": np.repeat(np.arange(samples), units),

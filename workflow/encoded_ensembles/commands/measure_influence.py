@@ -69,6 +69,7 @@ def measure_influence(
     from encoded_ensembles.data.likeness import nearest_distances
     from encoded_ensembles.ensemble.landscape import each_unit
     from encoded_ensembles.influence import ablation as measure
+    from encoded_ensembles.influence.calibration import p_and_z
     from encoded_ensembles.influence.directional import directional
     from encoded_ensembles.influence.tables import influence_table, null_table, radius_table
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
@@ -102,10 +103,7 @@ def measure_influence(
         name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))
         for name, each in measures.items()
     }
-    statistics = {
-        name: (value, measure.p_values(value, nulls[name]), measure.z_values(value, nulls[name]))
-        for name, value in found.items()
-    }
+    statistics = {name: (value, *p_and_z(value, nulls[name].T)) for name, value in found.items()}
     both = np.concatenate([null_samples, held])
     statistics["directional"] = directional(
         both.reshape(*both.shape[:2], -1), unit_held=compared, own=own, images=images,

@@ -41,6 +41,7 @@ def measure_screened(
     import pandas as pd
 
     from encoded_ensembles.influence import ablation as measure
+    from encoded_ensembles.influence.calibration import p_and_z
     from encoded_ensembles.influence.tables import influence_table, null_table, radius_table
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
 
@@ -48,7 +49,7 @@ def measure_screened(
     drawn = read_tensors(samples, names=["factual", "null"])
     factual, nulls = drawn["factual"], measure.distances(drawn["factual"], drawn["null"])
     distance, exact, facts = _gather(blocks, factual, units=len(arrays["unit_names"]))
-    statistic = (distance, measure.p_values(distance, nulls), measure.z_values(distance, nulls))
+    statistic = (distance, *p_and_z(distance, nulls.T))
     shape = factual.shape[1:]
     write_table(
         influence,

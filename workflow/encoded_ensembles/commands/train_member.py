@@ -61,7 +61,7 @@ def training_facts(
         "images": len(images),
         "recipe": asdict(training.recipe()),
         "network": network,
-        "code": code_digest("train"),
+        "code": code_digest("train_member"),
         "device": describe(choose_device(training.device), precision=training.precision),
     }
     if training.classes:

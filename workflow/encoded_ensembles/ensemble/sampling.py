@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from encoded_ensembles.members.gpu_memory import predict_in_memory
+from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.members.network import sample_classes
@@ -304,8 +304,8 @@ def predict(
             number = torch.cat([number, number.new_zeros(missing)])
         labels = sample_classes(member, number)
         told = {} if labels is None else {"class_labels": labels}
-        predicted = predict_in_memory(
-            member, part, level.to(x.device), told, smallest=SMALLEST_BATCH
-        ).to(x.dtype)
+        advice = f"lower sampling.batch (--batch), to {SMALLEST_BATCH} at least"
+        with explain_full_memory(len(part), advice):
+            predicted = member(part, level.to(x.device), **told).sample.to(x.dtype)
         parts.append(predicted[:-missing] if missing > 0 else predicted)
     return torch.cat(parts)

@@ -6,7 +6,6 @@ Nothing is to be found under them, so their p-values should be uniform.
 import numpy as np
 
 from encoded_ensembles.data.likeness import nearest_distances
-from encoded_ensembles.influence.ablation import p_values
 from encoded_ensembles.influence.calibration import p_and_z, set_p_values
 from encoded_ensembles.influence.contrast import null_contrasts
 from encoded_ensembles.influence.directional import excess
@@ -28,7 +27,9 @@ def halves_p_values(value: np.ndarray, *, seed: int) -> np.ndarray:
     """
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=9)
     one, other = np.array_split(rng.permutation(len(value)), 2)
-    return np.concatenate([p_values(value[one], value[other]), p_values(value[other], value[one])])
+    return np.concatenate(
+        [p_and_z(value[a], value[b].T)[0] for a, b in ((one, other), (other, one))]
+    )
 
 
 def contrast_p_values(pull: np.ndarray, words: np.ndarray, *, seed: int) -> np.ndarray:

@@ -91,47 +91,6 @@ def matched(moved: np.ndarray, total: np.ndarray, *, masks: int) -> np.ndarray:
     return np.sqrt(np.square(apart).sum(axis=(1, 2, 3)))
 
 
-# DEVIATES: null code words.
-def p_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return how often the null reaches each unit's distance, counting the unit itself.
-
-    p = (1 + #{null >= d}) / (1 + R): never zero, and exact if the unit is like a null code word.
-    Source: Phipson & Smyth, *Permutation p-values should never be zero*, 2010.
-
-    Args:
-        distance: d (U, B).
-        null: (R, B), distances under null code words.
-
-    Returns:
-        (U, B) in [1/(R+1), 1].
-    """
-    ordered = np.sort(null, axis=0)
-    below = np.stack(
-        [
-            np.searchsorted(ordered[:, b], distance[:, b], side="left")
-            for b in range(distance.shape[1])
-        ],
-        axis=1,
-    )
-    return (1 + len(null) - below) / (1 + len(null))
-
-
-def z_values(distance: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return how many standard deviations of the null each unit's distance lies from its mean.
-
-    Args:
-        distance: d (U, B).
-        null: (R, B), distances under null code words.
-
-    Returns:
-        (U, B), NaN where the null has no spread.
-    """
-    if not len(null):
-        return np.full(distance.shape, np.nan)
-    spread = null.std(axis=0)
-    return (distance - null.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
-
-
 def ranks(distance: np.ndarray) -> np.ndarray:
     """Rank the units for each sample: 1 has the largest distance; ties by unit number.
 

@@ -8,14 +8,15 @@ among the values that those words would have given it, exact for any number of w
 import numpy as np
 
 
+# DEVIATES: null code words.
 def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what values are worth against their null distributions, large values being evidence.
+    """Test values against their null distributions, large values being evidence.
 
     p = (1 + #{null >= value}) / (1 + R): never zero; 1 without null values.
 
     Args:
-        value: (...) float.
-        null: (..., R), what R null code words give instead.
+        value: (...) float, or (U, B) where all U units share a null distribution.
+        null: (..., R), the values under R null code words; (B, R) where units share them.
 
     Returns:
         p (...) in [1/(R+1), 1], and z (...): standard deviations of the null from its mean, NaN where
@@ -24,7 +25,12 @@ def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray
     Source: Phipson & Smyth, *Permutation p-values should never be zero*, 2010.
     """
     words = null.shape[-1]
-    p = (1 + (null >= value[..., None]).sum(axis=-1)) / (1 + words)
+    if null.ndim > value.ndim:
+        reached = (null >= value[..., None]).sum(axis=-1)
+    else:
+        shared = zip(value.T, np.sort(null, axis=-1), strict=True)
+        reached = words - np.stack([np.searchsorted(row, own) for own, row in shared], axis=-1)
+    p = (1 + reached) / (1 + words)
     if not words:
         return p, np.full(value.shape, np.nan)
     centre, spread = null.mean(axis=-1), null.std(axis=-1)

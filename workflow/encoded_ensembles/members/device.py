@@ -13,7 +13,9 @@ from encoded_ensembles.storage.files import InputError
 
 if TYPE_CHECKING:
     import torch
+    from filelock import BaseFileLock
 
+TAKEN: "list[BaseFileLock]" = []  # places on devices, held until the process ends
 # cuBLAS reads this when it starts; without it, it has no deterministic algorithms.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
@@ -84,25 +86,25 @@ def take_turn(names: list[str], folder: Path) -> int:
     """Return which of some devices the fewest processes have taken, and take it for this process.
 
     A device has places, one file each; a process holds one under a lock that ends with the process,
-    however it ends. First places go first, then second ones: nobody waits, and where processes are
-    more than devices they share them evenly.
+    however it ends. First places go first, then second ones: no process waits, and processes share
+    devices evenly where there are more processes than devices.
 
     Args:
         names: of the devices, the same for all processes.
         folder: for the files, of this machine and user.
     """
-    import fcntl
+    from filelock import FileLock, Timeout
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in count():
         for number, name in enumerate(names):
-            file = os.open(folder / f"{name}.{place}", os.O_CREAT | os.O_RDWR, 0o600)
+            lock = FileLock(folder / f"{name}.{place}", mode=0o600)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(file)
+                lock.acquire(blocking=False)
+            except Timeout:
                 continue
-            return number  # the file stays open
+            TAKEN.append(lock)
+            return number
     raise AssertionError  # count() has no end
 
 

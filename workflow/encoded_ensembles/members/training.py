@@ -12,7 +12,7 @@ import numpy as np
 
 from encoded_ensembles.members.batches import Recipe, batches, dropout_seed, mirror, see
 from encoded_ensembles.members.checkpoint import Checkpoint
-from encoded_ensembles.members.gpu_memory import step_in_memory
+from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.progress import report
@@ -196,7 +196,11 @@ def train(
                 torch.from_numpy(noise).to(device),
                 None if told is None else told[index],
             )
-            loss = step_in_memory(trainer, batch)
+            advice = (
+                f"raise training.steps_per_epoch from {recipe.steps_per_epoch}, lower model.widths"
+            )
+            with explain_full_memory(len(index), advice):
+                loss = trainer.step(*batch)
             if not np.isfinite(loss):
                 raise InputError(
                     f"the loss became {loss} at step {step + 1} of {recipe.steps}, expected a "

@@ -27,7 +27,7 @@ from encoded_ensembles.codes.masks import set_keep
 from encoded_ensembles.codes.words import spell
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, make_scheduler, sample
 from encoded_ensembles.members.adapters import changes
-from encoded_ensembles.members.gpu_memory import in_memory  # noqa: F401
+from encoded_ensembles.members.gpu_memory import explain_full_memory  # noqa: F401
 from encoded_ensembles.members.latents import PIXELS, Latents
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.members.network import read_network

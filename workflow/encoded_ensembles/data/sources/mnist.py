@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import math
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -179,20 +178,10 @@ def check_payload(payload: bytes, *, name: str, sha256: str) -> bytes:
 
 
 def parse_idx(payload: bytes) -> np.ndarray:
-    """Return the uint8 array of an IDX payload.
+    """Return the uint8 array of an IDX payload whose digest was checked.
 
     Source: the format is described on the MNIST page: bytes 0, 0, type (8 = uint8), number of
     dimensions, then each size as big-endian uint32, then the values.
-
-    Raises:
-        InputError: the header is not that of a uint8 array, or the length does not fit it.
     """
-    start = 4 + 4 * payload[3] if len(payload) > 3 else 4
-    if len(payload) < start or payload[:3] != b"\0\0\x08":
-        raise InputError(f"not an IDX file of bytes: it begins with {payload[:4]!r}.")
-    shape = tuple(int(size) for size in np.frombuffer(payload[4:start], ">u4"))
-    if len(payload) - start != math.prod(shape):
-        raise InputError(
-            f"IDX file truncated: {len(payload) - start} values found, {shape} expected."
-        )
-    return np.frombuffer(payload, np.uint8, offset=start).reshape(shape)
+    sizes = np.frombuffer(payload, ">u4", count=payload[3], offset=4)
+    return np.frombuffer(payload, np.uint8, offset=4 + sizes.nbytes).reshape(sizes)
