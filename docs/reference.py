@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from encoded_ensembles.config import expected
+from encoded_ensembles.config.check import expected
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 

@@ -171,7 +171,9 @@ def test_every_output_of_a_rule_is_described():
             text = text.replace("{WEIGHTS}", "diffusion_pytorch_model.safetensors")
             for number, name in enumerate(["config.json", "diffusion_pytorch_model.safetensors"]):
                 text = text.replace(f"{{own_files()[{number}]}}", name)
-            outputs |= set(re.findall(r'"results/{run}/(.+?)"', text))
+            for network in ("members/00", "retrain/same/0/0", "heldout/0.0"):
+                each = text.replace("{network}", network)
+                outputs |= set(re.findall(r'"results/{run}/(.+?)"', each))
     assert len(outputs) > 60
     for output in outputs:
         plain = re.sub(r"\{(\w+)\}", r"\1", output)
@@ -222,27 +224,16 @@ def test_the_tour_of_the_code_says_which_modules_handle_files():
 
 
 def test_the_tour_of_the_code_says_what_a_changed_module_does_again():
-    """Issue 14.27: which rules take a module as input."""
+    """Issue 14.27: which rules run a module."""
     text = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
-    command_of = dict(
-        re.findall(
-            r"^ *(?:rule|checkpoint) (\w+):.+?code=sources\(\"(\w+)\"\)",
-            text,
-            re.MULTILINE | re.DOTALL,
-        )
-    )
+    rules = set(re.findall(r"^ *(?:rule|checkpoint) (\w+):", text, re.MULTILINE))
     stale = {
-        module: {
-            rule
-            for rule, command in command_of.items()
-            if PACKAGE / f"{module}.py" in closure(command)
-        }
-        for module in ("grade_figures", "code_figures", "train")
+        module: {rule for rule in rules if PACKAGE / f"{module}.py" in closure(rule)}
+        for module in ("figures/grading", "figures/style", "members/training")
     }
-    figures = {rule for rule in command_of if rule.startswith("plot_")}
-    assert stale["grade_figures"] == {"plot_gains", "plot_scoreboard", "plot_truth"}
-    assert stale["code_figures"] == figures
-    assert stale["train"] == {"train_member", "retrain_member", "train_fresh", "train_heldout"}
+    assert stale["figures/grading"] == {"plot_gains", "plot_scoreboard", "plot_truth"}
+    assert stale["figures/style"] == {rule for rule in rules if rule.startswith("plot_")}
+    assert stale["members/training"] == {"train_member"}
 
 
 def test_the_module_of_the_how_to_works(workspace, tmp_path):
@@ -261,3 +252,19 @@ def test_the_module_of_the_how_to_works(workspace, tmp_path):
     assert done.returncode == 0, done.stderr
     counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
     assert (counts["small_train_member"], counts["large_train_member"]) == ("11", "13")
+
+
+def test_the_tour_of_the_code_names_every_module_in_its_room():
+    text = (DOCS / "reading.md").read_text()
+    table = text.split("\n## The rooms\n")[1].split("Outside the package")[0]
+    rows = re.findall(r"^\| `(.+?)/` \| (.+?) \|", table, re.MULTILINE)
+    named = {
+        f"{room}/{module}" for room, modules in rows for module in re.findall("`(.+?)`", modules)
+    }
+    modules = {str(path.relative_to(PACKAGE).with_suffix("")) for path in PACKAGE.glob("*/**/*.py")}
+    described = {"figures", "commands"}  # as a family of modules
+    assert {
+        module
+        for module in modules
+        if module.partition("/")[0] not in described and not module.endswith("__init__")
+    } == {module for module in named if module.partition("/")[0] not in described}

@@ -139,10 +139,14 @@ def test_the_folder_holds_members_code_and_card(folder, finished):
 
 def test_it_carries_and_names_every_module_it_needs():
     """Diffusers copies what a file names itself, so the pipeline's own file names them all."""
-    named = {path.stem for path in imported_modules(Path(pipeline.__file__))}
-    needed = {path.stem for path in closure("../pipeline")} - {"pipeline"}
+
+    def names(paths):
+        return {f"{path.parent.name}_{path.stem}" for path in paths}
+
+    named = names(imported_modules(Path(pipeline.__file__)))
+    needed = names(closure("../sharing/pipeline")) - {"sharing_pipeline"}
     assert set(CARRIED) == named == needed
-    assert {path.stem for path in closure("../members")} == set(COMPONENT)
+    assert names(closure("../sharing/component")) == set(COMPONENT)
 
 
 def test_a_list_of_generators_draws_each_image_by_itself(pipe):
