@@ -298,8 +298,8 @@ def test_the_whole_of_grading_runs_as_a_workflow(rerun):
     (rerun.folder / "all.yaml").write_text(yaml.safe_dump(config))
     counts = rerun.run(config="all.yaml")
     assert counts == {
-        "choose_controls": 1, "split_control": 6, "split_heldout": 2, "retrain_member": 9, "train_fresh": 6, "sample_controls": 1,
-        "train_heldout": 4, "measure_heldout": 1, "project_gradients": 7, "score_rivals": 1,
+        "choose_controls": 1, "split_control": 6, "split_heldout": 2, "train_member": 9 + 6 + 4, "sample_controls": 1,
+        "measure_heldout": 1, "project_gradients": 7, "score_rivals": 1,
         "expect_influence": 1, "grade_methods": 1, "score_methods": 1, "plot_gains": 1,
         "plot_scoreboard": 1, "plot_truth": 1, "record_run": 1, "all": 1,
     }  # fmt: skip

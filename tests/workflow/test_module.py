@@ -101,4 +101,3 @@ def test_the_studies_are_one_workflow_of_many_runs():
     for units in (64, 256, 1024, 2048):
         assert counts[f"sizes_{units}_train_member"] == 15
     assert counts["planted_train_member"] == counts["digits_train_member"] + 6 == 19
-    assert "retraining_retrain_member" not in counts

@@ -10,6 +10,7 @@ from encoded_ensembles.codes import encode
 from encoded_ensembles.codes.families import Family
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.members.network import build_unet, save_network, unet_config
+from encoded_ensembles.runs import layout
 from small_run import write_autoencoder
 from workspace import REPOSITORY
 
@@ -36,14 +37,11 @@ def planned(workspace, preset, *config):
 def expected(config):
     """Return how many jobs a configuration asks for, of the rules that it decides on."""
     members = config["code"]["members"] + 1
-    retrain = config["retrain"]
-    controls = retrain["units"] + len(retrain["named"]) + retrain["fresh"]
     return {
         "fetch_dataset": 1,
-        "train_member": members,
+        "train_member": members + len(layout.retrained(config)),
         "split_member": members,
         "ablate_block": config["landscape"]["blocks"],
-        "retrain_member": controls * config["code"]["weight"],
         "project_gradients": members if config["rivals"]["gradients"] else 0,
         "all": 1,
     }
