@@ -10,7 +10,7 @@ from setuptools.command.build_py import build_py
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "workflow"))
 
-from encoded_ensembles.starter import PARTS  # noqa: E402
+from encoded_ensembles.config.starter import PARTS  # noqa: E402
 
 
 class BuildWithWorkflow(build_py):
