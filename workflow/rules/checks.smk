@@ -1,4 +1,4 @@
-"""Shared by all rules: what is checked and said at the start, at the end, and after a failure."""
+"""Shared by all rules: checks at the start, and messages at the end and after a failure."""
 
 replan_after_equal_outputs()
 
@@ -11,7 +11,7 @@ if workflow.modifier.modify_path("results/run") != "results/run":
 
 @atexit.register
 def say_what_is_certain():
-    """Say at the end of a dry run what of it is certain, and what depends on what jobs find."""
+    """Print at the end of a dry run which jobs are certain, and which depend on the results of others."""
     if sentence := getattr(workflow.dag, "said", None):
         print(f"\n{sentence}")
 
@@ -20,11 +20,13 @@ def checked(config):
     """Return the configuration with defaults, or stop with one sentence."""
     schema = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
     try:
-        found = check_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
-        check_network(found)
+        complete = check_config(
+            config, yaml.safe_load(schema.read_text(encoding="utf-8"))
+        )
+        check_network(complete)
     except InputError as error:
         sys.exit(f"Error: {error}")
-    return found
+    return complete
 
 
 def check_clock(run):
@@ -67,7 +69,7 @@ def stop_second_writers():
 
 
 def say_what_failed(logs):
-    """Say at the end, where it is seen, what each failed job said last, and in which log the rest is."""
+    """Print the last message of each failed job, and the name of its log."""
     texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs]
     failed = re.findall(r"^ +log: (.+?) \(check log", "\n".join(texts), re.MULTILINE)
     said = {}
@@ -79,9 +81,9 @@ def say_what_failed(logs):
             if line.startswith("encens: error: ")
         ]
         sentence = "\n".join(lines[(starts or [-1])[-1] :])
-        said.setdefault(sentence or "the job ended without a word", name)
+        said.setdefault(sentence or "the job ended without a message", name)
     for sentence, name in said.items():
-        print(f"\n{sentence}\n(all that this job said: {name})", file=sys.stderr)
+        print(f"\n{sentence}\n(the whole log of this job: {name})", file=sys.stderr)
 
 
 WARNED = set()
@@ -90,18 +92,20 @@ WARNED = set()
 def warn():
     """Print once what data and units of the run are warned of.
 
-    Logs of jobs are redirected, and lie elsewhere with Slurm: this is said by the Snakemake that the
-    user started, from the files in which those jobs leave their warnings.
+    Logs of jobs are redirected, and with Slurm lie elsewhere. So the Snakemake that the user started
+    prints the warnings, from the files in which jobs leave them.
     """
     if not workflow.is_main_process:
         return
     for file in ("data/dataset.json", "code/properties.json"):
         path = Path("results", config["run"], file)
         try:
-            found = json.loads(path.read_text(encoding="utf-8")).get("warnings", [])
+            warnings = json.loads(path.read_text(encoding="utf-8")).get("warnings", [])
         except (OSError, ValueError):
-            found = []  # not made yet, or damaged, which jobs that read it say
-        for warning in found:
+            warnings = (
+                []
+            )  # not made yet, or damaged, which the jobs that read it report
+        for warning in warnings:
             if (path, warning) not in WARNED:
                 logger.warning(f"Warning: {warning} ({path})")
             WARNED.add((path, warning))

@@ -2,8 +2,8 @@
 
 Inputs: results/{run}/data/training.npz, and the table in units.table.
 Outputs: results/{run}/code/{code.npz,units.*,images.*,properties.json,checked.json} and, for each member,
-results/{run}/splits/{member}.{json,sha256}. Words that were given are kept in results/{run}/ledger,
-outside the outputs: a unit keeps its word when others come or go.
+results/{run}/splits/{member}.{json,sha256}. The ledger in results/{run}/ledger, outside the
+outputs, keeps the words of units when others come or go.
 """
 
 
@@ -83,7 +83,7 @@ rule check_names:
 
 
 checkpoint split_member:
-    """Write which images a member trains on, and the digest its training hangs on."""
+    """Write which images a member trains on, and the digest that its training depends on."""
     input:
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",

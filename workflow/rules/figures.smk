@@ -213,7 +213,7 @@ rule plot_attribution:
 
 
 rule plot_evidence:
-    """Draw all p-values of contrasts, and how often near units are found real together."""
+    """Draw all p-values of contrasts, and how often sets of near units have small p-values."""
     input:
         contrast="results/{run}/contrast/contrast.parquet",
         sets="results/{run}/contrast/sets.parquet",
@@ -310,7 +310,7 @@ rule plot_loss:
 
 
 rule plot_gains:
-    """Draw exposure gain curves, and what was expected against what was found."""
+    """Draw exposure gain curves, and expected against measured contrasts."""
     input:
         gains="results/{run}/grade/gains.parquet",
         areas="results/{run}/grade/areas.parquet",
@@ -342,7 +342,7 @@ rule plot_gains:
 
 
 rule plot_scoreboard:
-    """Draw every method's grades, one panel for each kind of truth."""
+    """Draw the grades of every method, one panel for each kind of truth."""
     input:
         board="results/{run}/grade/scoreboard.parquet",
     output:

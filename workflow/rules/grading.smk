@@ -177,7 +177,7 @@ rule score_methods:
 
 
 rule check_null:
-    """Treat words that are nobody's as units and test them; for studies."""
+    """Test null code words as if they were units; for studies."""
     input:
         pulls="results/{run}/contrast/pulls.safetensors",
         matrix="results/{run}/code/code.npz",

@@ -73,7 +73,7 @@ checkpoint split_control:
 
 
 rule sample_controls:
-    """Sample with retrained members in the places of those that saw each unit."""
+    """Sample with retrained members in place of those that saw each unit."""
     input:
         members=weights(members()),
         same=retrained("same", controls()),
@@ -141,7 +141,7 @@ checkpoint split_heldout:
 
 
 rule measure_heldout:
-    """Measure what the held-out models make of the samples."""
+    """Measure loss and samples of the held-out models."""
     input:
         models=expand(
             "results/{{run}}/heldout/{model}.{repeat}/{file}",
@@ -182,7 +182,7 @@ rule measure_heldout:
 
 
 rule find_planted:
-    """Say which samples bear which plant, by pixels alone."""
+    """Find which samples bear which plant, by pixels alone."""
     input:
         facts="results/{run}/data/dataset.json",
         data="results/{run}/data/training.npz",

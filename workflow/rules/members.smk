@@ -1,7 +1,7 @@
 """Members: every network that a run trains, each on its split.
 
 Members and the single-model baseline `full`, members retrained without a unit or with a fresh seed, and
-held-out models are trained by one rule: results/{run}/{network}, with `network` as in `NETWORKS`.
+held-out models are trained by one rule: results/{run}/{network}, with `network` as in `networks()`.
 Inputs: results/{run}/splits/*.{json,sha256}, results/{run}/data/training.npz,
 results/{run}/base and autoencoder, if there are.
 Outputs: results/{run}/{network}/{config.json,*.safetensors,loss.csv,training.json},

@@ -86,14 +86,14 @@ def own_files():
 
 
 def frozen():
-    """Return the networks that the run is given and does not train, by their keys in model."""
+    """Return the keys in `model` of the networks that are given and not trained."""
     return layout.frozen(config)
 
 
 def frozen_files(parts=tuple(KINDS)):
-    """Return the files of networks that the run is given, of some parts.
+    """Return the files of given networks, of some parts.
 
-    Old ones do: what hangs on the content takes the digest too, or members, which do.
+    Marked ancient: rules that depend on the content take the digest too, or members, which do.
     """
     return [
         ancient(f"results/{{run}}/{part}/{name}")
@@ -104,7 +104,7 @@ def frozen_files(parts=tuple(KINDS)):
 
 
 def frozen_digests(wildcards, parts=tuple(KINDS)):
-    """Return the digests of the networks that the run is given once they are known, as `split_digest`."""
+    """Return the digests of the given networks once they are known, as `split_digest`."""
     return [
         getattr(checkpoints, f"fetch_{part}").get(run=wildcards.run).output.digest
         for part in frozen()
@@ -159,9 +159,8 @@ def member_folders(wildcards):
 def split_digest(wildcards):
     """Return the digest of a member's split, once it is known.
 
-    A checkpoint: Snakemake looks at the file again after writing it, finds the same few bytes as
-    before where the split did not change, and does not train that member again. Warnings are due
-    then, before anything is trained.
+    Of a checkpoint: Snakemake compares the file after writing it. If its bytes are the same, the split
+    did not change, and the member is not trained again. Warnings are printed then, before training.
     """
     digest = checkpoints.split_member.get(**wildcards).output.digest
     warn()
@@ -272,7 +271,7 @@ def given(key, path):
 def contents(files):
     """Return the digests of files that the configuration names, as a parameter of their rule.
 
-    So that one that is replaced by an older one counts as changed: Snakemake goes by dates.
+    A file replaced by an older one then counts as changed: Snakemake compares dates.
     """
     return [sha256_file(Path(file)) for file in files]
 
@@ -290,7 +289,7 @@ def foreign_scores():
 
 
 def listing(path):
-    """Return what tells whether files in a folder changed: names, sizes and times."""
+    """Return names, sizes and times of the files in a folder, which change when a file does."""
     if path is None:
         return []
     if not Path(path).is_dir():

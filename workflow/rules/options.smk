@@ -38,7 +38,7 @@ def sampling_options():
 
 
 def training_options():
-    """Return how members are trained, but for the seed, as options of a shell line."""
+    """Return how networks are trained, except the seed, as options of a shell line."""
     model, training = config["model"], config["training"]
     return [
         *("--widths", ",".join(map(str, model["widths"]))),
@@ -154,7 +154,7 @@ def distance_options():
 
 
 def growing(amount):
-    """Return the minutes of a job, as many again at each attempt after a failure."""
+    """Return the minutes that a job requests: `amount` times the number of the attempt."""
 
     def needed(wildcards, attempt):
         return attempt * amount
@@ -163,10 +163,10 @@ def growing(amount):
 
 
 def memory(rule):
-    """Return the memory of a rule's job in MB, as much again at each attempt after a failure.
+    """Return the MB that a job of a rule requests, times the number of the attempt.
 
-    It follows from the configuration, and from how many images and units there are: once the data is
-    there it says so, before that it is guessed.
+    It follows from the configuration and the numbers of images and units. These are estimated until the
+    data exist.
     """
 
     def needed(wildcards, attempt, rulename):
@@ -179,19 +179,18 @@ def memory(rule):
 
 
 def on_gpu(rulename):
-    """Say whether a rule has its jobs on a GPU, which is elsewhere or in this machine."""
+    """Return whether the jobs of a rule run on a GPU, here or on another machine."""
     asked = workflow.get_rule(rulename).resources.get("gpu")
-    wanted = getattr(
-        asked, "raw", None
-    )  # of a rule that asks for none, Snakemake gives an empty one
+    # Of a rule that requests none, Snakemake gives an empty resource.
+    wanted = getattr(asked, "raw", None)
     here = workflow.local_exec and not gpu_is_here()
     return wanted is not None and str(wanted) != "0" and not here
 
 
 @cache
 def asked_memory(rule, made, *, gpu):
-    """Return the memory in MB that a job of a rule asks for, given the times of what says its size."""
-    # How many blocks there are, --set-scatter may say.
+    """Return the memory in MB that a job of a rule requests; `made` are the times of the files read."""
+    # --set-scatter may change the numbers of blocks.
     blocks = {
         part: len(getattr(gather, part)("{scatteritem}"))
         for part in ("landscape", "frechet")
@@ -204,5 +203,5 @@ def asked_memory(rule, made, *, gpu):
 
 @cache
 def expected_size(made):
-    """Return how large the run is, given the times of what says it."""
+    """Return the size of the run; `made` are the times of the files read."""
     return size_of(config, Path("results", config["run"]))
