@@ -9,8 +9,6 @@ import json
 import multiprocessing
 import os
 import re
-import resource
-import runpy
 import shutil
 import signal
 import subprocess
@@ -19,10 +17,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from workspace import REPOSITORY
-
-sys.path.append(str(REPOSITORY / "tests/browser"))
 from browser import find_chromium
+from programs import SECONDS, work
+from workspace import REPOSITORY
 
 PROGRAMS = sorted(
     str(file.relative_to(REPOSITORY))
@@ -31,7 +28,6 @@ PROGRAMS = sorted(
 )
 FIGURES = REPOSITORY / "benchmarks/out/figures.json"
 STUDIES = sorted(file.name for file in (REPOSITORY / "docs/studies").iterdir() if file.is_dir())
-PROCESSOR_SECONDS, SECONDS = 60, 500  # of one process, of one program, at most
 # What programs are given: a finished run, and places in the folder for what they keep.
 ARGUMENTS = {
     "benchmarks/arithmetic.py": ["{run}"],
@@ -45,7 +41,7 @@ ARGUMENTS = {
     "studies/families.py": ["{run}"],
 }
 HEAVY = [
-    "torch", "diffusers.training_utils", "encoded_ensembles.train", "encoded_ensembles.ensemble",
+    "torch", "diffusers.training_utils", "encoded_ensembles.members.training", "encoded_ensembles.ensemble.sampling",
     "peft", "pandas", "scipy.stats", "matplotlib.pyplot", "pyarrow.parquet",
 ]  # fmt: skip
 
@@ -56,24 +52,6 @@ def processes():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     return context
-
-
-def work(program, arguments, kept, log):
-    """Run a program in a child process, as from the root of the repository."""
-    os.setsid()  # so that it is killed with its own children
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
-    with log.open("w") as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-    os.chdir(REPOSITORY)
-    os.environ |= {
-        "SMOKE": str(kept),
-        "PYTHONPATH": str(REPOSITORY / "workflow"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    sys.argv = [program, *arguments]
-    sys.path.insert(0, str((REPOSITORY / program).parent))
-    runpy.run_path(program, run_name="__main__")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
