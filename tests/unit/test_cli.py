@@ -32,7 +32,7 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
     write_facts(tmp_path / "facts.json", {"a": 1})
     places = ("--manifest", "a.json", "--digest", "b")
     for data, code, sentence in (
-        ("x", "README.md", "README.md was not written by this program (it holds no SHA-256 of itself, or "
+        ("x", "README.md", "README.md was not written by this program (it has no seal, or "
          "is of an earlier version), expected a file of a run; --code expects: code, .npz of encode-units."),
         ("x", "facts.json", "; --code expects: code, .npz of encode-units."),
         ("other.npz", "other.npz", "other.npz holds images, expected "),

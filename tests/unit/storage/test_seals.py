@@ -86,7 +86,7 @@ def test_what_has_no_seal_is_refused(tmp_path):
     for file in (tmp_path / "a.npz", tmp_path / "results/a/data/a.npz"):
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, **NUMBERS)
-        with pytest.raises(files.InputError, match="no SHA-256 of itself, or is of an earlier"):
+        with pytest.raises(files.InputError, match="has no seal, or is of an earlier"):
             files.read_arrays(file)
     with pytest.raises(ValueError, match="no blank seal"):
         seals.seal(tmp_path / "a.npz")
