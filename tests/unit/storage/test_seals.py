@@ -127,7 +127,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said_so(tmp_path, capsys):
     changed[-1] ^= 64  # a number of the tensor
     point.path.write_bytes(changed)
     assert point.load() is None
-    assert "is passed over, and training begins anew" in capsys.readouterr().err
+    assert "is ignored, and training starts from the beginning" in capsys.readouterr().err
 
 
 @pytest.fixture
