@@ -32,12 +32,12 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
     write_facts(tmp_path / "facts.json", {"a": 1})
     places = ("--manifest", "a.json", "--digest", "b")
     for data, code, sentence in (
-        ("x", "README.md", "README.md was not written by this program (it holds no SHA-256 of itself, or "
-         "is of an earlier version), expected a file of a run; --code takes: code, .npz of encode-units."),
-        ("x", "facts.json", "; --code takes: code, .npz of encode-units."),
+        ("x", "README.md", "README.md was not written by this program (it has no seal, or "
+         "is of an earlier version), expected a file of a run; --code expects: code, .npz of encode-units."),
+        ("x", "facts.json", "; --code expects: code, .npz of encode-units."),
         ("other.npz", "other.npz", "other.npz holds images, expected "),
-        ("x", "gone.npz", "gone.npz is not there; --code takes: code, .npz of encode-units."),
-        ("x", "folder", "folder is a folder, expected a file; --code takes: code, .npz of encode-units."),
+        ("x", "gone.npz", "gone.npz does not exist; --code expects: code, .npz of encode-units."),
+        ("x", "folder", "folder is a folder, expected a file; --code expects: code, .npz of encode-units."),
     ):  # fmt: skip
         (tmp_path / "folder").mkdir(exist_ok=True)
         error = said("split-member", "--data", data, "--code", code, "--member", "0", *places)
@@ -45,9 +45,9 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
         assert sentence in error
         assert "delete" not in error
     error = said("plot-loss", "README.md", "--output", "x.pdf")
-    assert "training.json is not there" in error
+    assert "training.json does not exist" in error
     assert said("import-universe", "gone.ctf", "--output", "x") == (
-        "encens: error: gone.ctf is not there; universe takes: universe, .ctf."
+        "encens: error: gone.ctf does not exist; universe expects: universe, .ctf."
     )
 
 

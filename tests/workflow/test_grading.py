@@ -277,9 +277,9 @@ def test_foreign_scores_that_do_not_fit_are_refused(tmp_path):
     pd.DataFrame({"sample": [0], "score": [1.0]}).to_csv(tmp_path / "x.csv", index=False)
     names = np.array(["a", "b"])
     for file, said in (
-        ("x.npy", "expected a finite one for each of 2 units and 3 samples"),
+        ("x.npy", "expected a finite score for each of 2 units and 3 samples"),
         ("x.csv", "has the columns sample, score, expected sample, unit_name and score"),
-        ("y.npy", "there is no such file"),
+        ("y.npy", "expected an existing file"),
     ):
         with pytest.raises(InputError, match=said):
             read_foreign([f"x={tmp_path / file}"], names=names, samples=3)

@@ -43,9 +43,9 @@ FILES = names_.member_files(adapter=False)
 SAID = {
     "other": "a VQModel, expected a AutoencoderKL",
     "pickled": "does not hold a AutoencoderKL of diffusers in safetensors",
-    "nowhere": "which is no folder here and could not be had from the Hugging Face Hub",
+    "nowhere": "which is not an existing folder and could not be loaded from the Hugging Face Hub",
     "list": r"config\.json holds a list, expected keys and values",
-    "parts": "whose weights lie in several files, expected one",
+    "parts": "whose weights are in several files, expected one",
     "lacking": r"does not hold the weights of its configuration: decoder\.conv_out\.bias",
 }
 

@@ -29,8 +29,8 @@ CONFIGURATIONS = [
     ({"training.lerning_rate": 1}, "training.lerning_rate is not known; did you mean learning_rate?"),
     ({"colour": "red"}, "config key colour is not known; known keys: run, dataset"),
     ({"code.members": 9, "code.weight": None}, "code.members is 9, expected an even number"),
-    ({"code.members": 8, "code.weight": 6}, "only 28 code words of weight 6 on 8 members exist; code.members: 10 with weight 5 would do"),
-    ({"code.members": 8}, "only 70 code words of weight 4 on 8 members exist; code.members: 10 with weight 5 would do"),
+    ({"code.members": 8, "code.weight": 6}, "only 28 code words of weight 6 on 8 members exist; code.members: 10 with weight 5 would suffice"),
+    ({"code.members": 8}, "only 70 code words of weight 4 on 8 members exist; code.members: 10 with weight 5 would suffice"),
     ({"code.weight": 12}, "code.weight is 12, expected 1 to 11"),
     ({"code.weight": 5.5}, "code.weight is 5.5, expected a whole number"),
     ({"code.members": 70}, "code.members is 70, expected a whole number, at least 2, at most 64"),
@@ -209,7 +209,7 @@ def test_more_units_than_words_is_found_once_the_units_are_known(workspace):
     done = workspace.snakemake("results/wrong/code/code.npz", config="wrong.yaml")
     said = done.stdout + done.stderr
     assert done.returncode == 1
-    assert "100 units and 100 null code words (code.null_words) were asked for" in said
+    assert "100 units and 100 null code words (code.null_words) need a word each" in said
     assert "Traceback" not in said
     assert not list((workspace.folder / "results/wrong/code").glob("*"))
 
@@ -220,7 +220,7 @@ def test_images_that_do_not_halve_as_often_as_the_network_does(workspace):
     done = workspace.snakemake(target, config="wrong.yaml")
     said = done.stdout + done.stderr
     assert done.returncode == 1
-    assert "images of 8x8 pixels do not divide by 16" in said
+    assert "images of 8x8 pixels are not divisible by 16" in said
     assert "Traceback" not in said
     assert not (workspace.folder / target).exists()
 
@@ -262,7 +262,7 @@ NAMES = [
     ({"retrain.units": 13}, "config key retrain.units is 13, expected at most 12"),
     ({"landscape.blocks": 13}, "config key landscape.blocks is 13, expected at most 12, the number of units"),
     ({"training.steps_per_epoch": 7}, "config key training.steps_per_epoch is 7, expected at most 5, the images in the split of member 00"),
-    ({"grade.scores": {"mine": "short.npy"}}, "holds scores (2, 3), 6 of them finite; expected a finite one for each of 12 units and 3 samples"),
+    ({"grade.scores": {"mine": "short.npy"}}, "holds scores (2, 3), 6 of them finite; expected a finite score for each of 12 units and 3 samples"),
 ]  # fmt: skip
 
 

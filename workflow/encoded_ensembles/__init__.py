@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> type:
-    """Import `Run` when it is asked for, so that importing the package costs nothing.
+    """Import `Run` on first use, so that importing the package is fast.
 
     Raises:
         AttributeError: the package has no such name.

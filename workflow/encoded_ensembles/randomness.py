@@ -1,8 +1,8 @@
-"""Keyed randomness: what is drawn follows from names, never from positions or order of calls.
+"""Keyed randomness: draws depend on names, never on positions or the order of calls.
 
-Philox is a counter-based generator: (key, counter) gives the stream at once, without drawing what
-comes before it. Two members that both hold an image thus draw the same numbers for it, and an image
-that comes or goes changes the numbers of no other.
+Philox is a counter-based generator: (key, counter) gives the stream directly, without drawing the
+numbers before it. Two members that train on the same image thus draw the same numbers for it, and
+adding or removing an image changes the numbers of no other.
 
 Source: Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for; streams of different purposes never overlap."""
+    """The use of a stream; streams of different purposes never overlap."""
 
     TRAINING = 1
     SAMPLING = 2
@@ -29,13 +29,13 @@ class Purpose(IntEnum):
 
 
 def generator(*, seed: int, purpose: Purpose, key: int, counter: int = 0) -> np.random.Generator:
-    """Return the stream that belongs to (seed, purpose, key, counter).
+    """Return the random stream of (seed, purpose, key, counter).
 
     Args:
         seed: 0..2^64-1, from the configuration.
-        purpose: what for.
-        key: 0..2^64-1, whom the numbers are for, such as `name_key` of an image.
-        counter: 0..2^64-1, which use it is, such as the epoch.
+        purpose: the use of the numbers.
+        key: 0..2^64-1, the item they belong to, such as `name_key` of an image.
+        counter: 0..2^64-1, the number of the use, such as the epoch.
     """
     return np.random.Generator(
         np.random.Philox(
@@ -53,9 +53,9 @@ def name_key(name: str) -> int:
 
 
 def turns(names: Iterable[str], *, seed: int, purpose: Purpose, counter: int = 0) -> np.ndarray:
-    """Draw when each name's turn comes, (U,) float64 in 0..1.
+    """Draw a sort key for each name, (U,) float64 in [0, 1).
 
-    A name's turn follows from (seed, purpose, name, counter): it stays when others come or go.
+    It depends on (seed, purpose, name, counter) only, not on the other names.
     """
     return np.array(
         [
@@ -66,7 +66,7 @@ def turns(names: Iterable[str], *, seed: int, purpose: Purpose, counter: int = 0
 
 
 def name_digests(names: Iterable[str]) -> np.ndarray:
-    """Return the SHA-256 of each name in hexadecimal, (U,) S64; the order is kept."""
+    """Return the SHA-256 of each name in hexadecimal, (U,) S64, in the given order."""
     return np.array(
         [hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest() for name in names],
         "S64",

@@ -189,11 +189,11 @@ def test_ablation_keeps_who_never_saw_the_unit():
 @pytest.mark.parametrize(
     ("family", "units", "null", "message"),
     [
-        (Family("random", 6, 3), 40, 10, r"only 20 code words .* code.members: 8 with weight 4 would do"),
-        (Family("balanced", 6, 3), 40, 10, r"only 20 code words .* code.members: 8 with weight 4 would do"),
-        (Family("min-distance", 8, 4, 4), 15, 0, r"only 14 code words .* code.distance: 2 would do \(70 words\)"),
-        (Family("min-distance", 8, 4, 4), 90, 0, r"code.members: 10 with weight 5 and code.distance: 2 would do"),
-        (Family("partition", 8, 1), 5, 0, r"5 units for code.members: 8, .* code.members: 5 would do"),
+        (Family("random", 6, 3), 40, 10, r"only 20 code words .* code.members: 8 with weight 4 would suffice"),
+        (Family("balanced", 6, 3), 40, 10, r"only 20 code words .* code.members: 8 with weight 4 would suffice"),
+        (Family("min-distance", 8, 4, 4), 15, 0, r"only 14 code words .* code.distance: 2 would suffice \(70 words\)"),
+        (Family("min-distance", 8, 4, 4), 90, 0, r"code.members: 10 with weight 5 and code.distance: 2 would suffice"),
+        (Family("partition", 8, 1), 5, 0, r"5 units for code.members: 8, .* set code.members: 5"),
         (Family("leave-one-out", 8, 7), 9, 3, r"code.null_words is 3, expected 0 with code.family leave-one-out"),
     ],
 )  # fmt: skip
@@ -278,9 +278,7 @@ def test_a_code_says_of_which_family_it_is(tmp_path, family):
     )  # fmt: skip
     arrays = read_arrays(files[0])
     assert family_of(arrays) == family
-    with pytest.raises(
-        InputError, match="says nothing of its family, expected family and distance"
-    ):
+    with pytest.raises(InputError, match="the code has no family, expected family and distance"):
         family_of({"code": arrays["code"]})
 
 

@@ -99,7 +99,9 @@ def test_a_member_that_is_not_there_is_named(tmp_path, member):
 def test_code_and_images_of_two_runs_are_told_apart(tmp_path):
     """Issue 14.17: they do not belong together where they are of different numbers of images."""
     for member in ("0", splits.FULL):
-        with pytest.raises(InputError, match=r"code of 3 images and .* holds 6, expected both of"):
+        with pytest.raises(
+            InputError, match=r"code of 3 images and .* holds 6, expected both from"
+        ):
             splitting(tmp_path, member, unit_of=range(3))
     with pytest.raises(InputError, match=r"data.npz holds .*, expected unit_of in it"):
         split_member(

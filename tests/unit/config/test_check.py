@@ -30,7 +30,7 @@ def test_bounds_between_keys(checked):
         ({"code": {"weight": 11}, "dataset": {"images": 4}, "units": {"by": "label"}},
          {"code": {"weight": 12}}, "code.weight is 12, expected 1 to 11"),
         ({"retrain": {"units": 2, "fresh": 2}}, {"retrain": {"units": 2, "fresh": 3}}, "retrain.fresh is 3, expected at most"),
-        ({"retrain": {"units": 1, "fresh": 1, "seed": 5}}, {"retrain": {"units": 1, "fresh": 1, "seed": 0}}, "expected another number"),
+        ({"retrain": {"units": 1, "fresh": 1, "seed": 5}}, {"retrain": {"units": 1, "fresh": 1, "seed": 0}}, "expected a number different from training.seed"),
         ({"landscape": {"mode": "screened"}, "code": {"null_words": 20}},
          {"landscape": {"mode": "screened"}, "code": {"null_words": 19}}, "expected at least 20 with landscape.mode screened"),
         ({"units": {"by": "duplicates", "metric": "pixels", "threshold": 1}},

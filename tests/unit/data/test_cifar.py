@@ -116,7 +116,7 @@ def test_an_archive_can_put_no_file_anywhere(tmp_path):
             member.size = 1
             archive.addfile(member, io.BytesIO(b"x"))
     before = sorted(tmp_path.parent.rglob("*"))
-    with pytest.raises(InputError, match="is no plain file"):
+    with pytest.raises(InputError, match="is not a plain file"):
         cifar.load_archive(known, tmp_path, tmp_path, None)
     assert sorted(tmp_path.parent.rglob("*")) == before
 

@@ -137,7 +137,7 @@ def test_errors_of_the_server_are_retried_and_others_are_not(server, tmp_path):
     ("way", "message"),
     [
         ("page", "sends a web page in place of the file"),
-        ("other", r"sent something else \(file has sha256 .* expected"),
+        ("other", r"sent another file \(file has sha256 .* expected"),
     ],
 )
 def test_something_else_never_gets_the_name_and_the_next_address_is_asked(
@@ -176,7 +176,7 @@ def test_offline(tmp_path):
     )
     assert "http://nowhere.invalid/file cannot be reached" in said
     assert f"set dataset.mirror, or put the file into {tmp_path}." in said
-    with pytest.raises(InputError, match="is no web address, expected https"):
+    with pytest.raises(InputError, match="is not a web address, expected https"):
         obtain(tmp_path, "file:///etc/passwd")
 
 

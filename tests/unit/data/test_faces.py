@@ -89,7 +89,7 @@ def test_celeba_damaged(celeba, monkeypatch, tmp_path):
     reseal(celeba, monkeypatch)
     with pytest.raises(InputError, match="list different pictures"):
         load("celeba", celeba)
-    with pytest.raises(InputError, match=r"fetch img_align_celeba.zip, .* by hand from https"):
+    with pytest.raises(InputError, match=r"download img_align_celeba.zip, .* by hand from https"):
         load("celeba", tmp_path / "nowhere")
 
 
@@ -146,5 +146,5 @@ def test_metfaces_damaged(metfaces):
     with pytest.raises(InputError, match="expected the list of MetFaces"):
         load("metfaces", metfaces)
     table.unlink()
-    with pytest.raises(InputError, match=r"fetch metfaces.json and images by hand"):
+    with pytest.raises(InputError, match=r"download metfaces.json and images by hand"):
         load("metfaces", metfaces)

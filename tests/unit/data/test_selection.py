@@ -93,7 +93,7 @@ def test_at_most_so_many_training_images_of_a_label():
     assert len(chosen.spare) == 28
     whole = selection.choose(source, images=None, heldout=0, spare=0, seed=0)
     assert set(chosen.training) <= set(whole.training)
-    with pytest.raises(InputError, match=r"at most 12: .*dataset.per_label leave others out"):
+    with pytest.raises(InputError, match=r"at most 12: .*dataset.per_label exclude others"):
         selection.choose(source, images=13, heldout=0, spare=0, seed=0, per_label=5)
 
 

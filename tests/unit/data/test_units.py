@@ -122,7 +122,7 @@ def test_the_table_that_a_run_writes_can_be_given(tmp_path):
     [
         ({"file": ["a"]}, "has columns file, expected one called name"),
         ({"name": ["4"], "artist": ["x"]}, "gives no artist for 5 of 6 images, such as p/q/0"),
-        ({"name": ["4", "4 "], "artist": ["x", "y"]}, "names image 4 twice, of units x and y"),
+        ({"name": ["4", "4 "], "artist": ["x", "y"]}, "names image 4 twice, with units x and y"),
         ({"name": ["4"], "artist": [" "]}, "gives no artist for 6 of 6 images"),
         ({"name": ["4"], "artist ": ["x"], " artist": ["y"]}, "has columns name, artist, artist"),
     ],
@@ -137,7 +137,10 @@ def test_wrong_tables(tmp_path, table, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"name;unit_name\n4;x\n", "has columns name;unit_name, .* commas between its columns"),
+        (
+            b"name;unit_name\n4;x\n",
+            "has columns name;unit_name, .* separate columns of a CSV with commas",
+        ),
         (PLAIN.replace("Bo", "Bo, Jr.").encode(), "cannot be read as a table .* commas"),
         (
             PLAIN.replace("\n", ",z\n").replace(",z", "", 1).encode(),

@@ -163,7 +163,9 @@ def test_refused(members, keep, options, message):
 
 
 def test_unet_too_deep_names_the_size_that_would_do():
-    with pytest.raises(ValueError, match=r"28x28 pixels do not divide by 8.*dataset.size to 32"):
+    with pytest.raises(
+        ValueError, match=r"28x28 pixels are not divisible by 8.*dataset.size to 32"
+    ):
         unet.unet_config(shape=(1, 28, 28), widths=[8] * 4, layers_per_block=1, attention=False)
 
 

@@ -129,7 +129,7 @@ def test_kid_by_hand():
 
 
 def test_too_few_images():
-    with pytest.raises(InputError, match="expected at least 2 of each"):
+    with pytest.raises(InputError, match="expected at least 2 in each set"):
         frechet.score(np.zeros((1, 3)), np.zeros((5, 3)))
 
 

@@ -191,7 +191,7 @@ def test_whole_networks_are_trained_whole():
         ({"shape": (1, 8, 8), "classes": None}, None),
         ({"shape": (3, 8, 8), "classes": None}, "is a network for images of"),
         ({"shape": (1, 16, 16), "classes": None}, "set dataset.size"),
-        ({"shape": (1, 8, 8), "classes": 4}, "is told no labels, expected 4"),
+        ({"shape": (1, 8, 8), "classes": 4}, "is conditioned on no labels, expected 4"),
     ],
 )
 def test_a_base_for_other_images_is_refused(options, said):
@@ -205,9 +205,9 @@ def test_a_base_for_other_images_is_refused(options, said):
 def test_unknown_layers_are_named():
     with pytest.raises(InputError, match=r"holds to_qq, .*did you mean to_q\?"):
         adapter(targets=["conv1", "to_qq"])
-    with pytest.raises(InputError, match="which no linear or convolutional layer"):
+    with pytest.raises(InputError, match="which names no linear or convolutional layer"):
         adapter(build(attention=False), targets=["to_q"])
-    with pytest.raises(InputError, match="which no linear or convolutional layer"):
+    with pytest.raises(InputError, match="which names no linear or convolutional layer"):
         adapter(targets=["norm1"])
 
 

@@ -146,7 +146,9 @@ def test_bfloat16_on_a_gpu_without_it(gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla V100")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
     gpu, cpu = torch.device("cuda:0"), torch.device("cpu")
-    with pytest.raises(InputError, match=r"bfloat16, which Tesla V100 does not have; .* float32"):
+    with pytest.raises(
+        InputError, match=r"bfloat16, which Tesla V100 does not support; .* float32"
+    ):
         device.check_precision("bfloat16", gpu)
     device.check_precision("float32", gpu)
     device.check_precision("bfloat16", cpu)

@@ -48,7 +48,7 @@ def test_another_kind_or_a_network_in_parts_is_refused(base, tmp_path):
     for name, content in bytes_of(base).items():
         (parts / name).write_bytes(content)
     (parts / "diffusion_pytorch_model.safetensors.index.json").write_text("{}")
-    with pytest.raises(InputError, match="whose weights lie in several files"):
+    with pytest.raises(InputError, match="whose weights are in several files"):
         given.copy_frozen("base", str(parts), tmp_path / "copy")
     (parts / "config.json").write_text("[]")
     with pytest.raises(InputError, match="holds a list, expected keys and values"):

@@ -42,7 +42,7 @@ def test_sampling_names_the_batch():
         )
     assert str(caught.value) == (
         "CUDA out of memory with 64 images at once; lower sampling.batch (--batch), to 16 at least, or "
-        "give the job a larger GPU, or one of its own."
+        "give the job a larger GPU, or a GPU to itself."
     )
 
 
@@ -69,7 +69,7 @@ def test_elsewhere_it_is_one_sentence_too(monkeypatch):
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert str(caught.value) == (
-        "encens: error: CUDA out of memory; give the job a larger GPU, or one of its own."
+        "encens: error: CUDA out of memory; give the job a larger GPU, or a GPU to itself."
     )
     monkeypatch.setattr(cli, "app", lambda: sys.modules["torch"].zeros(2) @ torch.zeros(3))
     with pytest.raises(RuntimeError, match="inconsistent"):

@@ -63,8 +63,8 @@ def test_without_an_autoencoder_members_see_pixels():
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((3, 16, 16), "for images of 1 channels, but those at hand have 3; set dataset.channels to 1"),
-        ((1, 15, 15), "2x2 pixels together, but images of 15x15 pixels .* set dataset.size to 16"),
+        ((3, 16, 16), "for images of 1 channels, but the images of this run have 3; set dataset.channels to 1"),
+        ((1, 15, 15), "combines 2x2 pixels, but images of 15x15 pixels .* set dataset.size to 16"),
     ],
 )  # fmt: skip
 def test_images_that_do_not_fit_are_refused(latents, shape, said):
@@ -79,7 +79,7 @@ def test_shapes_go_back_and_forth(latents):
 
 def test_what_does_not_halve_is_said_in_pixels_of_the_image():
     options = {"widths": [8, 8, 8], "layers_per_block": 1, "attention": False}
-    with pytest.raises(InputError, match=r"latents of 6x6 do not divide by 4; .*size to 64"):
+    with pytest.raises(InputError, match=r"latents of 6x6 are not divisible by 4; .*size to 64"):
         network.unet_config(shape=(2, 6, 6), scale=8, **options)
 
 

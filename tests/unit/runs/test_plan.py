@@ -104,7 +104,7 @@ def test_a_network_that_does_not_suit_the_images_is_told_before_rates_are_measur
     """Issue 14.11: five widths halve four times, and 8x8 is halved three times."""
     monkeypatch.chdir(REPOSITORY)
     (tmp_path / "own.yaml").write_text("model: {widths: [8, 8, 8, 8, 8]}\n")
-    with pytest.raises(InputError, match="images of 8x8 pixels do not divide by 16"):
+    with pytest.raises(InputError, match="images of 8x8 pixels are not divisible by 16"):
         command.plan([tmp_path / "own.yaml"])
 
 

@@ -129,7 +129,7 @@ def test_images_of_a_folder_are_counted_and_then_read_from_the_run(schema, tmp_p
         ({"model": {"norm_groups": 24}}, r"model.widths holds 128, expected a multiple of"),
         (
             {"dataset": {"border": 1}},
-            r"images of 30x30 pixels do not divide by 8.*set dataset.size",
+            r"images of 30x30 pixels are not divisible by 8.*set dataset.size",
         ),
         ({"model": {"widths": [32] * 7}}, r"halve an image 6 times.*set dataset.size to 64"),
     ],

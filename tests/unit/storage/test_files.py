@@ -112,8 +112,8 @@ def test_another_file_of_this_program_is_not_called_damaged(tmp_path):
     with pytest.raises(files.InputError, match=r"a\.npz holds images, expected code in it\."):
         files.read_arrays(file)["code"]
     for read, said in (
-        (files.read_tensors, "is not the safetensors file"),
-        (files.read_table, "is not the table"),
+        (files.read_tensors, "cannot be read as the expected safetensors"),
+        (files.read_table, "cannot be read as the expected parquet"),
     ):
         with pytest.raises(files.InputError, match=said) as refused:
             read(file)
@@ -132,7 +132,7 @@ def test_a_damaged_ledger_is_not_to_be_deleted(tmp_path):
     file = tmp_path / "results/a/ledger/words-1.npz"
     files.write_arrays(file, {"x": np.arange(3)})
     file.write_bytes(file.read_bytes()[:-70])
-    with pytest.raises(files.InputError, match="put a copy of it back, or set it aside"):
+    with pytest.raises(files.InputError, match="restore a copy, or move it away"):
         ledger.read_ledger(file)
 
 

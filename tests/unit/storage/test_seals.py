@@ -86,7 +86,7 @@ def test_what_has_no_seal_is_refused(tmp_path):
     for file in (tmp_path / "a.npz", tmp_path / "results/a/data/a.npz"):
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, **NUMBERS)
-        with pytest.raises(files.InputError, match="no SHA-256 of itself, or is of an earlier"):
+        with pytest.raises(files.InputError, match="has no seal, or is of an earlier"):
             files.read_arrays(file)
     with pytest.raises(ValueError, match="no blank seal"):
         seals.seal(tmp_path / "a.npz")
@@ -127,7 +127,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said_so(tmp_path, capsys):
     changed[-1] ^= 64  # a number of the tensor
     point.path.write_bytes(changed)
     assert point.load() is None
-    assert "is passed over, and training begins anew" in capsys.readouterr().err
+    assert "is ignored, and training starts from the beginning" in capsys.readouterr().err
 
 
 @pytest.fixture

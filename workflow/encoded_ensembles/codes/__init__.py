@@ -1,1 +1,1 @@
-"""Codes: which units each member trains on, as a matrix of code words, splits and keep masks."""
+"""Codes: which units each member trains on, as code matrix, splits and keep masks."""

@@ -1,7 +1,7 @@
-"""How words are given to names.
+"""Assignment of code words to units.
 
-A word is drawn from the name of its unit, not from its place in a list, so that the same units get
-the same words in whatever order they come.
+The draw of a word depends on the name of its unit, not on its position in a list: the same units get
+the same words in any order.
 """
 
 import hashlib
@@ -11,26 +11,26 @@ import numpy as np
 from encoded_ensembles.codes.families import SHARED, Family, capacity
 from encoded_ensembles.codes.words import pack, unpack, unrank
 
-ENUMERATED = 1 << 24  # up to so many words in all, the ones still free are listed
+ENUMERATED = 1 << 24  # families of up to this number of words: the free words are listed
 DRAWS = 8  # numbers of 64 bits from one hash
 
 
 def _at(ranks: np.ndarray, family: Family) -> np.ndarray:
-    """Return the words of a family with the given ranks; (A,) uint64."""
+    """Return the words of a family with these ranks; (A,) uint64."""
     listed = family.words()
     if listed is not None:
         return listed[ranks]
     return unrank(ranks, members=family.members, weight=family.weight)
 
 
-def _not_in(given: np.ndarray, ranks: np.ndarray, family: Family) -> np.ndarray:
-    """Return the words with the given ranks that are not in the ascending `given`."""
+def _not_in(assigned: np.ndarray, ranks: np.ndarray, family: Family) -> np.ndarray:
+    """Return the words with these ranks that are not in the ascending `assigned`."""
     words = _at(ranks, family)
-    return words[~_within(words, given)]
+    return words[~_within(words, assigned)]
 
 
 def _within(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
-    """Say which values are in an ascending array."""
+    """Return which values are in an ascending array, bool."""
     if not len(ascending):
         return np.zeros(len(values), bool)
     place = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
@@ -38,7 +38,7 @@ def _within(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
 
 
 def _draws(names: np.ndarray, *, seed: int, round_: int) -> np.ndarray:
-    """Return random numbers that belong to each name: (U, 8) uint64."""
+    """Return eight random numbers for each name: (U, 8) uint64."""
     key, salt = seed.to_bytes(8, "little"), round_.to_bytes(8, "little")
     joined = b"".join(
         hashlib.blake2b(name, digest_size=8 * DRAWS, key=key, salt=salt).digest()
@@ -48,10 +48,10 @@ def _draws(names: np.ndarray, *, seed: int, round_: int) -> np.ndarray:
 
 
 def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) -> np.ndarray:
-    """Give every name a word that is not in `given`, each name trying the words it draws in turn.
+    """Assign every name a word that is not in `given`: the first free word of its random draws.
 
-    Where two names draw the same word, the first has it. If few words are left after some turns,
-    they are listed and dealt in a random order.
+    If two names draw the same word, the first name gets it. After a round of draws, the free words of
+    a small family are listed and assigned in random order.
 
     Args:
         names: (U,) S64.
@@ -88,13 +88,13 @@ def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) ->
 
 
 def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -> np.ndarray:
-    """Return words of a family that no unit of a code has, as many as there are or as are wanted.
+    """Return words of a family that are assigned to no unit of a code, at most `limit`.
 
     Args:
         code: (U, n) bool.
-        family: of the code; a shared one has no such words.
-        limit: how many at most.
-        seed: of the choice among more.
+        family: of the code; shared families have no such words.
+        limit: largest number of words.
+        seed: of the choice if more words are free.
 
     Returns:
         (R, n) bool, distinct.
@@ -105,7 +105,7 @@ def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -
     rng = np.random.default_rng(seed)
     if size <= ENUMERATED:
         ranks = np.arange(size, dtype=np.uint64)
-    else:  # hardly any of these is some unit's
+    else:  # few of these are assigned to a unit
         ranks = np.unique(rng.integers(0, size, 2 * limit + len(code), dtype=np.uint64))
     words = _not_in(np.sort(pack(code)), ranks, family)
     chosen = rng.choice(len(words), min(limit, len(words)), replace=False)
@@ -115,42 +115,42 @@ def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -
 def balance(
     words: np.ndarray, movable: np.ndarray, given: np.ndarray, *, members: int, seed: int
 ) -> np.ndarray:
-    """Change as few words as needed for columns within one of each other.
+    """Change as few words as needed until column sums differ by at most one.
 
-    A word that holds the fullest member and lacks the emptiest swaps the two. If their columns differ
-    by two or more, more words hold the one without the other than the reverse, so not all swapped
-    words can be taken: where every word may move, the end is always reached.
+    A word that has the fullest member but not the emptiest swaps the two. If their columns differ by
+    two or more, more words have only the fullest than only the emptiest, so not all swapped words are
+    assigned: if every word may change, the loop always ends balanced.
 
     Args:
         words: (U,) uint64, distinct.
-        movable: (U,) bool; the others stay, and then the best reachable is returned.
-        given: (G,) uint64, ascending; words nobody may swap to.
+        movable: (U,) bool, words that may change; with fixed words, columns may differ by more.
+        given: (G,) uint64, ascending; words that no swap may produce.
         members: n.
-        seed: of the choice among words that would do.
+        seed: of the choice among the words that can swap.
 
     Returns:
         (U,) uint64, distinct.
     """
     rng = np.random.default_rng(seed)
     words = words.copy()
-    taken = np.sort(np.concatenate([words, given]))
+    assigned = np.sort(np.concatenate([words, given]))
     columns = unpack(words, members=members).sum(axis=0)
-    moved = True
-    while moved:
-        moved = False
+    changed = True
+    while changed:
+        changed = False
         order = np.argsort(columns, kind="stable")
         pairs = [(a, b) for a in order[::-1] for b in order if columns[a] - columns[b] > 1]
         for full, empty in pairs:
             needed = (columns[full] - columns[empty]) // 2
-            rows = _swappable(words, movable, int(full), int(empty), taken)
+            rows = _swappable(words, movable, int(full), int(empty), assigned)
             rows = rng.choice(rows, min(needed, len(rows)), replace=False, shuffle=False)
             if len(rows):
-                taken[np.searchsorted(taken, words[rows])] = words[rows] ^ _swap(full, empty)
-                taken.sort()
+                assigned[np.searchsorted(assigned, words[rows])] = words[rows] ^ _swap(full, empty)
+                assigned.sort()
                 words[rows] ^= _swap(full, empty)
                 columns[full] -= len(rows)
                 columns[empty] += len(rows)
-                moved = True
+                changed = True
                 break
     return words
 
@@ -161,20 +161,20 @@ def _swap(full: int, empty: int) -> np.uint64:
 
 
 def _swappable(
-    words: np.ndarray, movable: np.ndarray, full: int, empty: int, taken: np.ndarray
+    words: np.ndarray, movable: np.ndarray, full: int, empty: int, assigned: np.ndarray
 ) -> np.ndarray:
-    """Return the rows that hold `full`, lack `empty`, may move, and whose swapped word is free."""
+    """Return the movable rows that have `full` but not `empty`, and whose swapped word is free."""
     holds = (words & _swap(full, empty)) == np.uint64(1 << full)
     rows = np.flatnonzero(movable & holds)
-    return rows[~_within(words[rows] ^ _swap(full, empty), taken)]
+    return rows[~_within(words[rows] ^ _swap(full, empty), assigned)]
 
 
 def deal(names: np.ndarray, known: np.ndarray, family: Family, *, seed: int) -> np.ndarray:
-    """Give names the few words of a shared family, each to the member with the fewest units.
+    """Assign names the n words of a shared family, each to the member with the fewest units.
 
     Args:
         names: (U,) S64.
-        known: (K,) uint64, words of the units that keep theirs.
+        known: (K,) uint64, words of the units that keep their word.
         family: partition (the member that sees the unit) or leave-one-out (the one that does not).
         seed: of the order.
 

@@ -1,7 +1,7 @@
 """Binary codes of constant weight: many words that are pairwise far apart.
 
-Large codes are found as those of the published tables were: a group of permutations of the members
-is to carry the code to itself, which then is a union of orbits, of which there are far fewer.
+Large codes are found as in the published tables: the code has to be invariant under a group of
+permutations of the members. It is then a union of orbits, and there are far fewer orbits than words.
 
 Source: Brouwer, Shearer, Sloane & Smith, *A new table of constant weight codes*, IEEE Trans.
 Inform. Theory 36 (1990) 1334-1380; tables continued at https://www.win.tue.nl/~aeb/codes/Andw.html.
@@ -12,17 +12,17 @@ from math import comb, gcd, isqrt
 
 import numpy as np
 
-MAX_WORDS = 3_000_000  # all are listed up to here; C(24, 12) of them fit
-CLOSURE = 2**17  # beyond, some are drawn; with their images under a group, they are up to so many
-MAX_ORBITS = 13_000  # their graph takes a byte per pair; C(16, 8) single words fit
+MAX_WORDS = 3_000_000  # all words of a weight are listed up to this number; C(24, 12) fit
+CLOSURE = 2**17  # largest sample beyond that, with its images under a group
+MAX_ORBITS = 13_000  # their graph needs a byte per pair; C(16, 8) single words fit
 MAX_WORK = 10**10  # comparisons of two words, a nanosecond each: about ten seconds
 MOVES = 5000  # of the search in one graph
-FAR = 10.0**9  # keeps a chosen vertex from being chosen
+FAR = 10.0**9  # penalty that excludes a chosen vertex
 DIMENSION = 21  # of the linear codes
 
 
 def code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
-    """Choose many words of one weight that are pairwise far apart, always the same ones.
+    """Return a large code of constant weight and least distance; equal arguments give equal words.
 
     Args:
         members: n, 2..64.
@@ -38,7 +38,7 @@ def code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
     """
     if not 1 <= weight < members <= 64 or distance not in range(4, 65, 2):
         raise ValueError(f"no code of {members} members, weight {weight} and distance {distance}")
-    if 2 * weight > members:  # complements are as far apart
+    if 2 * weight > members:  # complements have the same distances
         words = code_words(members=members, weight=members - weight, distance=distance)
         return np.uint64(2**members - 1) - words[::-1]
     listed = comb(members, weight) <= MAX_WORDS
@@ -49,7 +49,7 @@ def code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
 
 
 def _some_words(members: int, weight: int) -> np.ndarray:
-    """List all words of a weight, ascending, or random ones if there are too many."""
+    """Return all words of a weight, ascending, or a random sample if there are too many."""
     if comb(members, weight) > MAX_WORDS:
         # unlike those of Generator, the numbers of RandomState never change (NEP 19)
         order = np.random.RandomState(0).random_sample((CLOSURE // 16, members)).argsort(axis=1)
@@ -62,7 +62,7 @@ def _some_words(members: int, weight: int) -> np.ndarray:
 
 
 def _invariant_code(members: int, weight: int, distance: int) -> np.ndarray:
-    """Search the orbits of one group after the other and return the largest code found."""
+    """Return the largest code found in searches over the orbits of each group in turn."""
     words = _some_words(members, weight)
     listed, work = len(words) == comb(members, weight), 0
     best = _sum_code(words, members) if listed and distance == 4 else words[:1]
@@ -70,10 +70,10 @@ def _invariant_code(members: int, weight: int, distance: int) -> np.ndarray:
         if work > MAX_WORK and order > 1:
             continue
         whole = words if listed else _closure(words[: CLOSURE // order], permutations)
-        work += (300 if listed else 2000) * len(whole)  # what finding the orbits costs
+        work += (300 if listed else 2000) * len(whole)  # cost of finding the orbits
         kept, size = _orbits(whole, permutations, distance)
         step = 1 + len(size) // MAX_ORBITS + isqrt(4 * len(size) * len(kept) // MAX_WORK)
-        thin = np.arange(len(size)) % step == 0  # all orbits, unless they are too many
+        thin = np.arange(len(size)) % step == 0  # every step-th orbit if there are too many
         kept, size = kept[np.repeat(thin, size)], size[thin]
         work += 10**8 + len(size) * (len(kept) + 10 * MOVES)
         start = np.isin(kept, best) if order == 1 else np.zeros(len(size), bool)
@@ -95,7 +95,7 @@ def _sum_code(words: np.ndarray, members: int) -> np.ndarray:
 def _groups(members: int) -> Iterator[tuple[int, list[np.ndarray]]]:
     """Yield orders and generators of groups on the members, from the largest to the trivial one.
 
-    Up to two members stay; the others form cycles, mapped by x -> x + 1 and perhaps x -> a x.
+    Up to two members are fixed; the others form cycles, with the maps x -> x + 1 and often x -> a x.
     """
     groups: dict[tuple[int, int, frozenset[int]], tuple[int, int, int]] = {}
     for moved in range(members, max(members - 3, 1), -1):
@@ -112,7 +112,7 @@ def _groups(members: int) -> Iterator[tuple[int, list[np.ndarray]]]:
 
 
 def _permuted(words: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """Move the bit of every member m to that of member permutation[m]."""
+    """Return words with the bit of every member m moved to member permutation[m]."""
     image = np.zeros_like(words)
     for member, to in enumerate(permutation.tolist()):
         image |= (words >> np.uint64(member) & np.uint64(1)) << np.uint64(to)
@@ -120,9 +120,9 @@ def _permuted(words: np.ndarray, permutation: np.ndarray) -> np.ndarray:
 
 
 def _closure(words: np.ndarray, permutations: list[np.ndarray]) -> np.ndarray:
-    """Add all images of the words under the group, ascending."""
-    for permutation in permutations[::-1]:  # x -> a x first, as it maps turns to turns
-        for _ in range(6):  # then the powers up to 63 have acted
+    """Return the words and all their images under the group, ascending."""
+    for permutation in permutations[::-1]:  # x -> a x first: it maps rotations to rotations
+        for _ in range(6):  # covers all powers up to 63
             words = np.unique(np.concatenate([words, _permuted(words, permutation)]))
             permutation = permutation[permutation]
     return np.unique(words)
@@ -131,10 +131,10 @@ def _closure(words: np.ndarray, permutations: list[np.ndarray]) -> np.ndarray:
 def _orbits(
     words: np.ndarray, permutations: list[np.ndarray], distance: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the words of orbits that are codes themselves, orbit after orbit, and their sizes."""
+    """Return the words of orbits that are codes themselves, sorted by orbit, and orbit sizes."""
     images = [np.searchsorted(words, _permuted(words, p)) for p in permutations]
     label, before = np.arange(len(words)), np.full(1, -1)
-    while (label != before).any():  # the smallest index of an orbit spreads
+    while (label != before).any():  # the smallest index spreads through its orbit
         before = label
         for index in images:
             label = np.minimum(label, label[index])
@@ -147,7 +147,7 @@ def _orbits(
 
 
 def _graph(words: np.ndarray, size: np.ndarray, distance: int) -> np.ndarray:
-    """Join orbits with words nearer than the distance; one word of each shows it for all."""
+    """Return which orbits have words closer than `distance`; one word per orbit is enough."""
     orbit = np.repeat(np.arange(len(size)), size)
     near = np.zeros((len(size), len(size)), bool)
     for row, word in zip(near, words[np.cumsum(size) - size], strict=True):
@@ -156,7 +156,7 @@ def _graph(words: np.ndarray, size: np.ndarray, distance: int) -> np.ndarray:
 
 
 def _search(near: np.ndarray, size: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Look for the heaviest set of vertices without edges: take in the best, drop its neighbours.
+    """Return a heavy set of vertices without edges: add the best vertex, drop its neighbours.
 
     Source: Glover, *Tabu search, part I*, ORSA J. Comput. 1 (1989) 190-206.
     """
@@ -177,7 +177,7 @@ def _search(near: np.ndarray, size: np.ndarray, start: np.ndarray) -> np.ndarray
             gain += near[other] * size[other]
         gain[vertex] -= FAR
         gain[dropped] += FAR
-        free_at[dropped] = move + 7 + move % 11  # lest they return at once
+        free_at[dropped] = move + 7 + move % 11  # blocked for some moves
         chosen[dropped], chosen[vertex] = False, True
         total += int(size[vertex] - size[dropped].sum())
         if total > most:
@@ -188,7 +188,7 @@ def _search(near: np.ndarray, size: np.ndarray, start: np.ndarray) -> np.ndarray
 def _linear_code(members: int, weight: int, distance: int) -> np.ndarray:
     """Return the words of the weight in a translate of a shortened extended BCH code.
 
-    Over a word's members, 1, x, x^3, ..., x^(d-3) sum to 0. Of a large code, a subcode is taken.
+    Over a word's members, 1, x, x^3, ..., x^(d-3) sum to 0. A large code is cut to a subcode.
 
     Source: MacWilliams & Sloane, *The Theory of Error-Correcting Codes* (1977), chapter 9.
     """
@@ -210,7 +210,7 @@ def _linear_code(members: int, weight: int, distance: int) -> np.ndarray:
             pivots[total.bit_length()] = total, word
         elif len(code) < DIMENSION:
             code.append(word)
-        else:  # no member is left out of all words
+        else:  # so that every member is in some word
             code[member % DIMENSION] ^= word
     words = np.zeros(1, np.uint64)
     for word in code:

@@ -1,7 +1,7 @@
-"""Families of codes: which words exist, and how many units they can serve.
+"""Families of codes: which words exist, and how many units they can encode.
 
-Source of the random family: Dai & Gifford, arXiv 2306.02174, section on encoded ensembles. What the
-others guarantee, cost and buy is in docs/codes.md.
+Source of the random family: Dai & Gifford, arXiv 2306.02174, section on encoded ensembles. The
+properties and costs of the other families are in docs/codes.md.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ import numpy as np
 
 from encoded_ensembles.storage.files import InputError
 
-SHARED = ("partition", "leave-one-out")  # families with n words only, which units then share
+SHARED = ("partition", "leave-one-out")  # families with only n words, which units share
 
 
 @cache
 def _code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
-    """Return `constant_weight.code_words`, worked out once."""
+    """Return `constant_weight.code_words`, computed once."""
     from encoded_ensembles.codes.constant_weight import code_words
 
     return code_words(members=members, weight=weight, distance=distance)
@@ -26,13 +26,13 @@ def _code_words(*, members: int, weight: int, distance: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Family:
-    """What kind of code, and of what size.
+    """The kind and size of a code.
 
     Attributes:
         name: "random", "balanced", "min-distance" or one of `SHARED`.
-        members: n, 2..64; a word is kept in 64 bits.
+        members: n, 2..64; a word is stored in 64 bits.
         weight: w, 1..n-1; 1 for partition, n-1 for leave-one-out.
-        distance: least Hamming distance between words, even; only min-distance takes more than 2.
+        distance: least Hamming distance between words, even; above 2 only for min-distance.
     """
 
     name: str
@@ -41,22 +41,22 @@ class Family:
     distance: int = 2
 
     def words(self) -> np.ndarray | None:
-        """Return all words (M,) uint64, ascending, or None where they are counted, not listed."""
+        """Return all words (M,) uint64, ascending, or None for families whose words are not listed."""
         if self.name == "min-distance" and self.distance > 2:
             return _code_words(members=self.members, weight=self.weight, distance=self.distance)
         return None
 
 
 def family_of(code: Mapping[str, np.ndarray]) -> Family:
-    """Return the family of a code, as the arrays of code.npz say.
+    """Return the family of a code from the arrays of code.npz.
 
     Raises:
-        InputError: they do not say, since an earlier version wrote them.
+        InputError: an earlier version wrote the arrays, without family and distance.
     """
     if "family" not in code:
         raise InputError(
-            "the code says nothing of its family, expected family and distance beside the matrix: an "
-            "earlier version wrote it; run snakemake again, or encens encode-units."
+            "the code has no family, expected family and distance beside the matrix (an earlier "
+            "version wrote it); run snakemake again, or encens encode-units."
         )
     matrix = code["code"]
     return Family(str(code["family"]), matrix.shape[1], int(matrix[0].sum()), int(code["distance"]))
@@ -74,59 +74,61 @@ def check_capacity(family: Family, *, units: int, null_words: int) -> None:
     """Check that there are enough words for all units and null code words.
 
     Raises:
-        InputError: there are not; the message names a size that would do.
+        InputError: there are too few; the message names a sufficient size.
     """
     n, w, words = family.members, family.weight, capacity(family)
     if family.name in SHARED:
         if units < n:
             raise InputError(
                 f"the data make {units} units for code.members: {n}, expected at least {n} units "
-                f"with code.family {family.name}; code.members: {units} would do."
+                f"with code.family {family.name}; set code.members: {units}."
             )
         check_null_words(family.name, members=n, null_words=null_words)
         return
     if units + null_words <= words:
         return
-    asked = f"{units} units and {null_words} null code words (code.null_words) were asked for, but "
+    needed = (
+        f"{units} units and {null_words} null code words (code.null_words) need a word each, but "
+    )
     if family.name == "min-distance" and family.distance > 2:
         raise InputError(
-            f"{asked}only {words} code words of weight {w} on {n} members at least "
+            f"{needed}only {words} code words of weight {w} on {n} members at least "
             f"{family.distance} apart (code.distance) are known; "
             f"{_feasible_distance(family, units + null_words)}, or lower code.null_words."
         )
     enough = _enough_members(units + null_words)
     raise InputError(
-        f"{asked}only {words} code words of weight {w} on {n} members exist; "
-        f"code.members: {enough} with weight {enough // 2} would do, or lower code.null_words."
+        f"{needed}only {words} code words of weight {w} on {n} members exist; "
+        f"code.members: {enough} with weight {enough // 2} would suffice, or lower code.null_words."
     )
 
 
 def check_null_words(family: str, *, members: int, null_words: int) -> None:
-    """Check that a family has words that are nobody's, if any are wanted.
+    """Check that a family has null code words, if `null_words` is not 0.
 
     Raises:
         InputError: it has none.
     """
     if family in SHARED and null_words:
         raise InputError(
-            f"code.null_words is {null_words}, expected 0 with code.family {family}: each of its "
-            f"{members} words is some unit's, so none is left for a null distribution."
+            f"code.null_words is {null_words}, expected 0 with code.family {family}: all its "
+            f"{members} words are assigned to units, so no null code words are left."
         )
 
 
 def _enough_members(words: int) -> int:
-    """Return the least even number of members with so many words of half weight."""
+    """Return the least even n with at least this number of words of weight n/2."""
     return next(n for n in range(2, 400, 2) if comb(n, n // 2) >= words)
 
 
 def _feasible_distance(family: Family, wanted: int) -> str:
-    """Say which smaller code.distance has so many words, or how many members would do."""
+    """Return advice: a smaller code.distance, or a number of members, with enough words."""
     for distance in range(family.distance - 2, 1, -2):
         smaller = Family(family.name, family.members, family.weight, distance)
         if capacity(smaller) >= wanted:
-            return f"code.distance: {distance} would do ({capacity(smaller)} words)"
+            return f"code.distance: {distance} would suffice ({capacity(smaller)} words)"
     enough = _enough_members(wanted)
-    return f"code.members: {enough} with weight {enough // 2} and code.distance: 2 would do"
+    return f"code.members: {enough} with weight {enough // 2} and code.distance: 2 would suffice"
 
 
 def default_weight(members: int) -> int:
@@ -138,7 +140,7 @@ def default_weight(members: int) -> int:
     if members % 2:
         raise InputError(
             f"code.members is {members}, expected an even number because code.weight is not set "
-            f"and then is members/2; set code.weight (1 to {members - 1}) or take "
+            f"and defaults to members/2; set code.weight (1 to {members - 1}) or use "
             f"{members + 1} members."
         )
     return members // 2

@@ -8,7 +8,7 @@ from encoded_ensembles.codes.words import unpack, unrank
 
 
 def ablation_keep(words: np.ndarray) -> np.ndarray:
-    """Return the keep masks that ablate each word: the members that did not see it.
+    """Return the keep masks that ablate one word each: the members not in the word.
 
     Args:
         words: (A, n) bool.
@@ -26,19 +26,19 @@ def set_keep(words: np.ndarray) -> np.ndarray:
         words: (k, n) bool, the words of the units.
 
     Returns:
-        (n,) bool; all False where every member saw one of them.
+        (n,) bool; all False if every member saw one of them.
     """
     return np.logical_not(words.any(axis=0))
 
 
 def kept_sizes(*, members: int, weight: int, wanted: list[int] | None) -> list[int]:
-    """Return the numbers of members kept that are evaluated, ascending.
+    """Return the numbers of kept members to evaluate, ascending.
 
     Args:
         members: n.
         weight: w.
-        wanted: numbers to evaluate besides 1, n-w and n; None takes 2, 3 and the middle between n-w
-            and n, as far as they lie in 1..n.
+        wanted: numbers to evaluate besides 1, n-w and n; None means 2, 3 and the middle of n-w and
+            n. Numbers above n are left out.
     """
     between = [2, 3, members - weight // 2] if wanted is None else wanted
     return sorted({1, members - weight, members, *(k for k in between if k <= members)})
@@ -50,7 +50,7 @@ def sized_keep(*, members: int, sizes: list[int], repeats: int, seed: int) -> np
     Args:
         members: n.
         sizes: numbers of members kept, each 1..n.
-        repeats: masks per size (fewer where fewer exist).
+        repeats: masks per size (fewer if fewer exist).
         seed: of the draw.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Properties of a code: what it guarantees, measured on its words alone."""
+"""Properties of a code, measured on its words alone."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from encoded_ensembles.codes.words import hamming, pack
 
-EXACT_UNITS = 4096  # Hamming distances of all pairs up to here, of a random subset beyond
+EXACT_UNITS = 4096  # up to this number, Hamming distances of all pairs; else of a random subset
 SETS = 10_000  # random sets of units for each size
 LARGEST_SET = 6
-FEW_UNITS = 64  # up to here sets are drawn by shuffling, beyond by throwing away repeated units
+FEW_UNITS = 64  # up to this number, sets are drawn by shuffling; else with repeats rejected
 
 
 def hamming_histogram(code: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -17,7 +17,7 @@ def hamming_histogram(code: np.ndarray, *, seed: int = 0) -> np.ndarray:
 
     Args:
         code: (U, n) bool. Beyond 4096 units, a random 4096 of them are compared.
-        seed: of that choice.
+        seed: of the subset.
 
     Returns:
         (n + 1,) int64: pairs at distance 0..n.
@@ -30,14 +30,14 @@ def hamming_histogram(code: np.ndarray, *, seed: int = 0) -> np.ndarray:
 
 
 def members_left(code: np.ndarray, *, seed: int = 0) -> list[dict[str, float]]:
-    """Measure how many members are left when k units at once are ablated, for k = 1, 2, ...
+    """Measure how many members remain when k units are ablated at once, k = 1..6.
 
     Args:
         code: (U, n) bool.
-        seed: of 10,000 random sets of k units (some fewer where draws that repeat a unit fall out).
+        seed: of 10,000 random sets of k units (fewer if sets with repeated units are rejected).
 
     Returns:
-        for each k: units (k), probability (that a member is left), members (left on average).
+        for each k: units (k), probability (that a member remains), members (mean number remaining).
     """
     rng = np.random.default_rng(seed)
     units = len(code)
@@ -56,7 +56,7 @@ def members_left(code: np.ndarray, *, seed: int = 0) -> list[dict[str, float]]:
 
 
 def properties(code: np.ndarray, null_words: np.ndarray) -> dict[str, Any]:
-    """Measure what a code guarantees.
+    """Measure the properties of a code.
 
     Args:
         code: (U, n) bool.
@@ -65,7 +65,7 @@ def properties(code: np.ndarray, null_words: np.ndarray) -> dict[str, Any]:
     Returns:
         Plain numbers: units, members, weight (range over units), distinct rows, column sums and the
         largest difference between them, members kept when one unit is ablated and when sets are,
-        Hamming distances (pairs at 0..n, least and mean; None with one unit), null code words.
+        Hamming distances (pairs at 0..n, least and mean; None for one unit), null code words.
     """
     units, members = code.shape
     weights, columns = code.sum(axis=1), code.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Splits: the training set of one member, as a small file that determines it."""
+"""Splits: the training set of one member, and its manifest file."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,16 +22,16 @@ class Split(NamedTuple):
     """The training set of one member."""
 
     rows: np.ndarray  # (S,) int64: positions in the image set, ascending
-    digest: str  # SHA-256 over the names and pixels of its images, whatever their order
+    digest: str  # SHA-256 of the names and pixels of its images, independent of order
 
 
 def make_split(images: ImageSet, *, unit_of: np.ndarray, seen: np.ndarray) -> Split:
-    """Return the split of a network.
+    """Return the split of one network.
 
     Args:
         images: N images.
         unit_of: (N,) int64.
-        seen: (U,) bool, the units it trains on: a column of the code matrix, say.
+        seen: (U,) bool, the units it trains on, such as a column of the code matrix.
     """
     index = np.flatnonzero(seen[unit_of])
     part = images.take(index)
@@ -39,20 +39,20 @@ def make_split(images: ImageSet, *, unit_of: np.ndarray, seen: np.ndarray) -> Sp
 
 
 def labels_digest(images: ImageSet) -> str:
-    """Return one SHA-256 over which image has which label, whatever their order."""
+    """Return the SHA-256 of the pairs of image name and label, independent of order."""
     named = images.label_names[images.labels].tolist()
     return set_digest(f"{name}\0{label}" for name, label in zip(images.names, named, strict=True))
 
 
 def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np.ndarray:
-    """Draw the units of a held-out model.
+    """Draw the units that a held-out model trains on.
 
     Source: datamodels of Ilyas et al., arXiv 2202.00622, and their use to grade attribution, Park et
     al., arXiv 2303.14186.
 
     Args:
         names: (U,) of the units.
-        share: of the units that are in, 0..1.
+        share: of the units to draw, 0..1.
         model: number of the model.
         seed: of the draw.
 
@@ -60,19 +60,19 @@ def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np
         (U,) bool with round(share * U) units, at least one.
     """
     turn = turns(names, seed=seed, purpose=Purpose.HELDOUT, counter=model)
-    held = np.zeros(len(names), bool)
-    held[np.argsort(turn, kind="stable")[: max(1, round(share * len(names)))]] = True
-    return held
+    drawn = np.zeros(len(names), bool)
+    drawn[np.argsort(turn, kind="stable")[: max(1, round(share * len(names)))]] = True
+    return drawn
 
 
 def to_ranges(index: np.ndarray) -> str:
-    """Write ascending whole numbers as ranges: [0, 1, 2, 5] becomes "0-2 5"."""
+    """Return ascending whole numbers as ranges: [0, 1, 2, 5] becomes "0-2 5"."""
     runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1) if len(index) else []
     return " ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def from_ranges(text: str) -> np.ndarray:
-    """Read what `to_ranges` wrote; (S,) int64."""
+    """Return the numbers of a text of `to_ranges`, (S,) int64."""
     pairs = [part.partition("-") for part in text.split()]
     runs = [np.arange(int(first), int(last or first) + 1) for first, _, last in pairs]
     return np.concatenate(runs) if runs else np.zeros(0, np.int64)
@@ -89,10 +89,10 @@ def to_manifest(split: Split, *, member: str) -> dict[str, Any]:
 
 
 def select(images: ImageSet, manifest: dict[str, Any]) -> ImageSet:
-    """Return the images a manifest names, checked against its digest.
+    """Return the images that a manifest names, checked against its digest.
 
     Raises:
-        InputError: the images are not those the manifest was made for.
+        InputError: the manifest was made for other images.
     """
     index = from_ranges(manifest["images"])
     if len(index) and index[-1] >= len(images):
@@ -101,11 +101,11 @@ def select(images: ImageSet, manifest: dict[str, Any]) -> ImageSet:
             f"has {len(images)}; make the split again."
         )
     part = images.take(index)
-    found = set_digest(image_digests(part.images, part.names))
-    if found != manifest["digest"]:
+    digest = set_digest(image_digests(part.images, part.names))
+    if digest != manifest["digest"]:
         raise InputError(
             f"the split of member {manifest['member']} has digest {manifest['digest']}, but its "
-            f"images now have {found}; make the split again."
+            f"images now have {digest}; make the split again."
         )
     return part
 
@@ -114,22 +114,22 @@ def read_coded(data: Path, code: Path) -> tuple[ImageSet, dict[str, np.ndarray]]
     """Return training images and the arrays of their code.
 
     Raises:
-        InputError: they are not of one run.
+        InputError: the two are from different runs.
     """
     arrays, images = read_arrays(code), read_images(data)
     if len(arrays["unit_of"]) != len(images):
         raise InputError(
             f"{code} is the code of {len(arrays['unit_of'])} images and {data} holds {len(images)}, "
-            "expected both of one run; give the files of one run, or run snakemake again."
+            "expected both from one run; give the files of one run, or run snakemake again."
         )
     return images, arrays
 
 
 def number_below(given: str | int, count: int, option: str) -> int:
-    """Return a number of 0..count-1.
+    """Return the value of an option as a number in 0..count-1.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not such a number.
     """
     text = str(given)
     if not (text.isascii() and text.isdigit() and int(text) < count):
@@ -147,7 +147,7 @@ def write_split(
     digest: Path,
     classes: bool,
 ) -> None:
-    """Write manifest and digest of the split that holds the units in `seen` (U,) bool."""
+    """Write manifest and digest of the split of the units in `seen`, (U,) bool."""
     split = make_split(images, unit_of=unit_of, seen=seen)
     labels = labels_digest(images.take(split.rows)) + "\n" if classes else ""
     write_text(digest, f"{split.digest}\n{labels}")

@@ -1,4 +1,4 @@
-"""Words in 64 bits: one number for each, and back."""
+"""Code words packed into 64-bit numbers, and unpacked."""
 
 from math import comb
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def pack(words: np.ndarray) -> np.ndarray:
-    """Turn words (A, n) bool into (A,) uint64 with bit m for member m."""
+    """Return words (A, n) bool as (A,) uint64 with bit m for member m."""
     bits = np.uint64(1) << np.arange(words.shape[1], dtype=np.uint64)
     packed = np.zeros(len(words), np.uint64)
     for member, bit in enumerate(bits):
@@ -15,7 +15,7 @@ def pack(words: np.ndarray) -> np.ndarray:
 
 
 def unpack(packed: np.ndarray, *, members: int) -> np.ndarray:
-    """Turn (A,) uint64 into words (A, n) bool."""
+    """Return (A,) uint64 as words (A, n) bool."""
     words = np.empty((len(packed), members), bool)
     for member in range(members):
         words[:, member] = (packed >> np.uint64(member)) & np.uint64(1)
@@ -23,13 +23,13 @@ def unpack(packed: np.ndarray, *, members: int) -> np.ndarray:
 
 
 def spell(words: np.ndarray) -> list[str]:
-    """Write words (A, n) bool as text: "0110" for a word of members 1 and 2."""
+    """Return words (A, n) bool as text: "0110" for a word with members 1 and 2."""
     return ["".join("01"[bit] for bit in word) for word in words.astype(int).tolist()]
 
 
 def hamming(words: np.ndarray) -> np.ndarray:
-    """Return in how many members each two of the words (A, n) bool differ; (A, A) int64."""
-    bits = words.astype(np.float32)  # exact up to 2^24, and faster than whole numbers
+    """Return the pairwise Hamming distances of words (A, n) bool, (A, A) int64."""
+    bits = words.astype(np.float32)  # exact up to 2^24, and faster than integers
     weights = bits.sum(axis=1)
     return (weights[:, None] + weights[None, :] - 2 * (bits @ bits.T)).astype(np.int64)
 
@@ -37,8 +37,8 @@ def hamming(words: np.ndarray) -> np.ndarray:
 def unrank(ranks: np.ndarray, *, members: int, weight: int) -> np.ndarray:
     """Return the words with the given ranks among all words of this weight.
 
-    Ranks in the combinatorial number system are turned into words all at once: the bit of member m
-    is set where comb(m, k) is the largest not above the rank.
+    Ranks are read in the combinatorial number system, for all words at once: the bit of member m is
+    set if comb(m, k) is the largest such number not above the rank.
     Source: Knuth, *The Art of Computer Programming* 4A, section 7.2.1.3, theorem L.
 
     Args:

@@ -1,1 +1,1 @@
-"""The configuration: checked and filled in; and which code decides which result."""
+"""The configuration: its check, its defaults, and the code that determines each result."""

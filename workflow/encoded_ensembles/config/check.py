@@ -1,4 +1,4 @@
-"""The configuration: its defaults, and one sentence for each thing wrong with it."""
+"""The configuration: its defaults, and one sentence for each error in it."""
 
 import math
 import re
@@ -20,10 +20,10 @@ from encoded_ensembles.storage.files import InputError, close_matches
 
 Schema = dict[str, Any]
 
-SHOWN = 4  # samples in figures, where figures.samples does not say which
-CARRIED = 100_000  # bytes of unit names that a command line carries, of the system's 131,072
+SHOWN = 4  # samples in figures, if figures.samples is not set
+CARRIED = 100_000  # bytes of unit names on a command line; the system's limit is 131,072
 OPTION = len("--exclude ''")
-FEWEST_NULL_WORDS = 20  # from which the errors of screening are learnt
+FEWEST_NULL_WORDS = 20  # screening estimates its errors from them
 
 
 def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
 
     Args:
         config: as read from YAML.
-        schema: of workflow/schemas/config.schema.yaml (JSON Schema 2020-12).
+        schema: workflow/schemas/config.schema.yaml (JSON Schema 2020-12).
 
     Raises:
         InputError: a key is unknown, a value is out of range, or values contradict each other.
@@ -57,9 +57,9 @@ def check_config(config: dict[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def whole_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Any]:
-    """Check that a text matches a pattern from its first to its last letter.
+    """Check that a pattern matches a whole text.
 
-    JSON Schema searches, and Python's $ allows a line break after the last letter.
+    JSON Schema searches in the text, and Python's $ matches before a final line break.
     """
     from jsonschema.exceptions import ValidationError
 
@@ -70,11 +70,11 @@ def whole_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Any]:
 def with_defaults(config: Any, schema: Schema) -> Any:
     """Return a copy of `config` in which absent keys have the schema's defaults.
 
-    Snakemake's --config makes words of true, null and, within braces, of numbers: where the schema
-    allows no word, they are read again. Whole numbers may be written as 12.0.
+    Snakemake's --config turns true, null and numbers within braces into text: if the schema allows
+    no text, the text is parsed again. Whole numbers may be written as 12.0.
     """
     if "items" in schema and isinstance(config, list):
-        return [with_defaults(each, schema["items"]) for each in config]
+        return [with_defaults(item, schema["items"]) for item in config]
     if "properties" not in schema or not isinstance(config, dict | None):
         return read_value(config, schema)
     filled = dict(config or {})
@@ -89,7 +89,7 @@ def with_defaults(config: Any, schema: Schema) -> Any:
 
 
 def read_value(value: Any, schema: Schema) -> Any:
-    """Return a value as the schema has it: 12 for 12.0, and what a word stands for."""
+    """Return a value in the type of the schema: 12 for 12.0, and text parsed by `read_word`."""
     types = schema.get("type", [])
     allowed = [types] if isinstance(types, str) else types
     if isinstance(value, str):
@@ -99,13 +99,13 @@ def read_value(value: Any, schema: Schema) -> Any:
 
 
 def read_word(word: str, allowed: list[str], schema: Schema) -> Any:
-    """Return what a word stands for where the schema allows no words; else the word.
+    """Return text parsed as YAML if the schema allows no text; otherwise the text.
 
-    YAML takes 1e-3 for a word, since it has no point.
+    YAML reads 1e-3 as text, because it has no decimal point.
     """
     import yaml
 
-    words = "string" in allowed or any(isinstance(each, str) for each in schema.get("enum", []))
+    words = "string" in allowed or any(isinstance(value, str) for value in schema.get("enum", []))
     if words and not (word == "null" and "null" in allowed):
         return word
     if {"number", "integer"} & {*allowed} and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", word):
@@ -117,7 +117,7 @@ def read_word(word: str, allowed: list[str], schema: Schema) -> Any:
 
 
 def explain(error: Any) -> str:
-    """Turn a jsonschema error into one sentence that names key, value and allowed range."""
+    """Return a jsonschema error as one sentence with key, value and allowed range."""
     key = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
@@ -134,7 +134,7 @@ def explain(error: Any) -> str:
 
 
 def expected(schema: Schema) -> str:
-    """Say in words which values a part of the schema allows."""
+    """Describe in words which values a part of the schema allows."""
     if "enum" in schema:
         values = ("null" if value is None else str(value) for value in schema["enum"])
         return f"one of {', '.join(values)}"
@@ -168,10 +168,10 @@ def expected(schema: Schema) -> str:
 
 
 def check_together(config: dict[str, Any]) -> None:
-    """Check what one key says against another; fill in code.weight, frechet.kept, figures.samples.
+    """Check keys against each other; fill in code.weight, frechet.kept, figures.samples.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: two keys contradict each other.
     """
     code, dataset = config["code"], config["dataset"]
     check_code(code)
@@ -183,22 +183,22 @@ def check_together(config: dict[str, Any]) -> None:
     check_heldout(dataset)
     if config["model"]["classes"] and dataset["labels"] is not None:
         raise InputError(
-            "config key model.classes is true and dataset.labels is set, expected one of them: "
-            "samples of all labels in turn would be of labels that nothing was trained on."
+            "config key model.classes is true and dataset.labels is set, expected one of the two: "
+            "samples cycle through all labels, also those without training images."
         )
-    listed = code["distance"] > 2  # takes seconds to construct: encode-units checks it
+    listed = code["distance"] > 2  # checked in encode-units: the code takes seconds to construct
     if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
         check_capacity(
             Family(code["family"], code["members"], code["weight"]),
             units=dataset["images"]
-            - sum(each["images"] - 1 for each in dataset["plant"] if each["together"])
+            - sum(plant["images"] - 1 for plant in dataset["plant"] if plant["together"])
             - len(config["units"]["exclude"]),
             null_words=code["null_words"],
         )
     if config["landscape"]["mode"] == "screened" and code["null_words"] < FEWEST_NULL_WORDS:
         raise InputError(
             f"config key code.null_words is {code['null_words']}, expected at least "
-            f"{FEWEST_NULL_WORDS} with landscape.mode screened: they say how far predictions err."
+            f"{FEWEST_NULL_WORDS} with landscape.mode screened, which estimates its errors from them."
         )
     kept = config["frechet"]["kept"]
     if kept and max(kept) > code["members"]:
@@ -223,10 +223,10 @@ def check_together(config: dict[str, Any]) -> None:
 
 
 def check_lengths(config: dict[str, Any]) -> None:
-    """Check that command lines can carry the names of units that the configuration lists.
+    """Check that the names of units in the configuration fit on a command line.
 
     Raises:
-        InputError: there are too many.
+        InputError: they are too long together.
     """
     lists = {
         "units.exclude": config["units"]["exclude"],
@@ -243,13 +243,13 @@ def check_lengths(config: dict[str, Any]) -> None:
         key = max(sizes, key=lambda name: sizes[name])
         raise InputError(
             f"config key {key} lists {len(lists[key])} units, whose names take {sizes[key]} bytes, "
-            f"expected at most {CARRIED} in all lists of units: a command line carries no more. Take "
-            "the pictures out of the data, or name larger units (units.by)."
+            f"expected at most {CARRIED} in all lists of units, the limit of a command line; remove "
+            "the images from the data, or define larger units (units.by)."
         )
 
 
 def check_pictures(dataset: dict[str, Any]) -> None:
-    """Check that pictures of many sizes have one to be brought to, and a folder its place.
+    """Check that images of many sizes have a target size, and a folder has a path.
 
     Raises:
         InputError: a key is not set.
@@ -268,7 +268,7 @@ def check_retrain(config: dict[str, Any]) -> None:
     """Check the keys of `retrain` against the others.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: two keys contradict each other.
     """
     retrain = config["retrain"]
     if retrain["fresh"] > retrain["units"]:
@@ -278,8 +278,8 @@ def check_retrain(config: dict[str, Any]) -> None:
         )
     if retrain["fresh"] and retrain["seed"] == config["training"]["seed"]:
         raise InputError(
-            f"config key retrain.seed is {retrain['seed']}, expected another number than "
-            "training.seed: it has to be fresh."
+            f"config key retrain.seed is {retrain['seed']}, expected a number different from "
+            "training.seed."
         )
 
 
@@ -287,7 +287,7 @@ def check_code(code: dict[str, Any]) -> None:
     """Check the keys of `code` against each other; fill in code.weight.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: two keys contradict each other.
     """
     family, members = code["family"], code["members"]
     fixed = {"partition": 1, "leave-one-out": members - 1}.get(family)
@@ -306,7 +306,7 @@ def check_code(code: dict[str, Any]) -> None:
     if code["distance"] > 2 and family != "min-distance":
         raise InputError(
             f"config key code.distance is {code['distance']}, expected 2 with code.family "
-            f"{family}; code.family: min-distance takes more."
+            f"{family}; larger distances need code.family: min-distance."
         )
     check_null_words(family, members=members, null_words=code["null_words"])
 
@@ -315,20 +315,20 @@ def check_plants(dataset: dict[str, Any]) -> None:
     """Check the entries of `dataset.plant` against each other and the number of images.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: two keys contradict each other.
     """
     plants, images = dataset["plant"], dataset["images"]
-    names = [each["name"] for each in plants]
-    # Two plants of duplicates show different images; two of another kind show the same.
-    kinds = [each["kind"] for each in plants if each["kind"] != "duplicates"]
+    names = [plant["name"] for plant in plants]
+    # Two plants of duplicates show different images; two of any other kind show the same.
+    kinds = [plant["kind"] for plant in plants if plant["kind"] != "duplicates"]
     for key, values in {"name": names, "kind": kinds}.items():
         for value in values:
             if values.count(value) > 1:
                 raise InputError(
                     f"config key dataset.plant holds {values.count(value)} plants of {key} {value}, "
-                    "expected one: samples could not be told apart."
+                    "expected one, so that samples can be told apart."
                 )
-    total = sum(each["images"] for each in plants)
+    total = sum(plant["images"] for plant in plants)
     if images is not None and total and total >= images:
         raise InputError(
             f"config key dataset.plant plants {total} images, expected fewer than dataset.images "
@@ -340,7 +340,7 @@ def check_units(units: dict[str, Any]) -> None:
     """Check the keys of `units` against each other.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: two keys contradict each other.
     """
     if (units["by"] == "table") != (units["table"] is not None):
         raise InputError(

@@ -1,9 +1,9 @@
-"""Which code of this package decides the result of a command, and whether its meaning changed.
+"""Which code of this package determines the result of a command, as one digest.
 
 Snakemake sees the shell line of a rule, not the modules behind it. Each rule therefore has the digest of
-its command's code as a parameter. It covers the module of the command and every module that this one
-imports, and what these do: not how they are written. Comments, docstrings, type annotations, help texts
-and layout make no difference; any other change makes the result stale.
+its command's code as a parameter. The digest covers the module of the command and every module that it
+imports. Comments, docstrings, type annotations, help texts and layout do not change it; any other change
+makes the result outdated.
 """
 
 import ast
@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).parent.parent
 COMMANDS = PACKAGE / "commands"
 
 
-@cache  # a workflow asks for dozens of closures that share most of their files
+@cache  # a workflow needs dozens of closures, which share most of their files
 def imported_modules(path: Path) -> frozenset[Path]:
-    """Return the files of this package that the file at `path` imports, at any depth of its code.
+    """Return the files of this package that the file at `path` imports, anywhere in its code.
 
-    Only absolute imports of the package are read (`from encoded_ensembles.codes import encode`,
-    `from encoded_ensembles.codes.encode import encode`): the only form this package uses.
+    Only absolute imports are read (`from encoded_ensembles.codes import encode`,
+    `from encoded_ensembles.codes.encode import encode`): this package uses no other form.
     """
     files = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -39,7 +39,7 @@ def imported_modules(path: Path) -> frozenset[Path]:
 
 
 def closure(command: str) -> list[Path]:
-    """Return the module of `command` and every module of this package it imports, sorted.
+    """Return the module of `command` and all modules of this package that it imports, sorted.
 
     Args:
         command: name of a module in `encoded_ensembles/commands`, such as "train_member".
@@ -55,7 +55,7 @@ def closure(command: str) -> list[Path]:
 
 @cache
 def code_digest(command: str) -> str:
-    """Return one SHA-256 over the meaning of all code in the closure of `command`."""
+    """Return the SHA-256 of the meaning of all code in the closure of `command`."""
     digest = hashlib.sha256()
     for path in closure(command):
         digest.update(f"{path.relative_to(PACKAGE)}\n{meaning(path)}\n".encode())
@@ -64,19 +64,19 @@ def code_digest(command: str) -> str:
 
 @cache
 def meaning(path: Path) -> str:
-    """Return the code of a file without what has no effect on results."""
+    """Return the code of a file without the parts that do not affect results."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return ast.unparse(_Bare().visit(tree))
 
 
 class _Bare(ast.NodeTransformer):
-    """Take docstrings, annotations, and options of the command line out of a syntax tree.
+    """Remove docstrings, annotations and command-line options from a syntax tree.
 
-    An option of a verb is an annotation: its name and its default stay.
+    An option of a verb is an annotation: its name and its default remain.
     """
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Take the docstring of a module, class or function out."""
+        """Remove the docstring of a module, class or function, and annotations."""
         super().generic_visit(node)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             documented = ast.get_docstring(node, clean=False) is not None
@@ -87,14 +87,14 @@ class _Bare(ast.NodeTransformer):
             node.annotation = None
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # the name that ast looks for
-        """Leave the name and the value; the name alone may be a field of a class."""
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # the name is set by ast
+        """Keep name and value; a name without a value may be a field of a class."""
         self.generic_visit(node)
         node.annotation = ast.Constant(None)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        """Take a name for an option of the command line out."""
+        """Remove the definition of a command-line option."""
         value = node.value
         if isinstance(value, ast.Subscript) and ast.unparse(value.value) == "Annotated":
             return None

@@ -1,19 +1,18 @@
-"""How many jobs a configuration may ask for: no more than there is work, or than can be planned."""
+"""Limits on the number of jobs of a configuration."""
 
 from typing import Any
 
 from encoded_ensembles.storage.files import InputError
 
-MOST_JOBS = (
-    10_000  # of a rule: Snakemake plans a thousand in ten seconds (measured), on every start
-)
+# Of one rule: at every start, Snakemake needs ten seconds to plan a thousand jobs (measured).
+MOST_JOBS = 10_000
 
 
 def check_jobs(config: dict[str, Any]) -> None:
-    """Check that no rule has more jobs than there is work, or than Snakemake can plan.
+    """Check that no rule has more jobs than items of work, or than Snakemake can plan.
 
     Raises:
-        InputError: one has.
+        InputError: a rule has more.
     """
     code, frechet, landscape = config["code"], config["frechet"], config["landscape"]
     masks = 1 + sum(1 if k == code["members"] else frechet["repeats"] for k in frechet["kept"])
@@ -26,8 +25,8 @@ def check_jobs(config: dict[str, Any]) -> None:
     for key, blocks, most, what in shares:
         if blocks > most:
             raise InputError(
-                f"config key {key} is {blocks}, expected at most {most}, the number of {what} that "
-                "blocks share."
+                f"config key {key} is {blocks}, expected at most {most}, the number of {what} to "
+                "divide into blocks."
             )
     retrain, heldout = config["retrain"], config["heldout"]
     controls = retrain["units"] + len(retrain["named"]) + retrain["fresh"]
@@ -37,13 +36,13 @@ def check_jobs(config: dict[str, Any]) -> None:
     }.items():
         if jobs > MOST_JOBS:
             raise InputError(
-                f"config key {key} asks for {jobs} trainings, expected at most {MOST_JOBS}, as many "
-                "jobs of a rule as can be planned; lower it."
+                f"config key {key} requests {jobs} trainings, expected at most {MOST_JOBS}, the limit "
+                "for jobs of one rule; lower it."
             )
 
 
 def most_units(config: dict[str, Any]) -> int | None:
-    """Return how many units there are at most; None where only the data says it."""
+    """Return an upper bound on the number of units; None if it depends on the data."""
     dataset, units = config["dataset"], config["units"]
     if units["by"] == "label" and dataset["labels"] is not None:
         return int(dataset["labels"]) + len(dataset["plant"])

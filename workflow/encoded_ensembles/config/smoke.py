@@ -1,4 +1,4 @@
-"""A run at its smallest, to see that everything works."""
+"""The smallest run of a configuration, to check that everything works."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typing import Any
 def smallest(config: dict[str, Any]) -> dict[str, Any]:
     """Return a checked configuration at its smallest: eight images, two steps, the same network.
 
-    What it makes shows that everything runs, and nothing else; it goes to a run of its own.
+    Its results show only that everything runs; they are written to a separate run.
     """
     dataset = config["dataset"] | {"heldout": 8, "spare": 8, "plant": []}
     if config["units"]["by"] == "label" and dataset["name"] != "folder":
@@ -16,7 +16,7 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
     frechet = config["frechet"] | {"samples": 8, "repeats": 1, "kept": [1, 2, 5], "blocks": 1}
     if frechet["extractor"] in ("auto", "classifier"):  # eight images have too few labels
         frechet["extractor"] = "pixels"
-    # Balanced, so that a member sees two units at least, and one is left where one is left out.
+    # Balanced, so that a member sees at least two units, and a control still trains on one.
     code = {"family": "balanced", "members": 5, "weight": 3, "distance": 2, "null_words": 2}
     retrain, heldout = config["retrain"], config["heldout"]
     return config | {

@@ -1,11 +1,11 @@
-"""The workflow's own files, beside the package: in a clone at the top of it, in a wheel within it."""
+"""The files of the workflow: at the top of a clone, or within the package in a wheel."""
 
 from pathlib import Path
 from typing import Any
 
 from encoded_ensembles.config.closure import PACKAGE
 
-# What a folder needs to run in, with the installed package; a wheel has a copy (setup.py).
+# What a folder needs for a run with the installed package; a wheel has a copy (setup.py).
 PARTS = (
     "Snakefile", "config.yaml", "envs", "presets", "profiles", "workflow/profiles", "workflow/report",
     "workflow/rules", "workflow/schemas",
@@ -14,7 +14,7 @@ SCHEMA = "workflow/schemas/config.schema.yaml"
 
 
 def workflow_root() -> Path:
-    """Return the folder that `PARTS` are in."""
+    """Return the folder that contains `PARTS`."""
     within = PACKAGE / "starter"
     return within if within.is_dir() else PACKAGE.parent.parent
 

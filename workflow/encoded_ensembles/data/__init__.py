@@ -1,1 +1,1 @@
-"""Data: images from their sources, which of them a run takes, and the units they belong to."""
+"""Data: images from their sources, the choice of images for a run, and their units."""

@@ -1,7 +1,7 @@
-"""Data sets: where images come from.
+"""The catalogue of data sets.
 
-To add one: write a function that returns a `Source`, name it in `ARRAYS` or `PICTURES`, say in `OWN` what
-is known of it, and add the name to `dataset.name` in workflow/schemas/config.schema.yaml.
+To add one: write a function that returns a `Source`, name it in `ARRAYS` or `PICTURES`, add its known
+properties to `OWN`, and add the name to `dataset.name` in workflow/schemas/config.schema.yaml.
 """
 
 from collections.abc import Callable, Iterable
@@ -56,7 +56,7 @@ def _labelled(
     return ImageSet(images, labels.astype(np.int64), np.array(list(label_names)), names)
 
 
-# Images of one size, from the folder of their files, the folder for downloads and a mirror.
+# Images of one size. Arguments: folder of the files, folder for downloads, mirror.
 ARRAYS: dict[str, Callable[[Path | None, Path, str | None], Source]] = {
     "digits": load_digits,
     "mnist5k": load_mnist5k,
@@ -66,7 +66,7 @@ ARRAYS: dict[str, Callable[[Path | None, Path, str | None], Source]] = {
     "cifar100": load_cifar100,
     "artbench": load_artbench,
 }
-# Pictures of many sizes, from the same, as squares of so many pixels and channels.
+# Pictures of many sizes. Arguments: the same, and side in pixels and channels of the result.
 PICTURES: dict[str, Callable[[Path | None, Path, str | None, int, int], Source]] = {
     "celeba": load_celeba,
     "metfaces": load_metfaces,
@@ -76,11 +76,11 @@ PICTURES: dict[str, Callable[[Path | None, Path, str | None, int, int], Source]]
 
 
 class Own(NamedTuple):
-    """What is known of a data set before it is read; None where only its files say it."""
+    """Properties of a data set known before it is read; None if they depend on its files."""
 
-    side: int | None  # pixels; None for pictures, which are brought to dataset.size
-    channels: int  # where dataset.channels is null
-    images: int | None  # in the official training part; all where there are no parts
+    side: int | None  # pixels; None for pictures, which are resized to dataset.size
+    channels: int  # if dataset.channels is null
+    images: int | None  # in the official training part; all images without parts
     test: int  # images in the test part
     labels: int | None  # of the training part
 
@@ -110,21 +110,20 @@ def load(
     channels: int | None,
     part: str = "train",
 ) -> Source:
-    """Return a data set; pictures at the size asked for, other images as they are.
+    """Return a data set; pictures at size `size`, other images unchanged.
 
     Args:
         name: of `ARRAYS` or `PICTURES`.
-        path: folder of its files; None looks in the usual places or downloads.
+        path: folder of its files; None searches the default places or downloads.
         cache: folder for downloads.
-        mirror: address to download from in place of the data set's own.
+        mirror: address to download from instead of the default ones.
         size: side in pixels; needed by pictures.
         channels: 1 or 3; None means 3 for pictures.
-        part: which official part is trained on: "train", "test" or "all", of which images are then
-            held out at random.
+        part: official part to train on: "train", "test" or "all". With "all", held-out images are
+            drawn at random.
 
     Raises:
-        InputError: the name or part is unknown, pictures are asked for without a size, or the data
-            cannot be read.
+        InputError: the name or part is unknown, pictures have no size, or the data cannot be read.
     """
     if part not in ("train", "test", "all"):
         raise InputError(f"--part is {part}, expected train, test or all.")

@@ -1,4 +1,4 @@
-"""Images: the one file format they are kept in, and which of them are trained on."""
+"""Sets of images: their file format, digests, and conversions."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from encoded_ensembles.storage.files import InputError, read_arrays, write_array
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images with what is known of each; the content of one canonical file.
+    """Images with labels and names; the content of one canonical file.
 
     Attributes:
         images: (N, H, W, C) uint8.
         labels: (N,) int64, position in `label_names`.
         label_names: (L,) str.
-        names: (N,) str, distinct; the identity of an image, kept when its pixels change.
+        names: (N,) str, distinct; an image keeps its name when its pixels change.
     """
 
     images: np.ndarray
@@ -54,7 +54,7 @@ def pixel_digests(images: np.ndarray) -> list[str]:
 
 
 def set_digest(digests: Iterable[str]) -> str:
-    """Return one SHA-256 over image digests, whatever their order."""
+    """Return the SHA-256 of image digests, independent of their order."""
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
@@ -66,36 +66,36 @@ def write_images(path: Path, images: ImageSet) -> str:
 
 
 def read_images(path: Path) -> ImageSet:
-    """Read a canonical file and check its content against its own digest.
+    """Return the images of a canonical file, checked against the digest in it.
 
     Raises:
-        InputError: the file is damaged, is no image set, or its content is not what was written.
+        InputError: the file is damaged, is not an image set, or does not match its digest.
     """
     arrays = read_arrays(path)
     expected = str(arrays["sha256"])
     images = ImageSet(**{field.name: arrays[field.name] for field in fields(ImageSet)})
-    found = set_digest(image_digests(images.images, images.names))
-    if found != expected:
+    digest = set_digest(image_digests(images.images, images.names))
+    if digest != expected:
         raise InputError(
-            f"{path} holds images with sha256 {found}, expected {expected}: the file was "
+            f"{path} holds images with sha256 {digest}, expected {expected}: the file was "
             "altered; delete it and run again."
         )
     return images
 
 
 def to_signed(images: np.ndarray) -> np.ndarray:
-    """Turn (N, H, W, C) uint8 into (N, C, H, W) float32 in [-1, 1]."""
+    """Return (N, H, W, C) uint8 as (N, C, H, W) float32 in [-1, 1]."""
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / 127.5 - 1
 
 
 def to_bytes(images: np.ndarray) -> np.ndarray:
-    """Turn (N, C, H, W) float32 into (N, H, W, C) uint8: [-1, 1] to 0..255, rounded, cut off."""
+    """Return (N, C, H, W) float32 as (N, H, W, C) uint8: [-1, 1] to 0..255, clipped and rounded."""
     scaled = np.rint((np.clip(images, -1, 1) + 1) * 127.5)
     return scaled.astype(np.uint8).transpose(0, 2, 3, 1)
 
 
 def resize(images: np.ndarray, *, size: int | None, channels: int | None) -> np.ndarray:
-    """Return (N, H, W, C) uint8 images as (N, size, size, channels); None keeps what is there."""
+    """Return (N, H, W, C) uint8 images as (N, size, size, channels); None keeps the value."""
     from PIL import Image
 
     _, height, width, depth = images.shape

@@ -1,23 +1,23 @@
-"""Likeness of samples and images: the nearest image of each unit, by Euclidean distance."""
+"""Likeness of samples and images: the distance of the nearest image of each unit."""
 
 import numpy as np
 
-HELD = 20_000_000  # distances held at once
+HELD = 20_000_000  # distances in memory at once
 
 
 def by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return images unit after unit (N,), where each unit begins (U,), and how many it has (U,)."""
+    """Return positions sorted by unit (N,), the start of each unit (U,), and its size (U,)."""
     sizes = np.bincount(unit_of)
     return np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes, sizes
 
 
 def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
-    """Return the units in the order of the distance of their nearest image from each sample.
+    """Return units in ascending distance of their nearest image from each sample.
 
     Args:
         samples: (B, C, H, W).
         images: (N, C, H, W).
-        unit_of: (N,) int64, every unit 0..U-1 with an image.
+        unit_of: (N,) int64; every unit 0..U-1 has an image.
 
     Returns:
         (B, U) int64.
@@ -42,8 +42,8 @@ def nearest_distances(
 
     Args:
         points: (M, F) float.
-        images: (N, F) float, those of a unit beside each other.
-        starts: (k,) where the images of each unit begin; None if they are all of one.
+        images: (N, F) float, sorted by unit.
+        starts: (k,), position of the first image of each unit; None for one unit.
 
     Returns:
         (M, k) float64.
@@ -51,12 +51,12 @@ def nearest_distances(
     from sklearn.metrics import euclidean_distances
 
     begin = np.zeros(1, np.int64) if starts is None else starts
-    found = euclidean_distances(points.astype(np.float64), images.astype(np.float64))
-    return np.minimum.reduceat(found, begin, axis=1)
+    distances = euclidean_distances(points.astype(np.float64), images.astype(np.float64))
+    return np.minimum.reduceat(distances, begin, axis=1)
 
 
 def nearest_unit(points: np.ndarray, training: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
-    """Return the unit of the training image nearest to each point; the first of equally near ones.
+    """Return the unit of the training image nearest to each point; the first of equal distances.
 
     Args:
         points: (A, F) float.
@@ -69,11 +69,11 @@ def nearest_unit(points: np.ndarray, training: np.ndarray, unit_of: np.ndarray) 
     training = training.astype(np.float64)
     square = np.square(training).sum(axis=1)
     step = max(1, HELD // len(training))
-    found = np.empty(len(points), np.int64)
+    units = np.empty(len(points), np.int64)
     for start in range(0, len(points), step):
         part = points[start : start + step].astype(np.float64)
-        found[start : start + step] = unit_of[np.argmin(square - 2 * part @ training.T, axis=1)]
-    return found
+        units[start : start + step] = unit_of[np.argmin(square - 2 * part @ training.T, axis=1)]
+    return units
 
 
 def nearest_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def nearest_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray)
     Args:
         samples: (B, F), pixels or features.
         images: (N, F).
-        unit_of: (N,) int64, every unit 0..U-1 with an image.
+        unit_of: (N,) int64; every unit 0..U-1 has an image.
 
     Returns:
         (U, B) float64, at most 0.

@@ -7,7 +7,7 @@ import numpy as np
 
 from encoded_ensembles.storage.files import InputError
 
-# Of the run's own methods, and of what lies beside their scores in one file.
+# Names of the run's own methods, and of other arrays in the file of their scores.
 OWN = re.compile(
     r"random|features|contrast|damping|member_folds|pixels(-.*)?|calibrated(\..*)?"
     r"|(trak|d-trak|retrac)(\..*)?"
@@ -15,10 +15,10 @@ OWN = re.compile(
 
 
 def check_name(name: str) -> None:
-    """Check that a method of yours is not called like one of the run's own.
+    """Check that a foreign method does not have the name of one of the run's own.
 
     Raises:
-        InputError: it is.
+        InputError: it has.
     """
     if OWN.fullmatch(name):
         raise InputError(
@@ -28,15 +28,15 @@ def check_name(name: str) -> None:
 
 
 def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[str, np.ndarray]:
-    """Read scores of other methods: .npy (U, B), or a table with sample, unit_name and score.
+    """Return scores of other methods, from .npy (U, B) or tables with sample, unit_name and score.
 
     Args:
-        given: NAME=FILE of each.
+        given: NAME=FILE for each method.
         names: (U,) of the units.
         samples: B.
 
     Returns:
-        (U, B) of each, by its name.
+        (U, B) of each method, by name.
 
     Raises:
         InputError: a name is one of the run's own methods; a file is missing, has another shape, or
@@ -44,22 +44,22 @@ def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[s
     """
     import pandas as pd
 
-    found = {}
+    scores = {}
     shape = (len(names), samples)
     for text in given:
         name, _, file = text.partition("=")
         check_name(name)
         path = Path(file)
         if not path.is_file():
-            raise InputError(f"grade.scores.{name} is {file}, but there is no such file.")
+            raise InputError(f"grade.scores.{name} is {file}, expected an existing file.")
         try:
             if path.suffix.lower() == ".npy":
-                each = np.load(path, allow_pickle=False)
-                if not isinstance(each, np.ndarray) or each.dtype.kind not in "fiub":
-                    raise ValueError("it is no array of numbers")
+                values = np.load(path, allow_pickle=False)
+                if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+                    raise ValueError("it is not an array of numbers")
             elif path.suffix.lower() == ".parquet":
                 table = pd.read_parquet(path)
-            else:  # a unit may be called NA, or 007
+            else:  # NA and 007 are valid names of units
                 kinds, blank = {"unit_name": str}, {"score": ["", "nan", "NaN"]}
                 table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=blank)
         except (OSError, ValueError, EOFError) as error:
@@ -72,11 +72,11 @@ def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[s
                     "and score."
                 )
             wide = table.pivot_table(index="unit_name", columns="sample", values="score")
-            each = wide.reindex(index=names, columns=range(samples)).to_numpy()
-        if each.shape != shape or not np.isfinite(each).all():
+            values = wide.reindex(index=names, columns=range(samples)).to_numpy()
+        if values.shape != shape or not np.isfinite(values).all():
             raise InputError(
-                f"{file} holds scores {each.shape}, {int(np.isfinite(each).sum())} of them finite; "
-                f"expected a finite one for each of {shape[0]} units and {shape[1]} samples."
+                f"{file} holds scores {values.shape}, {int(np.isfinite(values).sum())} of them finite; "
+                f"expected a finite score for each of {shape[0]} units and {shape[1]} samples."
             )
-        found[name] = each
-    return found
+        scores[name] = values
+    return scores

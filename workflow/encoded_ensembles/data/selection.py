@@ -1,4 +1,4 @@
-"""Which images of a data set are trained on, held out for evaluation, and left over."""
+"""The choice of images to train on, to hold out for evaluation, and to leave as spare."""
 
 from typing import Any, NamedTuple
 
@@ -8,13 +8,13 @@ from encoded_ensembles.data.source import Source
 from encoded_ensembles.randomness import Purpose, name_digests, turns
 from encoded_ensembles.storage.files import InputError
 
-HELD_OUT = 512  # images, where dataset.heldout is null
-FOLDER_HELD_OUT = 0.2  # of one's own pictures
-FEWEST_HELD_OUT = 2  # a Frechet distance needs as many
+HELD_OUT = 512  # images, if dataset.heldout is null
+FOLDER_HELD_OUT = 0.2  # share for a folder of pictures
+FEWEST_HELD_OUT = 2  # the least for a Frechet distance
 
 
 class Choice(NamedTuple):
-    """Positions of the chosen images, and what an earlier choice is remembered by."""
+    """Positions of the chosen images in the data set."""
 
     training: np.ndarray  # (N,) int64, in the order of the image names
     heldout: np.ndarray  # (heldout,) int64, in the order of the image names
@@ -22,7 +22,7 @@ class Choice(NamedTuple):
 
 
 def check_heldout(dataset: dict[str, Any]) -> None:
-    """Check that `dataset.heldout` of the configuration is a number of images or a share; fill it in.
+    """Check that `dataset.heldout` is a number of images or a share; fill in its default.
 
     Raises:
         InputError: it is neither.
@@ -49,21 +49,21 @@ def choose(
     per_label: int | None = None,
     ledger: dict[str, np.ndarray] | None = None,
 ) -> Choice:
-    """Choose which images are trained on, held out for evaluation, and left over.
+    """Return the images to train on, to hold out for evaluation, and to leave as spare.
 
-    An image's turn follows from (seed, its name), so the choice does not depend on the order of
-    files. Held-out images come from the official test part where there is one, and training images
-    never do. Images that were held out or trained on before stay so while there is room: an image
-    that comes displaces none of them.
+    Images are sorted by random keys of (seed, name), so the choice does not depend on the order of
+    files. If there is an official test part, held-out images come from it, and training images never
+    do. Images keep their part of an earlier choice as long as there is room: new images displace none
+    of them.
 
     Args:
         source: all images of the data set.
         images: number to train on; None for all that are not held out.
-        heldout: number to hold out for evaluation, or below 1 a share of those that may be held out.
-        spare: at most so many of the rest, for training the feature classifier.
+        heldout: number to hold out for evaluation; below 1, a share of the candidates.
+        spare: largest number of the remaining images, for training the feature classifier.
         seed: of the choice.
-        labels: train on images of so many labels, drawn by their names; None for all.
-        per_label: at most so many training images of a label; None for all.
+        labels: number of labels to train on, drawn by their names; None for all.
+        per_label: largest number of training images per label; None for all.
         ledger: `to_ledger` of the earlier choice.
 
     Raises:
@@ -71,18 +71,18 @@ def choose(
     """
     names = source.all.names
     turn = turns(names, seed=seed, purpose=Purpose.SELECTION)
-    held_before, trained_before = (
+    heldout_before, trained_before = (
         np.isin(name_digests(names), ledger[part]) if ledger else np.zeros(len(names), bool)
         for part in ("heldout", "training")
     )
-    order = np.lexsort((turn, np.where(held_before, 0, 1 + trained_before)))
+    order = np.lexsort((turn, np.where(heldout_before, 0, 1 + trained_before)))
     test = source.test[order]
     pool = order[test] if source.test.any() else order
-    before, new = held_before[pool].sum(), (~held_before & ~trained_before)[pool].sum()
+    before, new = heldout_before[pool].sum(), (~heldout_before & ~trained_before)[pool].sum()
     number = _heldout(heldout, available=len(pool), before=int(before), new=int(new))
-    held = pool[:number]
+    heldout_rows = pool[:number]
     order = np.lexsort((turn, ~trained_before))
-    trainable = order[~source.test[order] & ~np.isin(order, held)]
+    trainable = order[~source.test[order] & ~np.isin(order, heldout_rows)]
     if labels is not None:
         trainable = trainable[_drawn(source, labels, seed=seed)[trainable]]
     if per_label is not None:
@@ -92,32 +92,36 @@ def choose(
             f"dataset.images is {images}, expected at most {len(trainable)}: the data set has "
             f"{len(names)} images, of which {number} are held out (dataset.heldout)"
             + (
-                "; dataset.labels and dataset.per_label leave others out"
+                "; dataset.labels and dataset.per_label exclude others"
                 if labels or per_label
                 else ""
             )
-            + "; null takes all that are left."
+            + "; null trains on all that remain."
         )
     training = trainable[:images]
-    rest = order[~np.isin(order, np.concatenate([held, training]))][:spare]
+    rest = order[~np.isin(order, np.concatenate([heldout_rows, training]))][:spare]
     if not len(training):
-        raise InputError("no image is left to train on; lower dataset.heldout.")
-    training, held = (part[np.argsort(names[part], kind="stable")] for part in (training, held))
-    return Choice(training, held, rest)
+        raise InputError(
+            "no image is left to train on, expected at least one; lower dataset.heldout."
+        )
+    training, heldout_rows = (
+        part[np.argsort(names[part], kind="stable")] for part in (training, heldout_rows)
+    )
+    return Choice(training, heldout_rows, rest)
 
 
 def _heldout(wanted: float, *, available: int, before: int, new: int) -> int:
-    """Return how many images to hold out.
+    """Return the number of images to hold out.
 
     Args:
-        wanted: a number, or below 1 a share of those that may be held out, at least two. A share is
-            kept up from new images alone, so that none moves from one part to the other.
-        available: how many may be held out.
+        wanted: a number; below 1, a share of the candidates, at least two images. A share is filled
+            from new images only, so that no image changes from one part to the other.
+        available: number of candidates.
         before: how many of them were held out before.
         new: how many of them were neither held out nor trained on before.
 
     Raises:
-        InputError: there are fewer.
+        InputError: there are too few candidates.
     """
     number = int(wanted)
     if 0 < wanted < 1:
@@ -125,30 +129,32 @@ def _heldout(wanted: float, *, available: int, before: int, new: int) -> int:
         number = max(FEWEST_HELD_OUT, before, share)
     if number > available:
         raise InputError(
-            f"dataset.heldout is {wanted}, expected at most {available} here, or a share of them "
-            "between 0 and 1."
+            f"dataset.heldout is {wanted}, expected at most {available} for this data set, or a "
+            "share between 0 and 1."
         )
     return number
 
 
 def _drawn(source: Source, labels: int, *, seed: int) -> np.ndarray:
-    """Say which images (N,) bool have one of the `labels` labels whose turn comes first.
+    """Return which images (N,) bool have one of the `labels` labels with the smallest random keys.
 
-    Labels of the test part alone, such as persons who are only in it, do not count.
+    Labels that occur only in the test part, such as persons in CelebA, do not count.
 
     Raises:
         InputError: there are fewer labels.
     """
-    there = np.unique(source.all.labels[~source.test])
-    if labels > len(there):
-        raise InputError(f"dataset.labels is {labels}, expected at most {len(there)} here.")
-    names = np.array([f"label {name}" for name in source.all.label_names[there].tolist()])
+    present = np.unique(source.all.labels[~source.test])
+    if labels > len(present):
+        raise InputError(
+            f"dataset.labels is {labels}, expected at most {len(present)} for this data set."
+        )
+    names = np.array([f"label {name}" for name in source.all.label_names[present].tolist()])
     turn = turns(names, seed=seed, purpose=Purpose.SELECTION)
-    return np.isin(source.all.labels, there[np.argsort(turn, kind="stable")[:labels]])
+    return np.isin(source.all.labels, present[np.argsort(turn, kind="stable")[:labels]])
 
 
 def _turn_in_label(labels: np.ndarray) -> np.ndarray:
-    """Return how many earlier entries of `labels` (N,) equal each one, (N,) int64."""
+    """Return the number of equal earlier entries for each of `labels` (N,), (N,) int64."""
     order = np.argsort(labels, kind="stable")
     _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
     turn = np.empty(len(labels), np.int64)
@@ -157,7 +163,7 @@ def _turn_in_label(labels: np.ndarray) -> np.ndarray:
 
 
 def to_ledger(source: Source, choice: Choice) -> dict[str, np.ndarray]:
-    """Return what the next choice is told of this one: SHA-256 of the names, (N,) S64 each."""
+    """Return the ledger of a choice for the next one: SHA-256 of the names, (N,) S64 each."""
     names = source.all.names
     return {
         "heldout": np.sort(name_digests(names[choice.heldout])),

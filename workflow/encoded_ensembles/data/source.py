@@ -1,4 +1,4 @@
-"""What a data set offers: all its images, and which of them are its test part."""
+"""The content of a data set: all its images, and which of them are its test part."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from encoded_ensembles.progress import track
 
 @dataclass(frozen=True)
 class Album:
-    """Images that are read when they are taken, so that only the chosen ones are.
+    """Images that are read in `take`, so that only the chosen images are read.
 
     Attributes:
         labels: (N,) int64, position in `label_names`.
         label_names: (L,) str.
         names: (N,) str, distinct.
         shape: (H, W, C) of an image.
-        read: returns the image at a position, of this shape, uint8.
+        read: returns the image at a position, uint8 of shape `shape`.
     """
 
     labels: np.ndarray
@@ -38,10 +38,10 @@ class Album:
 
 
 class Source(NamedTuple):
-    """What a data set's function returns: all its images, and which of them are its test part."""
+    """The return value of the function of a data set."""
 
     all: ImageSet | Album
-    test: np.ndarray  # (N,) bool; all False where the data set has no official test part
+    test: np.ndarray  # (N,) bool; all False if the data set has no official test part
     licence: str
     origin: str
-    warnings: tuple[str, ...] = ()  # what the user should know of it, one sentence each
+    warnings: tuple[str, ...] = ()  # for the user, one sentence each

@@ -1,4 +1,4 @@
-"""Units: what gets a code word. An image is one, or all images that belong together."""
+"""Units: sets of images with one code word, single images or images that belong together."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,20 +12,20 @@ from encoded_ensembles.storage.files import InputError, close_matches
 if TYPE_CHECKING:
     import pandas as pd
 
-TOP = "."  # the label and the unit of images in no folder, which have to have a name
+TOP = "."  # the label and the unit of images outside folders, because names cannot be empty
 
 
 class Grouping(NamedTuple):
-    """What makes images one unit; the keys of `units` in the configuration.
+    """The rule that groups images into units; the keys of `units` in the configuration.
 
     Attributes:
         by: "image", "label", "folder" (of the image's name), "table" or "duplicates".
         table: CSV or parquet file with a column `name` (of images), for "table".
         column: its column that names the unit.
         metric: "phash" or "pixels", for "duplicates".
-        threshold: images at most so far apart are duplicates.
-        plants: of `dataset.plant`; the images of one that is together are one unit, others go by
-            `by`, under the names they had before in folders and tables.
+        threshold: largest distance of duplicates.
+        plants: of `dataset.plant`; the images of a plant with `together` are one unit, other images
+            are grouped by `by`; folders and tables use their names before planting.
     """
 
     by: str
@@ -53,11 +53,11 @@ def assign_units(images: ImageSet, grouping: Grouping) -> Units:
     plant_of, names_before = np.zeros(len(images), "U1"), images.names
     together = np.zeros(len(images), bool)
     for plant in grouping.plants:
-        held = plant.holds(images.names)
-        plant_of = np.where(held, plant.folder, plant_of)
+        is_planted = plant.holds(images.names)
+        plant_of = np.where(is_planted, plant.folder, plant_of)
         bare = [name.removeprefix(f"{plant.folder}/") for name in names_before.tolist()]
-        names_before = np.where(held, bare, names_before)
-        together |= held & plant.together
+        names_before = np.where(is_planted, bare, names_before)
+        together |= is_planted & plant.together
     rest = np.flatnonzero(~together)
     grouped = _group(images.take(rest), names_before[rest], grouping)
     of_image = np.where(together, plant_of, np.zeros(1, grouped.dtype))
@@ -67,7 +67,7 @@ def assign_units(images: ImageSet, grouping: Grouping) -> Units:
 
 
 def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarray:
-    """Return the unit of each image (N,) str; `names` (N,) are those in folders and tables."""
+    """Return the unit of each image, (N,) str; folders and tables refer to `names` (N,)."""
     if grouping.by == "image":
         return images.names
     if grouping.by == "label":
@@ -85,10 +85,10 @@ def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarra
 def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
     """Return the unit of each image, from a CSV or parquet table.
 
-    Blanks around names of images, units and columns do not count, nor does a row that is there twice.
+    Blanks around names of images, units and columns are ignored, and repeated rows count once.
 
     Args:
-        path: .csv or .parquet, with a column `name`; rows of other images are passed over.
+        path: .csv or .parquet, with a column `name`; rows of other images are ignored.
         names: (N,) of the images.
         column: the column that names the unit.
 
@@ -96,7 +96,7 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
         (N,) str.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, gives an image two units or none.
+        InputError: the file cannot be read, lacks a column, or an image has no unit or two.
     """
     import pandas as pd
 
@@ -105,7 +105,7 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
         if list(table.columns).count(wanted) != 1:
             raise InputError(
                 f"units.table {path} has columns {', '.join(table.columns)}, expected one called "
-                f"{wanted}; a CSV has commas between its columns."
+                f"{wanted}; separate columns of a CSV with commas."
             )
     known = _by_bare_name(names)
     image = table["name"].map(lambda name: known.get(name) or known.get(str(name).strip()))
@@ -114,7 +114,7 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
     twice = rows[rows["image"].duplicated(keep=False)].sort_values("image", kind="stable")
     if len(twice):
         raise InputError(
-            f"units.table {path} names image {twice['image'].iloc[0]} twice, of units "
+            f"units.table {path} names image {twice['image'].iloc[0]} twice, with units "
             f"{' and '.join(twice['unit'].iloc[:2])}, expected one unit; delete a row."
         )
     unit_of = rows.set_index("image")["unit"].reindex(names)
@@ -128,7 +128,7 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
 
 
 def _load_table(path: Path) -> "pd.DataFrame":
-    """Return a table, of a CSV all values as text, without blanks around the names of its columns.
+    """Return a table without blanks around the names of its columns; values of a CSV are text.
 
     Raises:
         InputError: the file cannot be read as a table.
@@ -147,36 +147,35 @@ def _load_table(path: Path) -> "pd.DataFrame":
                     path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
                 )
     except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"units.table {path} cannot be read as a table ({said}), expected a .parquet, or a .csv in "
+            f"units.table {path} cannot be read as a table ({reason}), expected a .parquet, or a .csv in "
             "UTF-8 with commas between columns and double quotes around values that hold commas."
         ) from error
     return table.rename(columns=lambda name: str(name).strip())
 
 
 def _by_bare_name(names: np.ndarray) -> dict[str, str]:
-    """Return each image's name by itself, and by what blanks around it leave if no other has that."""
+    """Return each image's name by itself, and by the name without blanks around it if unique."""
     bare: dict[str, list[str]] = {}
     for name in names.tolist():
         bare.setdefault(name.strip(), []).append(name)
-    found = {name: each[0] for name, each in bare.items() if len(each) == 1}
-    return found | {name: name for name in names.tolist()}
+    unique = {name: images[0] for name, images in bare.items() if len(images) == 1}
+    return unique | {name: name for name in names.tolist()}
 
 
 def cluster(images: ImageSet, *, metric: str, threshold: float) -> np.ndarray:
     """Return the near-duplicate cluster of each image, named after its first image by name.
 
-    Images at most `threshold` apart are linked, and what hangs together is one cluster (single
-    linkage: DBSCAN with one sample per core). A chain of small steps may therefore join images that
-    are farther apart.
+    Images at most `threshold` apart are linked, and connected images are one cluster (single linkage:
+    DBSCAN with min_samples 1). A chain of links may therefore join images that are farther apart.
 
     Args:
         images: N images.
         metric: "phash", differing bits of 64 in the perceptual hash (Zauner, *Implementation and
             benchmarking of perceptual image hash functions*, 2010); or "pixels", the root mean
             square difference, 0..1.
-        threshold: largest distance of duplicates, in that unit; 0 links equal ones only.
+        threshold: largest distance of duplicates in this metric; 0 links only equal images.
 
     Returns:
         (N,) str.
@@ -188,7 +187,7 @@ def cluster(images: ImageSet, *, metric: str, threshold: float) -> np.ndarray:
     else:
         points = images.images.reshape(len(images), -1).astype(np.float64) / 255
         radius = threshold * np.sqrt(points.shape[1])
-    # A little more, since the distance of equal points may come out as rounding leaves it.
+    # Slightly more, because rounding may give equal points a distance above 0.
     labels = DBSCAN(eps=radius + 1e-6, min_samples=1).fit(points).labels_
     order = np.argsort(images.names, kind="stable")
     _, first = np.unique(labels[order], return_index=True)
@@ -217,7 +216,7 @@ def find_units(names: np.ndarray, wanted: list[str]) -> np.ndarray:
     """Return the numbers of the units called `wanted`, ascending and without repetition.
 
     Raises:
-        InputError: there is no name, or one is no unit's; the message names close ones.
+        InputError: `wanted` is empty, or a name is unknown; the message names the closest unit.
     """
     if not len(wanted):
         raise InputError(
@@ -234,9 +233,9 @@ def find_units(names: np.ndarray, wanted: list[str]) -> np.ndarray:
 
 
 def masked(images: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the images whose pixels are also those of an image of another unit.
+    """Return the images whose pixels equal those of an image in another unit.
 
-    An ablation of one unit keeps members that saw the same pixels under the other's name.
+    An ablation of one unit keeps members that saw the same pixels in the other unit.
 
     Args:
         images: columns name, unit_name, pixels_sha256, as in code/images.parquet.
@@ -249,7 +248,7 @@ def masked(images: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def same_pixels(images: "pd.DataFrame", units: list[str]) -> "pd.DataFrame":
-    """Return the images of other units whose pixels are also those of an image of these units.
+    """Return the images of other units whose pixels equal those of an image in these units.
 
     Args:
         images: columns name, unit_name, pixels_sha256, as in code/images.parquet.
@@ -259,21 +258,21 @@ def same_pixels(images: "pd.DataFrame", units: list[str]) -> "pd.DataFrame":
         their columns name and unit_name, by pixels_sha256 and name.
     """
     shared = masked(images)
-    own = shared["unit_name"].isin(units)
-    twins = shared["pixels_sha256"].isin(shared.loc[own, "pixels_sha256"]) & ~own
+    inside = shared["unit_name"].isin(units)
+    twins = shared["pixels_sha256"].isin(shared.loc[inside, "pixels_sha256"]) & ~inside
     return shared.loc[twins, ["name", "unit_name"]]
 
 
 def unit_warnings(units: Units, *, weight: int, masking: "pd.DataFrame") -> list[str]:
-    """Return what the user should know of these units, one sentence each.
+    """Return warnings for the user on these units, one sentence each.
 
     Args:
         units: of N images.
-        weight: w; a unit with more than 1/w of the images is warned of.
-        masking: of `masked`.
+        weight: w; units with more than 1/w of the images get a warning.
+        masking: result of `masked`.
     """
     sizes = np.bincount(units.unit_of, minlength=len(units.names))
-    said = [
+    warnings = [
         f"unit {units.names[unit]} holds {sizes[unit]} of {sizes.sum()} images, more than 1/w = "
         f"1/{weight} of the data: members that saw it and members that did not differ in size, and "
         "its counterfactual shows that too."
@@ -281,14 +280,14 @@ def unit_warnings(units: Units, *, weight: int, masking: "pd.DataFrame") -> list
     ]
     if len(masking):
         first, second = masking["name"].iloc[:2]
-        said.append(
+        warnings.append(
             f"{len(masking)} images have the pixels of an image in another unit (such as {first} and "
             f"{second}): they mask each other, since the ablation of one keeps members that saw the "
             "other; units.by: duplicates makes them one unit."
         )
-    return said
+    return warnings
 
 
 def first_images(images: np.ndarray, unit_of: np.ndarray, units: "pd.Series") -> np.ndarray:
-    """Return the first image of each of some units, (k, C, H, W) float32 in [-1, 1]."""
+    """Return the first image of each of `units` (k,), (k, C, H, W) float32 in [-1, 1]."""
     return to_signed(images[[int(np.flatnonzero(unit_of == unit)[0]) for unit in units]])

@@ -1,1 +1,1 @@
-"""Features of images: extractors, the distances taken on them, and Frechet distances."""
+"""Features of images: extractors, distances on features, and Frechet distances."""

@@ -1,4 +1,4 @@
-"""The small classifier whose features stand in for Inception's."""
+"""The small classifier whose features replace those of Inception."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ from encoded_ensembles.storage.files import InputError, read_tensors, write_tens
 if TYPE_CHECKING:
     import torch
 
-BATCH = 1024  # images given to a classifier at once
+BATCH = 1024  # images per call of a classifier
 FEATURES = 64
 
 
 def build_classifier(shape: tuple[int, int, int], *, classes: int) -> "torch.nn.Sequential":
-    """Return a small convolutional classifier; its last but one layer has 64 features.
+    """Return a small convolutional classifier; its second to last layer has 64 features.
 
     Args:
         shape: (C, H, W).
@@ -51,8 +51,8 @@ def train_classifier(
     classes = len(images.label_names)
     if len(np.unique(images.labels)) < 2:
         raise InputError(
-            "frechet.extractor is classifier, but the images have one label only, expected at "
-            "least two; set frechet.extractor to pixels."
+            "frechet.extractor is classifier, but all images have the same label, expected "
+            "at least two labels; set frechet.extractor to pixels."
         )
     rng = np.random.default_rng(seed)
     data = torch.from_numpy(to_signed(images.images)).to(device)
@@ -72,16 +72,16 @@ def train_classifier(
 
 
 def accuracy(model: "torch.nn.Module", images: ImageSet, *, device: "torch.device") -> float:
-    """Return the share of images that a classifier labels right, 0..1."""
+    """Return the share of images that a classifier labels correctly, 0..1."""
     import torch
 
-    right = 0
+    correct = 0
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             part = images.take(np.arange(start, min(start + BATCH, len(images))))
             scores = model(torch.from_numpy(to_signed(part.images)).to(device))
-            right += int((scores.argmax(dim=1).cpu().numpy() == part.labels).sum())
-    return right / len(images)
+            correct += int((scores.argmax(dim=1).cpu().numpy() == part.labels).sum())
+    return correct / len(images)
 
 
 def save_classifier(path: Path, model: "torch.nn.Module") -> None:

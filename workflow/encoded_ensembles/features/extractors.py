@@ -18,14 +18,14 @@ INCEPTION = "inception-2015-12-05.pt"  # file name that clean-fid expects
 
 
 class Extractor(NamedTuple):
-    """A way to turn images into features."""
+    """A function from images to features, and its name."""
 
     name: str
     features: Callable[[np.ndarray], np.ndarray]  # (N, H, W, C) uint8 to (N, D) float
 
 
 def classifier_extractor(path: Path, *, shape: tuple[int, int, int]) -> Extractor:
-    """Return the features of the classifier saved at `path`, on the CPU."""
+    """Return the extractor of the classifier saved at `path`, on the CPU."""
     import torch
 
     body = load_classifier(path, shape=shape)[0]
@@ -39,7 +39,7 @@ def classifier_extractor(path: Path, *, shape: tuple[int, int, int]) -> Extracto
 
 
 def pixels_extractor(reference: np.ndarray) -> Extractor:
-    """Return the first 64 principal components of the pixels of reference images as features.
+    """Return the extractor of the first 64 principal components of the pixels of reference images.
 
     Args:
         reference: (M, H, W, C) uint8.
@@ -56,14 +56,14 @@ def pixels_extractor(reference: np.ndarray) -> Extractor:
 
 
 def inception_extractor(path: Path, *, device: "torch.device") -> Extractor:
-    """Return clean-fid's Inception features, with its own resizing to 299x299.
+    """Return the extractor of clean-fid's Inception features, with its resizing to 299x299.
 
     Args:
         path: the TorchScript file inception-2015-12-05.pt.
         device: where to compute.
 
     Raises:
-        InputError: there is no such file, or it is not the network.
+        InputError: the file does not exist, or is not the network.
     """
     import torch
     from cleanfid.features import InceptionV3W
@@ -79,7 +79,7 @@ def inception_extractor(path: Path, *, device: "torch.device") -> Extractor:
     except (RuntimeError, AttributeError) as error:
         raise InputError(
             f"{path} is not the TorchScript Inception network ({str(error).splitlines()[0]}); "
-            "fetch it again."
+            "download it again."
         ) from error
     resizer = build_resizer("clean")
 
@@ -103,7 +103,7 @@ def choose_extractor(
     classifier: Path | None,
     device: "torch.device",
 ) -> Extractor:
-    """Return Inception's features if its file is given, else the classifier's, else the pixels'.
+    """Return the extractor of Inception if its file is given, else of the classifier, else of pixels.
 
     Args:
         reference: (M, H, W, C) uint8.

@@ -1,4 +1,4 @@
-"""Frechet and kernel distances between sets of images, on features that are named.
+"""Frechet and kernel distances between sets of images, on named features.
 
 With the Inception network these are FID and KID by clean-fid's "clean" protocol (Parmar et al.,
 arXiv 2104.11222). Without it they are distances on other features and never called FID.
@@ -16,20 +16,20 @@ from encoded_ensembles.storage.files import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 12  # images of each scored set that are kept to be drawn
+SHOWN = 12  # images of each scored set that are stored for figures
 
 
 class Scores(NamedTuple):
     """Distances of a set of images from a reference set, in the order of the columns of scores.csv.
 
     Attributes:
-        frechet: Frechet distance, biased upwards the more the fewer the images.
+        frechet: Frechet distance; the fewer the images, the larger its upward bias.
         frechet_error: its standard error.
-        kid_1000: KID x 1000, as it is usually published; unbiased, so it can be below 0.
+        kid_1000: KID x 1000, as usually published; unbiased, so it can be below 0.
         kid_1000_error: its standard error.
-        reference: images of the reference set.
+        reference: number of images in the reference set.
         features: D.
-        singular: whether a covariance is singular: a set has no more images than features.
+        singular: whether a covariance is singular: a set has at most as many images as features.
     """
 
     frechet: float
@@ -46,13 +46,13 @@ def score(features: np.ndarray, reference: np.ndarray, *, inception: bool = Fals
 
     KID is the unbiased squared MMD with a cubic kernel (Binkowski et al., arXiv 1801.01401), the mean
     over 100 random subsets, drawn with a fixed seed. The kernel (x.y / D + 1)^3 depends on the scale of
-    features: those of Inception are taken as they are, as is usual, others are divided by their root
-    mean square over the reference. Standard errors: `standard_errors`.
+    features: those of Inception are not scaled, as usual; others are divided by their root mean square
+    over the reference. Standard errors: `standard_errors`.
 
     Args:
         features: (N, D), N >= 2.
         reference: (M, D), M >= 2.
-        inception: whether they are Inception's.
+        inception: whether the features are those of Inception.
 
     Raises:
         InputError: a set has fewer than two images.
@@ -63,8 +63,8 @@ def score(features: np.ndarray, reference: np.ndarray, *, inception: bool = Fals
 
     if min(len(features), len(reference)) < 2:
         raise InputError(
-            f"a Frechet distance of {len(features)} from {len(reference)} images was asked for, "
-            "expected at least 2 of each; raise frechet.samples or dataset.heldout."
+            f"a Frechet distance between {len(features)} and {len(reference)} images was requested, "
+            "expected at least 2 in each set; raise frechet.samples or dataset.heldout."
         )
     root = (
         1.0 if inception else float(np.sqrt(np.square(reference, dtype=np.float64).mean())) or 1.0
@@ -92,17 +92,17 @@ def score(features: np.ndarray, reference: np.ndarray, *, inception: bool = Fals
 
 
 def share_spare(spare: ImageSet, training: ImageSet, *, samples: int) -> tuple[ImageSet, ImageSet]:
-    """Share images between the classifier and the real row, which shows what real images score.
+    """Divide images between the classifier and the row of scores for real images.
 
     Args:
         spare: images neither trained on nor held out, in random order.
-        training: the members' training images, used where the spare ones are too few.
-        samples: images in every scored set.
+        training: the members' training images, used if there are too few spare images.
+        samples: number of images in every scored set.
 
     Returns:
-        images to train the classifier on, images to score as real, `samples` of them or all training
-        images if these are fewer; the two do not overlap unless there are fewer spare images than
-        twice `samples` and than training images.
+        images to train the classifier on, and `samples` images to score as real (all training images
+        if these are fewer). The two overlap only if there are fewer spare images than twice `samples`
+        and than training images.
     """
     if len(spare) >= 2 * samples:
         index = np.arange(len(spare))
@@ -115,7 +115,7 @@ def share_spare(spare: ImageSet, training: ImageSet, *, samples: int) -> tuple[I
 
 
 def describe(extractor: str) -> str:
-    """Return what the Frechet distance on these features is called in figures and tables."""
+    """Return the name of the Frechet distance on these features in figures and tables."""
     return {
         "inception": "FID (clean-fid)",
         "classifier": "Frechet distance (data-set classifier)",
@@ -127,7 +127,7 @@ def in_words(row: Mapping[Any, Any]) -> str:
     """Return the distances of one row of scores with their standard errors, in words.
 
     Args:
-        row: set, kept, those of `Scores`, and extractor.
+        row: set, kept, the fields of `Scores`, and extractor.
     """
     kept = row["kept"]
     members = f" ({kept} member{'s' if kept > 1 else ''})" if kept else ""
@@ -139,7 +139,9 @@ def in_words(row: Mapping[Any, Any]) -> str:
 
 
 def caution(scores: "pd.DataFrame") -> str:
-    """Return what limits these distances: "" where every set has more images than features.
+    """Return a caution on these distances; "" if every set has more images than features.
+
+    The text is part of figures and of the model card: another wording changes their bytes.
 
     Args:
         scores: columns set, images, frechet, frechet_error, reference, features, singular.

@@ -1,7 +1,7 @@
-"""Distances of pictures as networks see them: pairs of images in, one number each out.
+"""Perceptual distances by networks: one number for each pair of images.
 
-The networks of LPIPS, OpenCLIP and DINOv2 are no part of this program: they come from packages and
-weight files that the user has, and nothing is fetched.
+The networks of LPIPS, OpenCLIP and DINOv2 are not part of this program: the user installs the packages
+and provides the weight files; nothing is downloaded.
 """
 
 from collections.abc import Callable
@@ -17,37 +17,39 @@ from encoded_ensembles.storage.files import InputError
 if TYPE_CHECKING:
     import torch
 
-Measure = Callable[[np.ndarray], np.ndarray]  # moved (B, C, H, W) to its distances (B,)
-Network = tuple["torch.nn.Module", Any]  # and what compares images (B, C, H, W) in [-1, 1]
-PARTS = 64  # images given to a network at once
+Measure = Callable[[np.ndarray], np.ndarray]  # counterfactuals (B, C, H, W) to distances (B,)
+Network = tuple[
+    "torch.nn.Module", Any
+]  # and a function that compares images (B, C, H, W) in [-1, 1]
+PARTS = 64  # images per call of a network
 
 
 def feature_distance(features: Callable[[np.ndarray], np.ndarray], factual: np.ndarray) -> Measure:
-    """Return the Euclidean distance of images' features from those of the factual samples."""
+    """Return the function for Euclidean distances of features from those of the factual samples."""
     start = np.asarray(features(factual), np.float64)
-    return lambda moved: np.linalg.norm(features(moved) - start, axis=1)
+    return lambda images: np.linalg.norm(features(images) - start, axis=1)
 
 
 def load_lpips(package: ModuleType) -> Network:
-    """Return LPIPS on AlexNet, of the package lpips."""
+    """Return LPIPS on AlexNet from the package lpips."""
     model = package.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
 
     def compare(a: "torch.Tensor", b: "torch.Tensor") -> "torch.Tensor":
-        side = max(64, *a.shape[2:])  # AlexNet takes no less
+        side = max(64, *a.shape[2:])  # the least that AlexNet accepts
         return model(resize(a, side), resize(b, side)).flatten()
 
     return model, compare
 
 
 def load_openclip(package: ModuleType) -> Network:
-    """Return CLIP's ViT-B/32, of the package open_clip: 1 less the cosine of two embeddings."""
+    """Return CLIP's ViT-B/32 from the package open_clip: 1 minus the cosine of two embeddings."""
     model = package.create_model("ViT-B-32")
     colours = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     return model, lambda a, b: angle(model.encode_image, a, b, colours)
 
 
 def load_dinov2(package: ModuleType) -> Network:
-    """Return DINOv2's ViT-S/14, of the package timm: 1 less the cosine of two embeddings."""
+    """Return DINOv2's ViT-S/14 from the package timm: 1 minus the cosine of two embeddings."""
     model = package.create_model("vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True)
     return model, lambda a, b: angle(model, a, b, ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
@@ -68,25 +70,25 @@ def resize(images: "torch.Tensor", side: int) -> "torch.Tensor":
 
 
 def angle(embed: Any, a: "torch.Tensor", b: "torch.Tensor", colours: Any) -> "torch.Tensor":
-    """Return 1 less the cosine of the embeddings of images in [-1, 1], at 224x224."""
+    """Return 1 minus the cosine of the embeddings of images in [-1, 1], at 224x224."""
     import torch
 
-    mean, spread = (a.new_tensor(each).view(3, 1, 1) for each in colours)
+    mean, spread = (a.new_tensor(values).view(3, 1, 1) for values in colours)
     one, other = (embed(((resize(x, 224) + 1) / 2 - mean) / spread) for x in (a, b))
     return 1 - torch.nn.functional.cosine_similarity(one, other)
 
 
 def weight_file(name: str, named: str | None) -> Path:
-    """Return the file of a network's weights: the one named, else its usual place.
+    """Return the file of a network's weights: the one named, else the default.
 
     Raises:
-        InputError: there is no such file.
+        InputError: the file does not exist.
     """
     path = Path(named or f"resources/{name}.safetensors")
     if not path.is_file():
         raise InputError(
             f"the weights of {name} are expected in {path}, which does not exist; put the network's "
-            f"safetensors file there, name another in influence.weights.{name}, or take {name} out of "
+            f"safetensors file there, set influence.weights.{name}, or remove {name} from "
             "influence.distances."
         )
     return path
@@ -95,11 +97,11 @@ def weight_file(name: str, named: str | None) -> Path:
 def network_distance(
     name: str, *, weights: Path, factual: np.ndarray, device: "torch.device"
 ) -> Measure:
-    """Return the distance of images from the factual samples by a network in `NETWORKS`.
+    """Return the function for distances from the factual samples by a network in `NETWORKS`.
 
     Args:
         name: of the network.
-        weights: its own weights as safetensors, such as `safetensors.torch.save_model` writes.
+        weights: safetensors file of its weights, as `safetensors.torch.save_model` writes it.
         factual: (B, C, H, W) float32 in [-1, 1].
         device: where to compute.
 
@@ -116,22 +118,22 @@ def network_distance(
     except ImportError as error:
         raise InputError(
             f"influence.distances names {name}, which needs the Python package {package} ({error}); "
-            f"install it, or take {name} out."
+            f"install it, or remove {name}."
         ) from error
     try:
         load_model(model, weights)
     except (SafetensorError, RuntimeError) as error:
         raise InputError(
             f"{weights} does not hold the weights of {name} ({str(error).splitlines()[0]}); expected "
-            "those of the network that encoded_ensembles.perceptual builds."
+            "those of the network that encoded_ensembles.features.perceptual builds."
         ) from error
     model.eval().to(device)
     start = torch.from_numpy(factual).to(device).split(PARTS)
 
-    def measure(moved: np.ndarray) -> np.ndarray:
-        parts = torch.from_numpy(moved).to(device).split(PARTS)
+    def measure(images: np.ndarray) -> np.ndarray:
+        parts = torch.from_numpy(images).to(device).split(PARTS)
         with torch.inference_mode():
-            found = [compare(a, b) for a, b in zip(start, parts, strict=True)]
-        return torch.cat(found).cpu().numpy().astype(np.float64)
+            distances = [compare(a, b) for a, b in zip(start, parts, strict=True)]
+        return torch.cat(distances).cpu().numpy().astype(np.float64)
 
     return measure

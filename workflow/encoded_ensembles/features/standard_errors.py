@@ -1,36 +1,37 @@
-"""Standard errors of Frechet and kernel distances: how far other images would have moved them.
+"""Standard errors of Frechet and kernel distances over the choice of images.
 
-By the infinitesimal jackknife: how the distance changes with the weight of each image, from one
-decomposition and without drawing anything. Source: Efron, *The Jackknife, the Bootstrap and Other
+Computed by the infinitesimal jackknife: the change of the distance with the weight of each image,
+from one decomposition and without random draws. Source: Efron, *The Jackknife, the Bootstrap and Other
 Resampling Plans*, SIAM, 1982, chapter 6.
 """
 
 import numpy as np
 
-PAIRED = 2000  # images of each set that kernels are taken with
+PAIRED = 2000  # images of each set that kernels are computed on
 
 
 def frechet_error(features: np.ndarray, reference: np.ndarray) -> float:
     """Return the standard error of the Frechet distance of two sets of features.
 
     The distance is |m - n|^2 + |A|^2 + |B|^2 - 2 |A B'|, where the rows of A and B are the centred
-    features over the root of one less than their number, and the last norm is the nuclear norm.
+    features over the root of (number of images - 1), and the last norm is the nuclear norm.
 
     Args:
         features: (N, D), N >= 2.
         reference: (M, D), M >= 2.
     """
-    sets = [np.asarray(each, np.float64) for each in (features, reference)]
-    centred = [each - each.mean(axis=0) for each in sets]
+    sets = [np.asarray(rows, np.float64) for rows in (features, reference)]
+    centred = [rows - rows.mean(axis=0) for rows in sets]
     shift = sets[0].mean(axis=0) - sets[1].mean(axis=0)
-    parts = [each / np.sqrt(len(each) - 1) for each in centred]
-    (base, upper), (other, lower) = (np.linalg.qr(each) for each in parts)
+    parts = [rows / np.sqrt(len(rows) - 1) for rows in centred]
+    (base, upper), (other, lower) = (np.linalg.qr(part) for part in parts)
     left, values, right = np.linalg.svd(upper @ lower.T, full_matrices=False)
-    real = values > values.max(initial=0) * 1e-10  # the others are noise of a singular covariance
-    rotation = left[:, real] @ right[real]
-    moved = (base @ (rotation @ lower), other @ (rotation.T @ upper))
+    # Smaller singular values are noise of a singular covariance.
+    significant = values > values.max(initial=0) * 1e-10
+    rotation = left[:, significant] @ right[significant]
+    mapped = (base @ (rotation @ lower), other @ (rotation.T @ upper))
     variance = 0.0
-    for rows, part, image, towards in zip(centred, parts, moved, (shift, -shift), strict=True):
+    for rows, part, image, towards in zip(centred, parts, mapped, (shift, -shift), strict=True):
         effect = len(part) * ((part - image) * part).sum(axis=1) + 2 * rows @ towards
         variance += effect.var(ddof=1) / len(effect)
     return float(np.sqrt(variance))
@@ -43,7 +44,7 @@ def kid_error(features: np.ndarray, reference: np.ndarray) -> float:
         features: (N, D), N >= 2.
         reference: (M, D), M >= 2.
     """
-    some, others = (np.asarray(each[:PAIRED], np.float64) for each in (features, reference))
+    some, others = (np.asarray(rows[:PAIRED], np.float64) for rows in (features, reference))
     across = _kernel(some, others)
     variance = 0.0
     for rows, between, count in (
@@ -57,4 +58,5 @@ def kid_error(features: np.ndarray, reference: np.ndarray) -> float:
 
 
 def _kernel(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the kernel of all pairs of rows, (N, M)."""
     return (rows @ others.T / rows.shape[1] + 1) ** 3

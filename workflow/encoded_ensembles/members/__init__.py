@@ -1,1 +1,1 @@
-"""Members: networks, adapters and latents; training, loading and the device they run on."""
+"""Members: networks, adapters and latents; training, loading and devices."""

@@ -4,11 +4,10 @@ Source: Hu et al., *LoRA*, arXiv 2106.09685: a layer computes with W + (alpha / 
 and A are trained.
 
 An adapter's folder is as peft writes it; `base_model_name_or_path` in it is the base's folder,
-relative to its own. Members share the base's weights in memory. The weights of the layers that an
-adapter changes are worked out anew in each call, always from the base's: never added and taken off
-again, which would not give the same bytes. At the batches of sampling that is faster than peft's own
-layers, which compute W x and B A x apart (docs/finetuning.md), and batches of any size give the same
-bytes, as those of a whole network do.
+relative to the adapter's. Members share the base's weights in memory. Each call computes the weights of
+the changed layers again from the base: adding and then subtracting a change would not restore the same
+bytes. At the batch sizes of sampling this is faster than peft's layers, which compute W x and B A x
+separately (docs/finetuning.md). As for a whole network, the batch size does not change the bytes.
 """
 
 import copy
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 PREFIX = "base_model.model."  # of the names of layers in peft's files
 PARTS = (".lora_A.weight", ".lora_B.weight")
-VARIANTS = (  # of peft's that compute otherwise
+VARIANTS = (  # options of peft that change the computation
     "use_dora", "use_rslora", "use_qalora", "use_bdlora", "rank_pattern", "alpha_pattern", "lora_bias",
     "fan_in_fan_out", "layer_replication", "alora_invocation_tokens",
 )  # fmt: skip
@@ -58,21 +57,21 @@ class LowRank(torch.nn.Module):
 
 
 def base_folder(adapter: Path) -> Path:
-    """Return the folder of the base that an adapter's folder names.
+    """Return the folder of an adapter's base.
 
     Raises:
-        InputError: the folder does not hold an adapter, as it was written.
+        InputError: the folder does not hold an unchanged adapter.
     """
     check_adapter(adapter)
-    named = read_json(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
-    return (adapter / str(named)).resolve()
+    base = read_json(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
+    return (adapter / str(base)).resolve()
 
 
 def check_adapter(folder: Path) -> None:
-    """Check that a folder holds an adapter, as it was written.
+    """Check that a folder holds an adapter whose bytes are unchanged.
 
     Raises:
-        InputError: otherwise.
+        InputError: it does not.
     """
     weights = folder / ADAPTER_WEIGHTS
     if not weights.is_file():
@@ -81,14 +80,14 @@ def check_adapter(folder: Path) -> None:
 
 
 def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
-    """Return the base with an adapter; all weights that it does not change are the base's own.
+    """Return the base with an adapter; it shares all unchanged weights with the base.
 
     Args:
-        base: for inference; stays as it is.
+        base: for inference; not changed.
         folder: of the adapter.
 
     Raises:
-        InputError: the folder does not hold a whole adapter of this base, as it was written.
+        InputError: the folder does not hold a complete, unchanged adapter of this base.
     """
     from safetensors.torch import load_file
 
@@ -99,8 +98,8 @@ def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
         if unknown:
             raise ValueError(f"{ADAPTER_CONFIG} sets {unknown[0]}")
         tensors = load_file(folder / ADAPTER_WEIGHTS)
-        own = [*base.parameters(), *base.buffers()]
-        network = copy.deepcopy(base, {id(each): each for each in own})
+        shared = [*base.parameters(), *base.buffers()]
+        network = copy.deepcopy(base, {id(tensor): tensor for tensor in shared})
         for layer in sorted({layer_name(name) for name in tensors}):
             down, up = (tensors[f"{PREFIX}{layer}{part}"] for part in PARTS)
             change = LowRank(down, up, scale=facts["lora_alpha"] / facts["r"])
@@ -116,10 +115,10 @@ def adapt(base: "UNet2DModel", folder: Path) -> "UNet2DModel":
 
 
 def layer_name(name: str) -> str:
-    """Return the layer that a tensor in peft's file is of.
+    """Return the layer of a tensor in peft's file.
 
     Raises:
-        ValueError: it is not A or B of a layer.
+        ValueError: the tensor is not A or B of a layer.
     """
     for part in PARTS:
         if name.startswith(PREFIX) and name.endswith(part):
@@ -128,14 +127,14 @@ def layer_name(name: str) -> str:
 
 
 def changes(network: "UNet2DModel") -> dict[str, LowRank]:
-    """Return what the adapter of a network of `adapt` changes, by layer; none of a whole network."""
+    """Return the changes of a network of `adapt`, by layer; empty for a whole network."""
     end = ".parametrizations.weight.0"
-    found = dict(network.named_modules())
-    return {name.removesuffix(end): each for name, each in found.items() if name.endswith(end)}
+    modules = dict(network.named_modules())
+    return {name.removesuffix(end): part for name, part in modules.items() if name.endswith(end)}
 
 
 def plain_base(network: "UNet2DModel") -> "UNet2DModel":
-    """Return the base of a network of `adapt`, as it was before, on its own weights."""
+    """Return the unchanged base of a network of `adapt`."""
     weights: dict[str, Any] = network.state_dict()
     for layer in changes(network):
         place = f"{layer}.parametrizations.weight"
@@ -148,27 +147,27 @@ def plain_base(network: "UNet2DModel") -> "UNet2DModel":
 
 
 def write_adapter(network: "UNet2DModel", folder: Path, *, base: str) -> None:
-    """Write the adapter of a network of `adapt` as it was read, but for where its base is.
+    """Write the adapter of a network of `adapt` as it was read, except for the path of its base.
 
     Args:
         network: of `adapt`.
         folder: to write to.
-        base: what the adapter says of where its base is, relative to `folder`.
+        base: path of the base, relative to `folder`.
     """
     tensors = {}
     for layer, change in changes(network).items():
-        for part, each in zip(PARTS, (change.down, change.up), strict=True):
-            tensors[f"{PREFIX}{layer}{part}"] = each.detach().cpu().numpy()
+        for part, factor in zip(PARTS, (change.down, change.up), strict=True):
+            tensors[f"{PREFIX}{layer}{part}"] = factor.detach().cpu().numpy()
     write_files(folder, network.adapter | {"base_model_name_or_path": base}, tensors)
 
 
 def write_files(folder: Path, facts: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
-    """Write the configuration and the weights of an adapter as peft does, and sealed."""
+    """Write configuration and weights of an adapter in the format of peft, sealed."""
     config = folder / ADAPTER_CONFIG
     write_json(config, facts)
     write_tensors(
         folder / ADAPTER_WEIGHTS,
         tensors,
-        metadata={"format": "pt"},  # which loaders look for
+        metadata={"format": "pt"},  # loaders check it
         kept={config.name: sha256_file(config)},
     )

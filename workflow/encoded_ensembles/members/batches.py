@@ -1,9 +1,9 @@
-"""What a network is fed in training, with random numbers keyed by image and epoch.
+"""Training batches of a member, with random numbers keyed by image and epoch.
 
-The step of an epoch at which an image is used, its noise level and its noise follow from (seed,
-image, epoch). So members draw the same numbers for the same image, a unit that comes or goes leaves
-every other member's batches as they were, and a member retrained without a unit differs only in the
-batches that held it. The price: the number of images per batch varies around its mean.
+The step of an epoch at which an image is used, its noise level and its noise depend only on (seed,
+image, epoch). Members therefore draw the same numbers for the same image, adding or removing a unit
+does not change the batches of other members, and a member retrained without a unit differs only in the
+batches with that unit. The cost: the number of images per batch varies around its mean.
 """
 
 from collections.abc import Iterator
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a member is trained; the keys of `training` in the configuration.
+    """The training parameters of a member; the keys of `training` in the configuration.
 
     Attributes:
         epochs: passes over the split.
-        steps_per_epoch: optimiser steps in each; images per batch = size of the split over this.
+        steps_per_epoch: optimiser steps in each; mean images per batch = size of the split / this.
         learning_rate: of Adam, above 0.
         ema: decay of the moving average of the weights, 0..1.
         precision: "float32" or "bfloat16" (autocast).
         seed: of initial weights and all random numbers, shared by all members.
-        flip: whether an image is mirrored left to right in every other use, at random.
+        flip: whether an image is mirrored left to right with probability 1/2 in each use.
     """
 
     epochs: int
@@ -45,7 +45,7 @@ class Recipe:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps in all."""
+        """The total number of optimiser steps."""
         return self.epochs * self.steps_per_epoch
 
 
@@ -53,37 +53,37 @@ class Recipe:
 def draw_use(
     *, recipe: Recipe, key: int, epoch: int, shape: tuple[int, int, int] | None
 ) -> tuple[int, int, np.ndarray | None, bool]:
-    """Draw how an image is used in an epoch.
+    """Draw the use of an image in an epoch.
 
     Args:
-        recipe: gives the seed and the steps per epoch.
+        recipe: with the seed and the steps per epoch.
         key: of the image.
         epoch: 0..epochs-1.
-        shape: (C, H, W); None leaves the noise out.
+        shape: (C, H, W); None draws no noise.
 
     Returns:
         step in the epoch 0..steps_per_epoch-1, noise level 0..999, noise (C, H, W) float32, and
-        whether it is mirrored; False without the noise.
+        whether the image is mirrored (False without noise).
     """
     rng = generator(seed=recipe.seed, purpose=Purpose.TRAINING, key=key, counter=epoch)
     step, level = int(rng.integers(recipe.steps_per_epoch)), int(rng.integers(LEVELS))
     if shape is None:
         return step, level, None, False
     noise = rng.standard_normal(shape, dtype=np.float32)
-    # Drawn last, so that the rest is what it is without.
+    # Mirroring is drawn last, so that it does not change the other numbers.
     return step, level, noise, recipe.flip and bool(rng.integers(2))
 
 
 def batches(
     keys: list[int], *, recipe: Recipe, shape: tuple[int, int, int], start: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield the batch of each step from `start` on; a batch may be empty.
+    """Yield the batch of each step, beginning with `start`; a batch may be empty.
 
     Args:
         keys: of the images, ascending.
-        recipe: of the training.
+        recipe: training parameters.
         shape: (C, H, W).
-        start: the first step wanted.
+        start: the first step.
 
     Yields:
         positions in `keys` (b,), noise levels (b,) int64, noise (b, C, H, W) float32, and which
@@ -111,8 +111,8 @@ def batches(
 
 # DEVIATES: dropout by step.
 def dropout_seed(recipe: Recipe, step: int) -> int:
-    """Return the seed of the dropout masks of a step: they do not depend on when a job was killed."""
-    key = name_key("\0dropout")  # no image's name
+    """Return the seed of the dropout masks of a step: resuming a killed job gives the same masks."""
+    key = name_key("\0dropout")  # not the name of an image
     rng = generator(seed=recipe.seed, purpose=Purpose.TRAINING, key=key, counter=step)
     return int(rng.integers(2**63))
 
@@ -121,27 +121,27 @@ def as_seen(images: np.ndarray, *, space: Space) -> np.ndarray:
     """Return images (N, H, W, C) uint8 as members see them, (N, c, h, w) float32."""
     if isinstance(space, Pixels):
         return to_signed(images)
-    # One at a time: as float32 pixels all would take far more memory than their latents.
+    # One at a time: all images as float32 pixels need far more memory than their latents.
     height, width, channels = images.shape[1:]
-    found = np.empty((len(images), *space.seen((channels, height, width))), np.float32)
+    latents = np.empty((len(images), *space.seen((channels, height, width))), np.float32)
     for number, image in enumerate(images):
-        found[number] = space.encode(to_signed(image[None]))[0]
-    return found
+        latents[number] = space.encode(to_signed(image[None]))[0]
+    return latents
 
 
 def see(
     images: np.ndarray, *, space: Space, flip: bool, device: "torch.device"
 ) -> "tuple[torch.Tensor, torch.Tensor | None]":
-    """Return images as a network sees them, and mirrored ones where mirroring that is not the same.
+    """Return images as a network sees them, and mirrored images if latents cannot be mirrored.
 
     Args:
         images: (S, H, W, C) uint8.
-        space: that the network sees them in.
-        flip: whether mirrored ones are wanted.
-        device: to put them on.
+        space: in which the network sees them.
+        flip: whether mirrored images are needed.
+        device: of the result.
 
     Returns:
-        (S, c, h, w) float32, and the same for mirrored images; None if the first can be mirrored.
+        (S, c, h, w) float32, and the same of mirrored images; None if the first can be mirrored.
     """
     import torch
 
@@ -154,9 +154,9 @@ def see(
 def mirror(
     images: "torch.Tensor", mirrored: np.ndarray, turned: "torch.Tensor | None" = None
 ) -> "torch.Tensor":
-    """Return images (b, C, H, W), those in `mirrored` (b,) bool with left and right exchanged.
+    """Return images (b, C, H, W), with left and right exchanged where `mirrored` (b,) bool is True.
 
-    `turned` are the exchanged ones, where these are not the images with their last axis turned.
+    `turned` are the exchanged images, if flipping the last axis does not give them.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The state of a training job in one file."""
+"""Checkpoints: the state of a training job in one file."""
 
 import json
 import time
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Checkpoint:
-    """The state of a training job in one file, to go on from after the job was killed.
+    """The state of a training job in one file, from which a killed job resumes.
 
     The file is bound to a key: a checkpoint of another split, recipe or version of the code is
-    passed over.
+    ignored.
     """
 
     def __init__(self, path: Path, *, key: str, seconds: float) -> None:
-        """Keep the state at `path`, saved at most every `seconds`."""
+        """Store the state at `path`, at most once every `seconds`."""
         self.path, self.key, self.seconds = path, key, seconds
         self.saved = time.monotonic()
 
     def load(self) -> tuple[int, list[float], dict[str, "torch.Tensor"]] | None:
-        """Return (steps done, losses, tensors), or None if there is nothing to go on from."""
+        """Return (steps done, losses, tensors), or None without a valid checkpoint."""
         try:
             with open_tensors(self.path, framework="pt") as file:
                 facts = json.loads(file.metadata()["facts"])
@@ -36,12 +36,12 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except (InputError, KeyError, TypeError, ValueError) as error:
-            report(f"{self.path} is passed over, and training begins anew: {error}")
+            report(f"{self.path} is ignored, and training starts from the beginning: {error}")
             return None
         return facts["step"], facts["losses"], tensors
 
     def due(self) -> bool:
-        """Say whether it is time to save again."""
+        """Return whether it is time to save again."""
         return time.monotonic() - self.saved >= self.seconds
 
     def save(self, step: int, losses: list[float], tensors: dict[str, "torch.Tensor"]) -> None:
@@ -52,6 +52,6 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def remove(self) -> None:
-        """Delete the file, the training being done."""
+        """Delete the file after training."""
         for file in [self.path, *leftovers(self.path)]:
             file.unlink(missing_ok=True)

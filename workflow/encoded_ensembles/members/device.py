@@ -1,4 +1,4 @@
-"""Where to compute, and how to get the same bytes each time."""
+"""The device to compute on, and the settings for reproducible bytes."""
 
 import ctypes
 import os
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import torch
     from filelock import BaseFileLock
 
-TAKEN: "list[BaseFileLock]" = []  # places on devices, held until the process ends
-# cuBLAS reads this when it starts; without it, it has no deterministic algorithms.
+TAKEN: "list[BaseFileLock]" = []  # locks on devices, held until the process ends
+# cuBLAS reads this at its start, and has no deterministic algorithms without it.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def keep_memory() -> None:
-    """Let glibc keep freed memory instead of handing it back to the system.
+    """Let glibc keep freed memory instead of returning it to the system.
 
-    The tensors of every batch are otherwise mapped and cleared anew: a fifth of the time of sampling
-    8x8 images (6,800 against 8,700 images a second, one thread of an EPYC). Changes no result.
+    Otherwise the memory of every batch is mapped and cleared again, a fifth of the time of sampling
+    8x8 images (6,800 against 8,700 images per second, one thread of an EPYC). Changes no result.
     """
     trim_threshold, mmap_threshold = -1, -3  # malloc.h
     try:
@@ -36,14 +36,14 @@ def keep_memory() -> None:
 
 
 def choose_device(name: str = "auto") -> "torch.device":
-    """Return the device to compute on, after switching torch to deterministic algorithms.
+    """Return the device to compute on; switches torch to deterministic algorithms.
 
     Args:
-        name: "auto" takes a GPU if one is visible, of several the one that the fewest jobs are on,
-            else the CPU; or a torch device such as "cuda:1".
+        name: a torch device such as "cuda:1"; or "auto" for the visible GPU with the fewest jobs, or
+            the CPU without a GPU.
 
     Raises:
-        InputError: the device named is not there.
+        InputError: the device does not exist.
     """
     import torch
 
@@ -66,12 +66,12 @@ def choose_device(name: str = "auto") -> "torch.device":
     return device
 
 
-@cache  # a process stays on the GPU that it took
+@cache  # a process stays on its GPU
 def free_gpu() -> int:
-    """Return the number of the visible GPU that this process takes.
+    """Return the number of the visible GPU that this process uses.
 
-    Slurm shows a job its own GPUs only (CUDA_VISIBLE_DEVICES). Jobs that Snakemake runs on one machine
-    see all of them, and share them out among themselves.
+    Slurm shows a job only its own GPUs (CUDA_VISIBLE_DEVICES). Jobs that Snakemake runs on one machine
+    see all GPUs, and distribute themselves over them.
     """
     import torch
 
@@ -83,11 +83,11 @@ def free_gpu() -> int:
 
 
 def take_turn(names: list[str], folder: Path) -> int:
-    """Return which of some devices the fewest processes have taken, and take it for this process.
+    """Return the device with the fewest processes, and reserve a place on it for this process.
 
-    A device has places, one file each; a process holds one under a lock that ends with the process,
-    however it ends. First places go first, then second ones: no process waits, and processes share
-    devices evenly where there are more processes than devices.
+    A device has places, one file each. A process locks one place until it ends, also if it is killed.
+    First places are locked before second places: no process waits, and more processes than devices
+    are spread evenly.
 
     Args:
         names: of the devices, the same for all processes.
@@ -109,7 +109,7 @@ def take_turn(names: list[str], folder: Path) -> int:
 
 
 def describe(device: "torch.device", *, precision: str = "float32") -> dict[str, Any]:
-    """Return what decides the last bits of a result besides the code.
+    """Return the properties that determine the last bits of a result besides the code.
 
     Args:
         device: of `choose_device`.
@@ -117,7 +117,7 @@ def describe(device: "torch.device", *, precision: str = "float32") -> dict[str,
 
     Returns:
         name of the hardware, versions of torch and, on a GPU, of CUDA and cuDNN, threads, the type
-        that autocast computes in or None, and whether TF32 and deterministic algorithms are on.
+        of autocast or None, and whether TF32 and deterministic algorithms are on.
     """
     import torch
 
@@ -135,13 +135,13 @@ def describe(device: "torch.device", *, precision: str = "float32") -> dict[str,
 
 
 def check_precision(precision: str, device: "torch.device") -> None:
-    """Raise InputError if a GPU has no arithmetic of its own in a precision."""
+    """Raise InputError if a GPU does not support a precision in hardware."""
     import torch
 
     if precision != "bfloat16" or device.type != "cuda":
         return
     if torch.cuda.get_device_capability(device) < (8, 0):  # Ampere
         raise InputError(
-            f"training.precision is bfloat16, which {torch.cuda.get_device_name(device)} does not have; "
-            "set it to float32."
+            f"training.precision is bfloat16, which {torch.cuda.get_device_name(device)} does not "
+            "support; set it to float32."
         )

@@ -1,4 +1,4 @@
-"""Networks that a run is given and does not train: the base of adapters, and an autoencoder."""
+"""Networks that a run uses but does not train: the base of adapters, and an autoencoder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,15 +20,15 @@ KINDS = {"base": "UNet2DModel", "autoencoder": "AutoencoderKL"}  # of diffusers,
 
 
 def copy_frozen(part: str, source: str, output: Path) -> None:
-    """Copy a network's configuration and weights: byte for byte if sealed, else sealed now.
+    """Copy a network's configuration and weights: byte for byte if sealed, else with new seals.
 
     Args:
         part: of KINDS.
-        source: folder as diffusers' save_pretrained writes it; else a name on the Hugging Face Hub.
+        source: folder as diffusers' save_pretrained writes it, or a name on the Hugging Face Hub.
         output: folder to write to.
 
     Raises:
-        InputError: there is no whole network of this kind, or a damaged one.
+        InputError: there is no complete network of this kind, or it is damaged.
     """
     import shutil
 
@@ -43,10 +43,10 @@ def copy_frozen(part: str, source: str, output: Path) -> None:
         )
     if local and list(folder.glob("*.index.json")):
         raise InputError(
-            f"model.{part} is {source}, whose weights lie in several files, expected one, {WEIGHTS}; "
+            f"model.{part} is {source}, whose weights are in several files, expected one, {WEIGHTS}; "
             "save it again with max_shard_size='100GB'."
         )
-    network = read_network(folder if local else source, kind=kind)  # that it is whole
+    network = read_network(folder if local else source, kind=kind)  # fails if incomplete
     if not local or not is_sealed(folder / WEIGHTS):
         save_network(network, output)
         return
@@ -57,29 +57,29 @@ def copy_frozen(part: str, source: str, output: Path) -> None:
 
 
 def _config(part: str, source: str) -> dict[str, Any]:
-    """Return the configuration of a network, by a folder or the hub.
+    """Return the configuration of a network from a folder or the hub.
 
     Raises:
-        InputError: there is none.
+        InputError: it does not exist.
     """
     folder = Path(source)
     if folder.is_dir():
-        found = read_json(folder / "config.json")
+        config = read_json(folder / "config.json")
     else:
         try:
-            found = import_network(KINDS[part]).load_config(source)
+            config = import_network(KINDS[part]).load_config(source)
         except Exception as error:  # the hub's client and diffusers each raise their own
             raise InputError(
-                f"model.{part} is {source}, which is no folder here and could not be had from the "
-                f"Hugging Face Hub ({' '.join(str(error).split())[:200]}); name a folder."
+                f"model.{part} is {source}, which is not an existing folder and could not be loaded "
+                f"from the Hugging Face Hub ({' '.join(str(error).split())[:200]}); name a folder."
             ) from error
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise InputError(f"{folder / 'config.json'} holds a list, expected keys and values.")
-    return found
+    return config
 
 
 def frozen_digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of such a network."""
+    """Return the SHA-256 of each file of a copied network, by name."""
     return {name: sha256_file(folder / name) for name in member_files(adapter=False)}
 
 
@@ -87,11 +87,11 @@ def check_trained_on(members: Sequence[Path], autoencoder: Path | None) -> None:
     """Check that members were trained on the latents of an autoencoder, or on pixels for None.
 
     Args:
-        members: their folders; those without a record of their training are let pass.
+        members: their folders; those without training.json are not checked.
         autoencoder: its folder.
 
     Raises:
-        InputError: one was not.
+        InputError: a member was not.
     """
     expected = frozen_digests(autoencoder) if autoencoder else None
     for folder in members:
@@ -99,15 +99,15 @@ def check_trained_on(members: Sequence[Path], autoencoder: Path | None) -> None:
         if record.is_file() and read_facts(record).get("autoencoder") != expected:
             raise InputError(
                 f"{folder} was not trained on {'the latents of ' + str(autoencoder) if autoencoder else 'pixels'}"
-                ", expected the --autoencoder that it was trained on, or none; give that, or train again."
+                ", expected the same --autoencoder as in training, or none; change it, or train again."
             )
 
 
 def fetch(part: str, source: str, output: Path, digest: Path) -> None:
-    """Copy a network from a folder, or from the hub.
+    """Copy a network from a folder or the hub, and write its digests.
 
     Raises:
-        InputError: it is not there, or of another kind.
+        InputError: it does not exist, or is of another kind.
     """
     copy_frozen(part, source, output)
     write_facts(digest, {"sha256": frozen_digests(output)})

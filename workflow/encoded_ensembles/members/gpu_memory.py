@@ -1,7 +1,7 @@
-"""What to say when the memory of a GPU runs out.
+"""The error for a full GPU.
 
-Nothing is computed in smaller parts unasked. The number of images at once changes what is trained; and in
-sampling, on a GPU, it can change last bits, so that results would depend on who else uses the GPU.
+The program does not continue with smaller batches by itself. The batch size changes the result of
+training. In sampling on a GPU it can change the last bits, so that results would depend on other users.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,22 @@ from encoded_ensembles.storage.files import InputError
 
 @contextmanager
 def explain_full_memory(images: int, advice: str) -> Iterator[None]:
-    """Say in one sentence what to do if the memory of the GPU runs out in the block.
+    """Raise an error with advice if the GPU runs out of memory in the block.
 
     Args:
-        images: how many are computed with at once.
-        advice: what makes them fewer.
+        images: number of images in a batch.
+        advice: how to reduce it.
 
     Raises:
-        InputError: memory ran out.
+        InputError: the GPU ran out of memory.
     """
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
-        said = str(error).split(". ")[0]
+        message = str(error).split(". ")[0]
         raise InputError(
-            f"{said} with {images} images at once; {advice}, or give the job a larger GPU, or one of "
-            "its own."
+            f"{message} with {images} images at once; {advice}, or give the job a larger GPU, or a GPU "
+            "to itself."
         ) from error

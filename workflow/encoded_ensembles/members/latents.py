@@ -2,7 +2,7 @@
 
 Source: Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, arXiv 2112.10752.
 
-An image is encoded, and a sample decoded, alone: what comes of it does not depend on any other.
+Images are encoded and samples decoded one at a time: no result depends on other images.
 """
 
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ Shape = tuple[int, int, int]
 class Pixels:
     """Members see the pixels."""
 
-    bounded = True  # to [-1, 1]
+    bounded = True  # values in [-1, 1]
 
     def seen(self, image: Shape) -> Shape:
         """Return the shape (C, H, W) that members see of an image (C, H, W)."""
         return image
 
     def image(self, seen: Shape) -> Shape:
-        """Return the shape (C, H, W) of the image that is decoded from one that members see."""
+        """Return the shape (C, H, W) of the image decoded from the shape that members see."""
         return seen
 
     def encode(self, images: np.ndarray) -> np.ndarray:
@@ -40,12 +40,12 @@ class Pixels:
         return images
 
     def decode(self, seen: "torch.Tensor") -> "torch.Tensor":
-        """Return images (N, C, H, W), in [-1, 1] but for overshoots, from what members see."""
+        """Return images (N, C, H, W), in [-1, 1] except for overshoots, from what members see."""
         return seen
 
 
 class Latents:
-    """Members see the latents of an autoencoder: the mode of what it encodes an image to, scaled."""
+    """Members see the latents of an autoencoder: the scaled mode of its encoding of an image."""
 
     bounded = False
 
@@ -71,16 +71,16 @@ class Latents:
         """Return the latents (N, c, h, w) float32 of images (N, C, H, W) float32 in [-1, 1]."""
         import torch
 
-        found = np.empty((len(images), *self.seen(images.shape[1:])), np.float32)
+        latents = np.empty((len(images), *self.seen(images.shape[1:])), np.float32)
         with torch.inference_mode():
             for number, image in enumerate(images):
-                one = torch.from_numpy(np.ascontiguousarray(image[None])).to(self.network.device)
-                mode = self.network.encode(one).latent_dist.mode()
-                found[number] = ((mode - self.shift) * self.scale)[0].cpu().numpy()
-        return found
+                batch = torch.from_numpy(np.ascontiguousarray(image[None])).to(self.network.device)
+                mode = self.network.encode(batch).latent_dist.mode()
+                latents[number] = ((mode - self.shift) * self.scale)[0].cpu().numpy()
+        return latents
 
     def decode(self, seen: "torch.Tensor") -> "torch.Tensor":
-        """Return images (N, C, H, W), in [-1, 1] but for overshoots, from latents (N, c, h, w)."""
+        """Return images (N, C, H, W), in [-1, 1] except for overshoots, from latents (N, c, h, w)."""
         import torch
 
         with torch.inference_mode():
@@ -94,7 +94,7 @@ PIXELS = Pixels()
 
 
 def halvings(config: Mapping[str, Any]) -> int:
-    """Return how many pixels of a side a place of a latent stands for, a power of two."""
+    """Return the side of an image divided by the side of its latent, a power of two."""
     return 2 ** (len(config["block_out_channels"]) - 1)
 
 
@@ -106,24 +106,25 @@ def latent_shape(config: Mapping[str, Any], image: Shape) -> Shape:
         image: shape of an image.
 
     Raises:
-        InputError: the autoencoder is for other channels, or the image does not divide.
+        InputError: the autoencoder has other channels, or the image size is not divisible.
     """
     channels, height, width = image
     factor = halvings(config)
     if config["out_channels"] != config["in_channels"]:
         raise InputError(
             f"model.autoencoder turns {config['in_channels']} channels into {config['out_channels']}, "
-            "expected as many; take another."
+            "expected equal numbers; use another autoencoder."
         )
     if channels != config["in_channels"]:
         raise InputError(
-            f"model.autoencoder is for images of {config['in_channels']} channels, but those at hand "
-            f"have {channels}; set dataset.channels to {config['in_channels']}, or take another."
+            f"model.autoencoder is for images of {config['in_channels']} channels, but the images of "
+            f"this run have {channels}; set dataset.channels to {config['in_channels']}, or use another "
+            "autoencoder."
         )
     if height % factor or width % factor:
         raise InputError(
-            f"model.autoencoder takes {factor}x{factor} pixels together, but images of "
-            f"{height}x{width} pixels do not divide by {factor}; set dataset.size to "
+            f"model.autoencoder combines {factor}x{factor} pixels, but images of "
+            f"{height}x{width} pixels are not divisible by {factor}; set dataset.size to "
             f"{-(-max(height, width) // factor) * factor}."
         )
     return config["latent_channels"], height // factor, width // factor
@@ -137,20 +138,20 @@ def image_shape(config: Mapping[str, Any], latent: Shape) -> Shape:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read the configuration of an autoencoder of a run; needs no torch.
+    """Return the configuration of an autoencoder of a run; needs no torch.
 
     Raises:
-        InputError: it is not as it was written.
+        InputError: the file was changed since it was written.
     """
     check_kept(folder / "config.json", keeper=folder / WEIGHTS)
     return read_json(folder / "config.json")
 
 
 def load_space(autoencoder: Path | None, *, device: "torch.device") -> Space:
-    """Return the latents of an autoencoder of a run, loaded onto a device; of None, the pixels.
+    """Return the latent space of an autoencoder of a run, on a device; for None, pixel space.
 
     Raises:
-        InputError: the folder does not hold a whole autoencoder, as it was written.
+        InputError: the folder does not hold a complete, unchanged autoencoder.
     """
     if autoencoder is None:
         return PIXELS

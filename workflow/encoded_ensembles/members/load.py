@@ -16,27 +16,27 @@ def load_members(folders: Sequence[Path], *, device: "torch.device") -> "list[UN
     """Load the networks of members for inference; adapters of one base share its weights.
 
     Raises:
-        InputError: a folder does not hold a whole network or adapter.
+        InputError: a folder does not hold a complete, unchanged network or adapter.
     """
     bases: dict[Path, UNet2DModel] = {}
-    found = []
+    networks = []
     for folder in folders:
         if not (folder / ADAPTER_CONFIG).is_file():
-            found.append(load_network(folder, device=device))
+            networks.append(load_network(folder, device=device))
             continue
         from encoded_ensembles.members.adapters import adapt, base_folder
 
-        home = base_folder(folder)
-        if home not in bases:
-            bases[home] = load_network(home, device=device)
-        found.append(adapt(bases[home], folder))
-    return found
+        base = base_folder(folder)
+        if base not in bases:
+            bases[base] = load_network(base, device=device)
+        networks.append(adapt(bases[base], folder))
+    return networks
 
 
 def load_unet(folder: Path, *, device: "torch.device") -> "UNet2DModel":
     """Load a member's network for inference.
 
     Raises:
-        InputError: the folder does not hold a whole network or adapter, as it was written.
+        InputError: the folder does not hold a complete, unchanged network or adapter.
     """
     return load_members([folder], device=device)[0]

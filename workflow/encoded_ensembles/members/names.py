@@ -1,13 +1,13 @@
-"""Names of the files of a network, and the noise levels it is trained on."""
+"""Names of the files of a network, and the number of noise levels."""
 
 # ASSUME: network and schedule.
 LEVELS = 1000  # noise levels of the diffusion, as in Ho et al., arXiv 2006.11239
-WEIGHTS = "diffusion_pytorch_model.safetensors"  # diffusers' own name
+WEIGHTS = "diffusion_pytorch_model.safetensors"  # name set by diffusers
 NETWORK = "UNet2DModel"  # of diffusers, the kind of a member
-ADAPTER_CONFIG = "adapter_config.json"  # peft's own names
+ADAPTER_CONFIG = "adapter_config.json"  # names set by peft
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def member_files(*, adapter: bool) -> list[str]:
-    """Return the files that sampling reads of a member: configuration and weights."""
+    """Return the names of the files of a member that sampling reads: configuration and weights."""
     return [ADAPTER_CONFIG, ADAPTER_WEIGHTS] if adapter else ["config.json", WEIGHTS]

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
-UNUSED = ("scipy", "transformers", "accelerate", "peft")  # by diffusers, for what is done here
-# Set by the command line alone: diffusers then lacks them in the whole process.
+# Packages that diffusers imports, but that this program does not need from it.
+UNUSED = ("scipy", "transformers", "accelerate", "peft")
+# Set only by the command line: diffusers then has none of them in the whole process.
 only_needed = False
 
 
@@ -42,16 +43,16 @@ def unet_config(
         shape: (C, H, W) of an image, as members see it.
         widths: channels at each resolution, finest first.
         layers_per_block: residual layers at each resolution.
-        attention: attend at every resolution but the finest, or at those numbered, 0 the finest;
-            and in the middle, unless nowhere.
+        attention: True for attention at every resolution except the finest; or the numbers of
+            resolutions, 0 the finest. With any, also in the middle.
         dropout: share of activations dropped in training, 0..1.
-        norm_groups: groups that channels are normalised in.
-        classes: labels that the network is told apart by; None for a network that is told none.
-        scale: pixels of a side of the image for each of what members see, for the error.
+        norm_groups: number of groups in group normalisation.
+        classes: number of labels that the network is conditioned on; None without labels.
+        scale: side of the image, divided by the side of what members see; for the error.
 
     Raises:
-        InputError: the image cannot be halved often enough, a resolution has no such number, or
-            channels do not divide into the groups.
+        InputError: the image size is not divisible by two for every level, a number of `attention`
+            is too large, or channels are not divisible by the number of groups.
     """
     channels, height, width = shape
     factor = 2 ** (len(widths) - 1)
@@ -60,7 +61,7 @@ def unet_config(
         what = f"images of {side} pixels" if scale == 1 else f"latents of {side}"
         raise InputError(
             f"model.widths has {len(widths)} levels, which halve an image {len(widths) - 1} times, "
-            f"but {what} do not divide by {factor}; use fewer widths or set dataset.size to "
+            f"but {what} are not divisible by {factor}; use fewer widths or set dataset.size to "
             f"{-(-max(height, width) // factor) * factor * scale}."
         )
     attending = set(range(1, len(widths)) if attention is True else attention or ())
@@ -91,17 +92,17 @@ def unet_config(
 
 
 def import_network(kind: str = NETWORK) -> Any:
-    """Import a class of diffusers, with `only_needed` without the packages in `UNUSED`.
+    """Return a class of diffusers; with `only_needed`, import it without the packages in `UNUSED`.
 
-    diffusers takes them where it finds them; they serve what is not used here, and take more than half
-    of the start of a job.
+    diffusers imports these packages if they are installed, and this takes more than half of the start
+    of a job.
     """
     first = only_needed and "diffusers" not in sys.modules
     hidden = [name for name in UNUSED if first and name not in sys.modules]
-    for name in hidden:  # diffusers looks for them once
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not there
+    for name in hidden:  # diffusers checks for them once
+        sys.modules[name] = None  # type: ignore[assignment]  # marks a module as missing
     try:
-        from diffusers import UNet2DModel  # loads what decides which packages are looked for
+        from diffusers import UNet2DModel  # runs the check for packages
     finally:
         for name in hidden:
             del sys.modules[name]
@@ -113,7 +114,7 @@ def import_network(kind: str = NETWORK) -> Any:
 
 
 def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
-    """Return a network with initial weights that follow from `seed` alone."""
+    """Return a network with initial weights that depend only on `config` and `seed`."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -122,14 +123,14 @@ def build_unet(config: dict[str, Any], *, seed: int) -> "UNet2DModel":
 
 
 def seen_shape(network: "UNet2DModel") -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of what a network sees."""
+    """Return the shape (C, H, W) of the input of a network."""
     size = network.config.sample_size
     height, width = (size, size) if isinstance(size, int) else size
     return network.config.in_channels, height, width
 
 
 def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tensor | None":
-    """Return the classes (N,) of samples by their numbers in the run, `which` (N,): number % classes.
+    """Return the classes (N,) of samples with the numbers `which` (N,) in the run: number % classes.
 
     None for a network without classes.
     """
@@ -138,34 +139,34 @@ def sample_classes(network: "UNet2DModel", which: "torch.Tensor") -> "torch.Tens
 
 
 def trained_weights(network: "UNet2DModel") -> "dict[str, torch.Tensor]":
-    """Return the weights that a member's training changed: its adapter's, or all if it is none."""
+    """Return the trained weights of a member: those of its adapter, or all without an adapter."""
     weights = dict(network.named_parameters())
     adapter = {
-        name: each for name, each in weights.items() if ".parametrizations.weight.0." in name
+        name: weight for name, weight in weights.items() if ".parametrizations.weight.0." in name
     }
     return adapter or weights
 
 
 def save_network(model: Any, folder: Path) -> None:
-    """Write a network as diffusers does, config.json and weights, and sealed."""
+    """Write config.json and weights of a network in the format of diffusers, sealed."""
     config = folder / "config.json"
     facts = json.loads(model.to_json_string())
     facts.pop("_name_or_path", None)  # a folder of this machine
     write_text(config, json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    tensors = {name: each.cpu().numpy() for name, each in model.state_dict().items()}
+    tensors = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     write_tensors(
         folder / WEIGHTS,
         tensors,
-        metadata={"format": "pt"},  # which loaders look for
+        metadata={"format": "pt"},  # loaders check it
         kept={config.name: sha256_file(config)},
     )
 
 
 def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -> Any:
-    """Load a network of a run that is no adapter, for inference: from the sealed files and no others.
+    """Load a whole network of a run for inference, from its sealed files only.
 
     Raises:
-        InputError: the folder does not hold a whole one, as it was written.
+        InputError: the folder does not hold a complete, unchanged network.
     """
     from safetensors.torch import load_file
 
@@ -174,7 +175,7 @@ def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -
         raise InputError(f"{folder} does not hold a network's weights, {WEIGHTS}; run again.")
     check_kept(folder / "config.json", keeper=weights)
     try:
-        # Not from_pretrained, which prefers a file that says where parts of the weights lie.
+        # Not from_pretrained: it prefers an index of several weight files, if there is one.
         network = import_network(kind).from_config(read_json(folder / "config.json"))
         network.load_state_dict(load_file(weights), strict=True)
     except Exception as error:  # diffusers, safetensors and torch each raise their own
@@ -186,17 +187,17 @@ def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -
 
 
 def read_network(source: str | Path, *, kind: str = NETWORK) -> Any:
-    """Read a network for inference that was not made here, as diffusers writes it.
+    """Load a network of another program for inference, in the format of diffusers.
 
     Args:
         source: a folder, or a name on the Hugging Face Hub.
         kind: its class, of diffusers.
 
     Raises:
-        InputError: it is not there, or not whole.
+        InputError: it does not exist, or is not complete.
     """
     try:
-        model, said = import_network(kind).from_pretrained(
+        model, loading = import_network(kind).from_pretrained(
             source,
             use_safetensors=True,
             local_files_only=isinstance(source, Path),
@@ -209,11 +210,11 @@ def read_network(source: str | Path, *, kind: str = NETWORK) -> Any:
             f"({' '.join(str(error).split())[:200]})."
         ) from error
     wrong = [
-        name for kind in ("missing", "unexpected", "mismatched") for name in said[f"{kind}_keys"]
+        name for kind in ("missing", "unexpected", "mismatched") for name in loading[f"{kind}_keys"]
     ]
     if wrong:
         raise InputError(
             f"{source} does not hold the weights of its configuration: {wrong[0]} and {len(wrong) - 1} "
-            f"others are missing, or of no {kind}."
+            f"others are missing, or do not belong to a {kind}."
         )
     return model.eval().requires_grad_(False)

@@ -1,6 +1,6 @@
-"""How many weights a member's network has, and how many numbers a pass holds, without building it.
+"""The number of weights of a member's network, and the memory of a pass, without building it.
 
-The blocks are those of diffusers' UNet2DModel; a test counts the weights of real networks.
+The blocks are those of diffusers' UNet2DModel; a test compares with the weights of real networks.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 
 class NetworkSize(NamedTuple):
-    """How large a network is.
+    """The size of a network.
 
     Attributes:
         weights: numbers in all its layers.
-        trained: numbers that a training step of one image holds for its backward pass.
-        held: numbers that a pass of one image holds at once without a backward pass.
+        trained: numbers that a training step with one image stores for its backward pass.
+        held: largest count of numbers in memory in a pass of one image without a backward pass.
     """
 
     weights: int
@@ -22,7 +22,7 @@ class NetworkSize(NamedTuple):
 
 
 def network_size(config: Mapping[str, Any]) -> NetworkSize:
-    """Return the size of a network, given the arguments of UNet2DModel (`unet.unet_config`)."""
+    """Return the size of a network from the arguments of UNet2DModel (`network.unet_config`)."""
     widths, channels = config["block_out_channels"], config["in_channels"]
     height, width = _sides(config["sample_size"])
     first, time = widths[0], 4 * widths[0]
@@ -85,5 +85,5 @@ def _linear(before: int, after: int) -> int:
 
 
 def _sides(size: Any) -> tuple[int, int]:
-    """Return height and width of what a network is for, given a side or both."""
+    """Return height and width from one side or both."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])

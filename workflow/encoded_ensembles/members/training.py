@@ -1,4 +1,4 @@
-"""Training of one member: DDPM's noise prediction, fed as `feed` says.
+"""Training of one member: noise prediction of DDPM on the batches of `batches`.
 
 Source: Ho, Jain & Abbeel, *Denoising Diffusion Probabilistic Models*, arXiv 2006.11239, algorithm 1.
 """
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """A network in training: the weights that are trained, their moving average and Adam's state."""
+    """A network in training: the trained weights, their moving average and the state of Adam."""
 
     def __init__(self, model: "UNet2DModel", *, recipe: Recipe, device: "torch.device") -> None:
-        """Start from the initial weights of `model`, which is moved to `device`."""
+        """Start from the initial weights of `model`; moves it to `device`."""
         import torch
         from diffusers import DDPMScheduler
         from diffusers.training_utils import EMAModel
@@ -36,8 +36,10 @@ class Trainer:
         self.recipe, self.device = recipe, device
         self.model = model.to(device).train()
         # ASSUME: averaged weights.
-        # Of an adapter's base nothing is trained, averaged or kept.
-        self.weights = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        # The base of an adapter is not trained, averaged or saved.
+        self.weights = {
+            name: weight for name, weight in model.named_parameters() if weight.requires_grad
+        }
         trained = list(self.weights.values())
         self.average = EMAModel(trained, decay=recipe.ema, foreach=True)
         self.adam = torch.optim.Adam(trained, lr=recipe.learning_rate, fused=True)
@@ -50,13 +52,13 @@ class Trainer:
         noise: "torch.Tensor",
         labels: "torch.Tensor | None" = None,
     ) -> float:
-        """Take one optimiser step on a batch and return its loss.
+        """Make one optimiser step on a batch, and return its loss.
 
         Args:
             images: (b, C, H, W) float32, as the network sees them.
             levels: (b,) int64.
             noise: (b, C, H, W) float32.
-            labels: (b,) int64, where the network is told them.
+            labels: (b,) int64, if the network is conditioned on labels.
         """
         import torch
 
@@ -83,7 +85,7 @@ class Trainer:
         return state
 
     def restore(self, tensors: dict[str, "torch.Tensor"], *, updates: int) -> None:
-        """Take up the state that `tensors` returned, after `updates` optimiser steps."""
+        """Restore the state that `tensors` returned after `updates` optimiser steps."""
         parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "average": {}, "adam": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
@@ -109,17 +111,17 @@ class Trainer:
 def make_initial(
     network: dict[str, Any], *, shape: tuple[int, int, int], seed: int, scale: int = 1
 ) -> "UNet2DModel":
-    """Return a network to start from.
+    """Return a network with initial weights.
 
     Args:
-        network: what `unet_config` takes beside the shape, or base (a folder) and lora (rank, alpha,
-            targets), of which an adapter is made, and classes: how many labels it is told, or None.
+        network: arguments of `unet_config` except the shape; or, for an adapter, base (a folder), lora
+            (rank, alpha, targets) and classes (number of labels it is conditioned on, or None).
         shape: (C, H, W) of an image, as members see it.
         seed: of initial weights.
         scale: as of `unet_config`.
 
     Raises:
-        InputError: the base is for other images, or has no such layers.
+        InputError: the base is for other images, or lacks layers of the targets.
     """
     import torch
 
@@ -153,15 +155,15 @@ def train(
         model: network with initial weights.
         images: (S, H, W, C) uint8.
         names: S distinct image names; the order of images and names does not matter.
-        recipe: how to train.
-        device: where. Dropout takes its masks from torch's global generator, seeded for each step.
-        space: that the network sees images in.
-        labels: (S,) int64, where the network is told them.
-        checkpoint: where to save the state, and to go on from if it holds one.
-        track: wraps the iteration over steps, given their number, to show progress.
+        recipe: training parameters.
+        device: of the training. Dropout masks come from torch's global generator, seeded at each step.
+        space: in which the network sees images.
+        labels: (S,) int64, if the network is conditioned on labels.
+        checkpoint: to save the state to, and to resume from if it holds one.
+        track: wraps the iteration over steps to show progress; also gets their number.
 
     Returns:
-        the network with averaged weights, and the loss of each step (NaN where the batch was empty).
+        the network with averaged weights, and the loss of each step (NaN for an empty batch).
 
     Raises:
         InputError: the split is empty, or the loss is not finite.
@@ -174,7 +176,7 @@ def train(
     order = np.argsort(np.array(keys, np.uint64), kind="stable")
     keys = [keys[i] for i in order]
     data, turned = see(images[order], space=space, flip=recipe.flip, device=device)
-    told = None if labels is None else torch.from_numpy(labels[order]).to(device)
+    classes = None if labels is None else torch.from_numpy(labels[order]).to(device)
     trainer = Trainer(model, recipe=recipe, device=device)
     losses: list[float] = []
     if checkpoint and (saved := checkpoint.load()):
@@ -194,7 +196,7 @@ def train(
                 mirror(data[index], mirrored, None if turned is None else turned[index]),
                 torch.from_numpy(levels).to(device),
                 torch.from_numpy(noise).to(device),
-                None if told is None else told[index],
+                None if classes is None else classes[index],
             )
             advice = (
                 f"raise training.steps_per_epoch from {recipe.steps_per_epoch}, lower model.widths"
@@ -213,7 +215,7 @@ def train(
 
 
 def loss_table(losses: list[float]) -> str:
-    """Return the losses as CSV with columns step (from 1) and loss (empty where no batch)."""
+    """Return the losses as CSV with columns step (from 1) and loss (empty for an empty batch)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["step", "loss"])

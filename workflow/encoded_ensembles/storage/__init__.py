@@ -1,1 +1,1 @@
-"""Storage: files written whole, sealed with their digest, and never unpickled."""
+"""Storage: files are written atomically, sealed with their digest, and never unpickled."""

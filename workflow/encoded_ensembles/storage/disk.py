@@ -1,4 +1,4 @@
-"""Where rules write, and what goes wrong there: writers killed half-way, no space, no right to write."""
+"""The folders that rules write to, and errors there: killed writers, full disks, missing permissions."""
 
 import errno
 import glob
@@ -18,7 +18,7 @@ PROBLEMS = {
     errno.EPERM: "{folder} may not be written to; change its permissions, or write elsewhere",
 }
 
-# Where rules write; what else lies in the folder of a run is not ours to judge, or to delete.
+# Where rules write. Other files in the folder of a run belong to the user.
 FOLDERS = {
     "autoencoder", "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
     "landscape", "ledger", "members", "noise", "planted", "retrain", "rivals", "samples", "sets",
@@ -28,33 +28,33 @@ TOP = {"run.json", "config.yaml", "gallery.html"}
 
 
 def is_output(path: Path) -> bool:
-    """Say whether a file lies where rules write: in the folder of a run, under a name of theirs."""
-    whole = path.absolute()
-    for run in whole.parents:
-        first, *rest = whole.relative_to(run).parts
-        named = first in FOLDERS if rest else first in TOP
-        if named and (run.parent.name == "results" or (run / "run.json").is_file()):
+    """Return whether rules write this file: in the folder of a run, in `FOLDERS` or `TOP`."""
+    target = path.absolute()
+    for run in target.parents:
+        first, *rest = target.relative_to(run).parts
+        listed = first in FOLDERS if rest else first in TOP
+        if listed and (run.parent.name == "results" or (run / "run.json").is_file()):
             return True
     return False
 
 
 def temporary_file(path: Path) -> Path:
-    """Return where this process writes a file before it gets its name: beside it, hidden."""
+    """Return the hidden file beside `path` that this process writes before it renames it."""
     return path.with_name(f".{path.name}.{_host()}.{os.getpid()}{SUFFIX}")
 
 
 def leftovers(path: Path) -> Iterator[Path]:
-    """Yield what killed writers of a file left behind."""
+    """Yield the temporary files that killed writers of a file left."""
     for file in path.parent.glob(f".{glob.escape(path.name)}.*{SUFFIX}"):
         if is_leftover(file):
             yield file
 
 
 def is_leftover(file: Path) -> bool:
-    """Say whether a temporary file belongs to no running writer.
+    """Return whether a temporary file belongs to no running writer.
 
-    Whether a process of another machine runs cannot be known here: its file is left over once it has
-    not grown for a day.
+    Processes of other machines are not visible: their files count as leftovers after a day without
+    changes.
     """
     host, _, pid = file.name.removesuffix(SUFFIX).rpartition(".")
     if host.endswith(f".{_host()}") and pid.isdecimal():
@@ -71,7 +71,7 @@ def _host() -> str:
 
 
 def _runs(pid: int) -> bool:
-    """Say whether there is such a process on this machine."""
+    """Return whether a process with this id runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -82,14 +82,14 @@ def _runs(pid: int) -> bool:
 
 
 def explain(error: OSError, path: Path) -> str | None:
-    """Return one sentence on why a file could not be written, and what to do; None if not for the disk.
+    """Return one sentence: why a file could not be written, and how to fix it; None for other errors.
 
     Args:
-        error: raised while it was written.
+        error: raised while the file was written.
         path: of the file.
     """
-    own = {None, str(temporary_file(path)), str(path), *map(str, path.parents)}
-    if error.errno not in PROBLEMS or error.filename not in own:
+    written = {None, str(temporary_file(path)), str(path), *map(str, path.parents)}
+    if error.errno not in PROBLEMS or error.filename not in written:
         return None
     problem = PROBLEMS[error.errno].format(folder=path.parent)
     return f"{path} could not be written: {problem}."

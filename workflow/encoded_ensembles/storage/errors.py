@@ -1,4 +1,4 @@
-"""Mistakes of the user's, and files that are not what they should be: errors of one sentence."""
+"""Errors of one sentence: invalid input of the user, and wrong or damaged files."""
 
 import difflib
 from collections.abc import Mapping
@@ -10,26 +10,26 @@ from encoded_ensembles.storage.seals import is_sealed
 
 
 class InputError(ValueError):
-    """A mistake in what the user gave: shown as one sentence, without a traceback."""
+    """Invalid input: shown to the user as one sentence, without a traceback."""
 
 
 class ForeignError(InputError):
-    """A file was given that is not of the kind that is read there.
+    """An input file is of another kind than expected.
 
-    The command line adds what its option takes.
+    The command line adds the help of its option.
 
     Attributes:
         path: of the file.
     """
 
     def __init__(self, path: Path, sentence: str) -> None:
-        """Say what was found and expected of the file at `path`, in a whole sentence."""
+        """Take the file, and a sentence: what was expected and what was found."""
         super().__init__(sentence)
         self.path = path
 
 
 class Content(dict[str, Any]):
-    """What a file holds, by name; what it lacks is said with the file's name."""
+    """The content of a file, by name; the error for a missing name includes the path."""
 
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
         """Take the content of the file at `path`."""
@@ -37,7 +37,7 @@ class Content(dict[str, Any]):
         self.path = path
 
     def __missing__(self, name: str) -> Any:
-        """Refuse the file.
+        """Raise the error for a missing name.
 
         Raises:
             InputError: always.
@@ -48,10 +48,10 @@ class Content(dict[str, Any]):
 
 
 def damaged(path: Path, problem: str) -> InputError:
-    """Return the error for a file that is not as this program wrote it.
+    """Return the error for a file whose bytes are not those that this program wrote.
 
-    To delete it is advised only of a file of this program: one that holds a seal, or lies where rules
-    write. A ledger is never to be deleted, since no rule makes it again.
+    It advises to delete only files of this program: those with a seal, or where rules write. It never
+    advises to delete a ledger, because no rule writes it again.
 
     Args:
         path: of the file.
@@ -63,13 +63,13 @@ def damaged(path: Path, problem: str) -> InputError:
         )
     if path.parent.name == "ledger":
         return InputError(
-            f"{path} is damaged ({problem}); put a copy of it back, or set it aside with encens "
-            "check-run --delete: words are then dealt as in a first run."
+            f"{path} is damaged ({problem}); restore a copy, or move it away with encens check-run "
+            "--delete: code words are then assigned as in a first run."
         )
     return InputError(f"{path} is damaged ({problem}); delete it and run again.")
 
 
 def close_matches(name: str, known: list[str], *, otherwise: str = ".") -> str:
-    """Return how to end a sentence about an unknown name: the closest known one, or `otherwise`."""
+    """Return the end of a sentence on an unknown name: the closest known name, or `otherwise`."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else otherwise

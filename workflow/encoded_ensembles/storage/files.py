@@ -1,8 +1,8 @@
-"""Reading and writing files: whole or not at all, never by unpickling, and never damaged ones.
+"""Reading and writing files: atomic writes, no pickles, and a check for damage on reading.
 
-Every writer fills a temporary file beside its target and renames it, so that a reader never sees
-half a file and a killed job leaves its earlier output as it was. Files of a run are sealed (`seals`):
-every reader here refuses one whose bytes are not those that were written.
+Every writer fills a temporary file beside its target and renames it: a reader never sees a partial
+file, and a killed job leaves its earlier output unchanged. Files of a run are sealed (`seals`): every
+reader in this module raises an error if the bytes changed since they were written.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
-    What killed writers of the same file left behind is removed.
+    Temporary files that killed writers of the same file left are removed.
 
     Raises:
-        InputError: the disk is full, or may not be written to.
+        InputError: the disk is full or not writable.
     """
     temporary = temporary_file(path)
     try:
@@ -51,7 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
             raise InputError(sentence) from error
         raise
     finally:
-        with suppress(OSError):  # of a disk that is read-only, say
+        with suppress(OSError):  # of a read-only disk, for example
             temporary.unlink(missing_ok=True)
 
 
@@ -60,18 +60,18 @@ def check(path: Path) -> None:
 
     Raises:
         InputError: its bytes are not those that were written.
-        FileNotFoundError: there is none.
+        FileNotFoundError: it does not exist.
     """
     if problem := read_seal(path).problem:
         raise damaged(path, problem)
 
 
 def check_kept(path: Path, *, keeper: Path) -> None:
-    """Check a file against the digest in the seal of another.
+    """Check a file against the digest in the seal of its keeper.
 
     Raises:
-        InputError: its bytes are not those that were written, or the other is damaged.
-        FileNotFoundError: one is missing.
+        InputError: its bytes are not those that were written, or the keeper is damaged.
+        FileNotFoundError: one of the two does not exist.
     """
     check(keeper)
     if sha256_file(path) != read_seal(keeper).kept.get(path.name):
@@ -87,7 +87,7 @@ def sha256_file(path: Path) -> str:
 
 
 def write_text(path: Path, text: str, *, remark: str | None = None) -> None:
-    """Write `text` as UTF-8, and after it a seal as a remark of its language, such as "# {}"."""
+    """Write `text` as UTF-8, followed by a seal in a comment of the form `remark`, such as "# {}"."""
     with replacing(path) as temporary:
         end = f"{remark.format(blank_seal())}\n" if remark else ""
         temporary.write_text(text + end, encoding="utf-8")
@@ -101,12 +101,12 @@ def write_json(path: Path, facts: Mapping[str, Any]) -> None:
 
 
 def dump(facts: Mapping[str, Any]) -> str:
-    """Return the one form of JSON here."""
+    """Return `facts` as JSON in the form that all files of this program have."""
     return json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Return the content of a JSON file.
 
     Raises:
         InputError: the file is not JSON.
@@ -120,12 +120,12 @@ def read_json(path: Path) -> Any:
 def write_facts(
     path: Path, facts: Mapping[str, Any], *, kept: Mapping[str, str] | None = None
 ) -> None:
-    """Write `facts` as JSON with a seal among them.
+    """Write `facts` as JSON with a seal as the key `seal`.
 
     Args:
         path: of the file.
         facts: what to write, without a key `seal`.
-        kept: digests of files beside it that it is the keeper of, by name.
+        kept: digests of the files beside it whose keeper it is, by name.
     """
     with replacing(path) as temporary:
         temporary.write_text(dump({"seal": blank_seal(kept), **facts}), encoding="utf-8")
@@ -133,7 +133,7 @@ def write_facts(
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """Read what `write_facts` wrote.
+    """Return the facts that `write_facts` wrote.
 
     Raises:
         InputError: the file is damaged.
@@ -157,10 +157,10 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read every array of an .npz file.
+    """Return all arrays of an .npz file, by name.
 
     Raises:
-        InputError: the file is damaged, is not such a file, or lacks what is then read of it.
+        InputError: the file is damaged or not .npz; later, if an array is read that it lacks.
     """
     check(path)
     try:
@@ -169,7 +169,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         raise ForeignError(path, f"{path} cannot be read as .npz of arrays ({error}).") from error
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # as NumPy hands out what is no array
+        if not isinstance(array, np.ndarray):  # NumPy returns other content of a .zip as bytes
             raise ForeignError(path, f"{path} holds {name}, expected arrays only.")
     return Content(path, arrays)
 
@@ -187,16 +187,16 @@ def write_tensors(
         path: of the file.
         tensors: the arrays.
         metadata: text to write into the file, by name.
-        kept: digests of files beside it that it is the keeper of, by name.
+        kept: digests of the files beside it whose keeper it is, by name.
     """
-    whole = {name: np.ascontiguousarray(each) for name, each in tensors.items()}
-    shapes = {name: (each.dtype, np.shape(tensors[name])) for name, each in whole.items()}
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    shapes = {name: (array.dtype, np.shape(tensors[name])) for name, array in arrays.items()}
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
             file.write(header(shapes, {"seal": blank_seal(kept), **(metadata or {})}))
             for name in order(shapes):
-                each = whole[name]
-                file.write(each.astype(each.dtype.newbyteorder("<"), copy=False).data)
+                array = arrays[name]
+                file.write(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
         seal(temporary)
 
 
@@ -208,33 +208,33 @@ def write_growing(
     shape: tuple[int, ...],
     rows: Iterable[np.ndarray],
 ) -> None:
-    """Write a safetensors file of which one tensor is too large to hold, in the bytes of `write_tensors`.
+    """Write safetensors with one tensor too large for memory; the bytes equal those of `write_tensors`.
 
     Args:
         path: of the file.
-        tensors: int64, those that are whole already.
-        name: of the large one, float32.
-        shape: of the large one, (A, ...).
-        rows: its next rows (a, ...) each time, A in all.
+        tensors: int64, all tensors except the large one.
+        name: of the large tensor, float32.
+        shape: of the large tensor, (A, ...).
+        rows: blocks of its rows (a, ...) in order, A rows in total.
 
     Raises:
         ValueError: there are more or fewer rows.
     """
     shapes: dict[str, Kind] = {name: (np.dtype("f4"), shape)}
-    shapes |= {key: (np.dtype("i8"), np.shape(each)) for key, each in tensors.items()}
+    shapes |= {key: (np.dtype("i8"), np.shape(tensor)) for key, tensor in tensors.items()}
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
             file.write(header(shapes, {"seal": blank_seal()}))
             for key in order(shapes)[:-1]:
                 file.write(np.ascontiguousarray(tensors[key], "<i8").tobytes())
-            found = sum(file.write(chunk.astype("<f4", copy=False).tobytes()) for chunk in rows)
-            if found != 4 * math.prod(shape):
-                raise ValueError(f"{name} has {found} bytes, expected {4 * math.prod(shape)}")
+            written = sum(file.write(chunk.astype("<f4", copy=False).tobytes()) for chunk in rows)
+            if written != 4 * math.prod(shape):
+                raise ValueError(f"{name} has {written} bytes, expected {4 * math.prod(shape)}")
         seal(temporary)
 
 
 def read_tensors(path: Path, *, names: list[str] | None = None) -> dict[str, np.ndarray]:
-    """Read all tensors of a safetensors file, or those in `names`.
+    """Return all tensors of a safetensors file, or those in `names`, by name.
 
     Raises:
         InputError: the file is damaged, is not safetensors, or lacks one of `names`.
@@ -248,7 +248,7 @@ def open_tensors(path: Path, *, framework: str = "numpy") -> Iterator["safe_open
     """Open a safetensors file to read parts of it, or its metadata.
 
     Raises:
-        InputError: the file is damaged, is not safetensors, or lacks what is read.
+        InputError: the file is damaged, is not safetensors, or lacks a tensor that is read.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -258,18 +258,18 @@ def open_tensors(path: Path, *, framework: str = "numpy") -> Iterator["safe_open
             yield file
     except SafetensorError as error:
         raise ForeignError(
-            path, f"{path} is not the safetensors file that is read here ({error})."
+            path, f"{path} cannot be read as the expected safetensors file ({error})."
         ) from error
 
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table as CSV, and beside it as parquet, its keeper, to `path`."""
+    """Write a table as parquet to `path`, and beside it as CSV, whose keeper the parquet file is."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     text = path.with_suffix(".csv")
     with replacing(text) as temporary:
-        table.to_csv(temporary, index=False)  # some rows at a time, not as one string
+        table.to_csv(temporary, index=False)  # in blocks of rows, not as one string
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     remark = {b"seal": blank_seal({text.name: sha256_file(text)})}
     with replacing(path) as temporary:
@@ -278,7 +278,7 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 
 
 def read_table(path: Path, **options: Any) -> "pd.DataFrame":
-    """Read a table that `write_table` wrote; `options` are those of pandas.read_parquet.
+    """Return a table that `write_table` wrote; `options` are those of pandas.read_parquet.
 
     Raises:
         InputError: the file is damaged, or is not parquet.
@@ -289,4 +289,6 @@ def read_table(path: Path, **options: Any) -> "pd.DataFrame":
     try:
         return pd.read_parquet(path, **options)
     except (OSError, ValueError) as error:
-        raise ForeignError(path, f"{path} is not the table that is read here ({error}).") from error
+        raise ForeignError(
+            path, f"{path} cannot be read as the expected parquet table ({error})."
+        ) from error

@@ -1,12 +1,12 @@
-"""Seals: a file holds the SHA-256 of all its other bytes, so that damage is seen when it is read.
+"""Seals: a file holds the SHA-256 of all its other bytes, so that reading detects damage.
 
-A seal is a line of text in the place that a format has for remarks: the metadata of safetensors and
-parquet, the comment of a .npz, a key of a JSON file, a comment at the end of PDF, HTML and YAML. The
-files stay readable for every other program. Formats without such a place (CSV, PNG, diffusers'
-config.json) get their digest into the seal of the file written beside them: their keeper.
+A seal is a line of text where the format allows comments: the metadata of safetensors and parquet,
+the comment of a .npz, a key of a JSON file, a comment at the end of PDF, HTML and YAML. Every other
+program can still read the files. For formats without comments (CSV, PNG, diffusers' config.json) the
+digest is in the seal of a file beside them, their keeper.
 
-The line is `sha256-without-this:` and 64 digits, then ` name:digest` for each file kept. What is
-hashed are the bytes of the whole file with 64 zeros in place of the 64 digits.
+The line is `sha256-without-this:` and 64 digits, then ` name:digest` for each file kept. The digest is
+of the bytes of the whole file with 64 zeros in place of the 64 digits.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from typing import BinaryIO, NamedTuple
 
 MARK = b"sha256-without-this:"
 BLANK = b"0" * 64
-HEAD = 4096  # bytes: a seal is within the first so many, or the last one in the file
-TAILS = (1 << 12, 1 << 20)  # bytes from the end that are looked through first
+HEAD = 4096  # bytes: a seal is within these first bytes, or is the last one in the file
+TAILS = (1 << 12, 1 << 20)  # bytes from the end that are searched first
 KEPT = re.compile(rb" ([\w.-]+):([0-9a-f]{64})")
 
 
 class Seal(NamedTuple):
-    """What a seal says.
+    """The result of reading a seal.
 
     Attributes:
-        problem: what is wrong with the file; None if it is as it was written.
-        kept: digests of the files beside it that it is the keeper of, by name.
+        problem: what is wrong with the file; None if it is unchanged.
+        kept: digests of the files beside it whose keeper it is, by name.
     """
 
     problem: str | None
@@ -37,20 +37,20 @@ class Seal(NamedTuple):
 
 
 def blank_seal(kept: Mapping[str, str] | None = None) -> str:
-    """Return the text that a file is written with, to be filled in by `seal`.
+    """Return the seal with zeros for digits, which `seal` later replaces.
 
     Args:
         kept: digests of files beside it, by name.
     """
-    beside = "".join(f" {name}:{digest}" for name, digest in sorted((kept or {}).items()))
-    return (MARK + BLANK).decode() + beside
+    entries = "".join(f" {name}:{digest}" for name, digest in sorted((kept or {}).items()))
+    return (MARK + BLANK).decode() + entries
 
 
 def seal(path: Path) -> None:
     """Fill in the blank seal of a file.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: it has no blank seal.
     """
     with path.open("r+b") as file:
         place = _find(file)
@@ -70,16 +70,16 @@ def seal_archive(path: Path) -> None:
 
 
 def is_sealed(path: Path) -> bool:
-    """Say whether a file holds a seal, broken or not."""
+    """Return whether a file holds a seal, valid or not."""
     with path.open("rb") as file:
         return _find(file) is not None
 
 
 def read_seal(path: Path) -> Seal:
-    """Check a file against its seal; once for each state of the file, as hashing takes its time.
+    """Check a file against its seal; cached while the file is unchanged, because hashing is slow.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     facts = path.stat()
     return _read(str(path.absolute()), (facts.st_ino, facts.st_size, facts.st_mtime_ns))
@@ -87,14 +87,14 @@ def read_seal(path: Path) -> Seal:
 
 @lru_cache(maxsize=1024)
 def _read(path: str, _state: tuple[int, ...]) -> Seal:
-    """Check a file in a given state."""
+    """Check a file; `_state` (inode, size, time of change) is the key of the cache."""
     with Path(path).open("rb") as file:
         place = _find(file)
         if place is None:
-            return Seal("it holds no SHA-256 of itself, or is of an earlier version", {})
+            return Seal("it has no seal, or is of an earlier version", {})
         file.seek(place)
         if file.read(len(BLANK)) != _digest(file, place):
-            return Seal("its SHA-256 is not what it was when it was written", {})
+            return Seal("its SHA-256 differs from the one in its seal", {})
         file.seek(place + len(BLANK))
         text, kept = file.read(HEAD), {}
         while match := KEPT.match(text):
@@ -104,7 +104,7 @@ def _read(path: str, _state: tuple[int, ...]) -> Seal:
 
 
 def _find(file: BinaryIO) -> int | None:
-    """Return where the digits of a file's seal begin, or None."""
+    """Return the position of the digits of a file's seal, or None."""
     file.seek(0)
     place = file.read(HEAD).find(MARK)
     if place >= 0:

@@ -1,7 +1,6 @@
-"""The format of a safetensors file: its header, and the order of what follows.
+"""The format of a safetensors file: its header, and the order of its tensors.
 
-The library's own writer puts metadata in a random order, and cannot write a tensor that is larger than
-memory.
+The writer of the library puts metadata in random order, and cannot write a tensor larger than memory.
 
 Source: https://github.com/huggingface/safetensors#format.
 """
@@ -13,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-KINDS = {"b": "BOOL", "i": "I", "u": "U", "f": "F"}  # by NumPy's kind; numbers of bits follow
+KINDS = {"b": "BOOL", "i": "I", "u": "U", "f": "F"}  # by NumPy's kind; the number of bits follows
 
 Kind = tuple[np.dtype[Any], tuple[int, ...]]  # dtype and shape of a tensor
 Shapes = Mapping[str, Kind]  # by name
 
 
 def order(shapes: Shapes) -> list[str]:
-    """Return the names of tensors in the order of the file: wide numbers first, so that all align."""
+    """Return the names of tensors in the order of the file: widest types first, so that all align."""
     return sorted(shapes, key=lambda name: (-shapes[name][0].itemsize, name))
 
 
 def header(shapes: Shapes, metadata: Mapping[str, str]) -> bytes:
-    """Return what a file begins with; the bytes of the tensors follow in `order`, little end first.
+    """Return the header of a file; the bytes of the tensors follow in `order`, little-endian.
 
     Args:
         shapes: of the tensors.
-        metadata: text, in the order in which it is to be written.
+        metadata: text, in the order of the file.
     """
     facts: dict[str, Any] = {"__metadata__": metadata}
     end = 0

@@ -1,1 +1,1 @@
-"""Where images come from: published data sets, folders of pictures, downloads."""
+"""Sources of images: published data sets, folders of pictures, downloads."""

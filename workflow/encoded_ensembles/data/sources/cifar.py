@@ -1,7 +1,7 @@
 """CIFAR-10, CIFAR-100 and ArtBench-10: 32x32 in colour, in the binary format of CIFAR.
 
-The binary archives hold the same images as the Python ones, whose files are pickles. They are read
-where they are: nothing is unpacked to the disk, so no member of an archive can land anywhere.
+The binary archives hold the same images as the Python archives, whose files are pickles. They are read
+without unpacking to the disk, so no archive can write a file outside its folder.
 """
 
 import tarfile
@@ -18,26 +18,26 @@ from encoded_ensembles.storage.files import InputError
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
-LARGEST = 1 << 28  # bytes of an archive, packed; the largest has 170 MB
-LISTED = 1 << 16  # bytes of a list of labels, at most
+LARGEST = 1 << 28  # bytes of a packed archive; the largest has 170 MB
+LISTED = 1 << 16  # largest size of a list of labels in bytes
 
 
 class Archive(NamedTuple):
     """A .tar.gz of batches: records of label bytes and then 3072 bytes, channels first."""
 
-    name: str  # of the data set, and of its folder for downloads
+    name: str  # of the data set and its download folder
     address: str
-    digest: str | None  # None where none is published
+    digest: str | None  # None if none is published
     folder: str  # in the archive
     training: tuple[str, ...]
     test: str
-    labels: str  # the list of labels, one a line
-    label_bytes: int  # in a record, of which the last counts
+    labels: str  # the list of labels, one per line
+    label_bytes: int  # per record; the last byte is used
     licence: str
 
     @property
     def file(self) -> str:
-        """The archive's name."""
+        """The file name of the archive."""
         return self.address.rpartition("/")[2]
 
 
@@ -78,8 +78,8 @@ def load_cifar100(path: Path | None, cache: Path, mirror: str | None) -> Source:
 def load_artbench(path: Path | None, cache: Path, mirror: str | None) -> Source:
     """Return ArtBench-10 at 32x32: 50,000 + 10,000 paintings, labelled by their artists.
 
-    No digest of its files is published: that the table's styles are those of the batches, image by
-    image, is what is checked.
+    No digest of its files is published: the check is that table and batches have the same style for
+    every image.
 
     Raises:
         InputError: a file is missing or damaged, or the table does not belong to the batches.
@@ -87,12 +87,14 @@ def load_artbench(path: Path | None, cache: Path, mirror: str | None) -> Source:
     styles, is_test = read_archive(ARTBENCH, path, cache, mirror)
     table = _file(ARTBENCH_TABLE, None, ARTBENCH.name, path, cache, mirror)
     artist_of, style_of = read_artbench_table(table)
-    names, said = styles.names.tolist(), styles.label_names[styles.labels].tolist()
-    wrong = [name for name, style in zip(names, said, strict=True) if style_of.get(name) != style]
+    names, batch_styles = styles.names.tolist(), styles.label_names[styles.labels].tolist()
+    wrong = [
+        name for name, style in zip(names, batch_styles, strict=True) if style_of.get(name) != style
+    ]
     if wrong:
         raise InputError(
-            f"{table} does not give the style that {ARTBENCH.file} has for {len(wrong)} images, "
-            f"such as {wrong[0]}; fetch both again."
+            f"{table} and {ARTBENCH.file} have different styles for {len(wrong)} images, "
+            f"such as {wrong[0]}; download both again."
         )
     label_names, labels = np.unique([artist_of[name] for name in names], return_inverse=True)
     images = ImageSet(styles.images, labels.astype(np.int64), label_names, styles.names)
@@ -112,8 +114,8 @@ def read_artbench_table(table: Path) -> tuple[dict[str, str], dict[str, str]]:
         rows = pd.read_csv(table, usecols=columns, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{table} cannot be read as a table with {', '.join(columns)} ({error}); fetch it "
-            "again."
+            f"{table} cannot be read as a table with {', '.join(columns)} ({error}); "
+            "download it again."
         ) from error
     names = (rows["split"] + "/" + rows["cifar_index"].str.zfill(5)).tolist()
     return (
@@ -134,11 +136,11 @@ def read_archive(
     """Return the images train/00000 ... and test/00000 ... of an archive, and which are test (N,).
 
     Raises:
-        InputError: the archive is missing, damaged, or another than it should be.
+        InputError: the archive is missing, damaged, or not the published one.
     """
     file = _file(known.address, known.digest, known.name, path, cache, mirror)
     batches = read_members(
-        file, [f"{known.folder}/{each}" for each in (*known.training, known.test)]
+        file, [f"{known.folder}/{name}" for name in (*known.training, known.test)]
     )
     listed = read_members(file, [f"{known.folder}/{known.labels}"], largest=LISTED)[0]
     label_names = np.array(listed.decode("utf-8", "replace").split())
@@ -148,14 +150,14 @@ def read_archive(
         images.append(pixels)
         labels.append(label)
         names += [f"{part}/{i:05d}" for i in range(len(pixels))]
-    found_labels = np.concatenate(labels)
-    if found_labels.max() >= len(label_names):
+    all_labels = np.concatenate(labels)
+    if all_labels.max() >= len(label_names):
         raise InputError(
-            f"{file} has label {found_labels.max()}, expected fewer than the {len(label_names)} "
-            f"in its {known.labels}; fetch it again."
+            f"{file} has label {all_labels.max()}, expected less than {len(label_names)}, the "
+            f"number of labels in {known.labels}; download it again."
         )
-    found = ImageSet(np.concatenate(images), found_labels, label_names, np.array(names))
-    return found, np.arange(len(names)) >= len(images[0])
+    image_set = ImageSet(np.concatenate(images), all_labels, label_names, np.array(names))
+    return image_set, np.arange(len(names)) >= len(images[0])
 
 
 def _file(
@@ -169,7 +171,7 @@ def _file(
     """Return a file of a data set: from the folder `path`, or downloaded to `cache`/`name`.
 
     Raises:
-        InputError: it is not to be had, or is not the published one.
+        InputError: it cannot be obtained, or is not the published file.
     """
     file = address.rpartition("/")[2]
     check: Check = digest_check(digest) if digest else lambda file: None
@@ -178,8 +180,8 @@ def _file(
         return obtain(cache / name / file, addresses, check=check, largest=LARGEST)
     if not (path / file).is_file():
         raise InputError(
-            f"dataset.path is {path}, expected a folder with {file}; put the file there, or leave "
-            "dataset.path out to download it."
+            f"dataset.path is {path}, expected a folder with {file}; put the file there, or remove "
+            "dataset.path to download it."
         )
     check(path / file)
     return path / file
@@ -189,22 +191,23 @@ def read_members(file: Path, names: list[str], *, largest: int = LARGEST) -> lis
     """Return the bytes of the members of a .tar.gz, in the order of `names`.
 
     Raises:
-        InputError: the archive is damaged, lacks a member, or one is no plain file or too large.
+        InputError: the archive is damaged, lacks a member, or a member is not a plain file or too large.
     """
     try:
         with tarfile.open(file, "r:gz") as archive:
             return [_read_member(archive, name, largest) for name in names]
     except (tarfile.TarError, EOFError, OSError, KeyError, zlib.error) as error:
         raise InputError(
-            f"{file} is not a whole archive with {', '.join(names)} ({error}); fetch it again."
+            f"{file} is not a whole archive with {', '.join(names)} ({error}); download it again."
         ) from error
 
 
 def _read_member(archive: tarfile.TarFile, name: str, largest: int) -> bytes:
+    """Return the bytes of a member; TarError if it is not a plain file or too large."""
     member = archive.getmember(name)
     opened = archive.extractfile(member) if member.isfile() else None
     if opened is None or member.size > largest:
-        raise tarfile.TarError(f"{name} is no plain file of at most {largest} bytes")
+        raise tarfile.TarError(f"{name} is not a plain file of at most {largest} bytes")
     return opened.read()
 
 
@@ -219,8 +222,8 @@ def parse_records(batch: bytes, *, label_bytes: int) -> tuple[np.ndarray, np.nda
     length = label_bytes + PIXELS
     if not batch or len(batch) % length:
         raise InputError(
-            f"a batch has {len(batch)} bytes, expected a multiple of {length}; fetch its archive "
-            "again."
+            f"a batch has {len(batch)} bytes, expected a multiple of {length}; download its "
+            "archive again."
         )
     records = np.frombuffer(batch, np.uint8).reshape(-1, length)
     images = records[:, label_bytes:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)

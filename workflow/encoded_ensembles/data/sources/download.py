@@ -1,6 +1,6 @@
-"""Downloads: gone on with where they broke off, retried, and checked before a file gets its name.
+"""Downloads: resumed after interruptions, retried, and checked before a file gets its name.
 
-`pooch` would check and name files as well, but it starts again from nothing after every break.
+`pooch` also checks and names files, but it restarts from the beginning after every interruption.
 """
 
 import hashlib
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     import requests
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further attempt at an address
-TIMEOUT = (10.0, 30.0)  # seconds to connect in, and without a byte
+TIMEOUT = (10.0, 30.0)  # seconds to connect, and without data
 CHUNK = 1 << 16  # bytes
 
-Check = Callable[[Path], None]  # raises InputError where a file is not the one wanted
+Check = Callable[[Path], None]  # raises InputError if a file is not the expected one
 
 
 class RefusedError(Exception):
-    """An address does not have the file, and asking again will not help."""
+    """An address does not have the file, and retrying is useless."""
 
 
 def obtain(target: Path, addresses: Sequence[str], *, check: Check, largest: int) -> Path:
-    """Return `target`; it is downloaded if it is not there yet, or not what it should be.
+    """Return `target`; it is downloaded if it does not exist or fails the check.
 
     Args:
-        target: the file; what there is of it lies beside it as .{name}.part.
-        addresses: where it may be had, tried in turn.
-        check: raises InputError where a file is not the one wanted.
-        largest: bytes that the file has at most.
+        target: the file; a partial download is beside it as .{name}.part.
+        addresses: of the file, tried in this order.
+        check: raises InputError if a file is not the expected one.
+        largest: largest size of the file in bytes.
 
     Raises:
-        InputError: no address has it.
+        InputError: no address provides the file.
     """
     if target.is_file():
         try:
@@ -48,7 +48,7 @@ def obtain(target: Path, addresses: Sequence[str], *, check: Check, largest: int
         else:
             return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    said = []
+    problems = []
     for address in addresses:
         part = target.with_name(f".{target.name}.part")
         problem = _attempt(address, part, check=check, largest=largest)
@@ -57,25 +57,25 @@ def obtain(target: Path, addresses: Sequence[str], *, check: Check, largest: int
                 os.fsync(file.fileno())
             part.replace(target)
             return target
-        said.append(f"{address} {problem}")
+        problems.append(f"{address} {problem}")
     raise InputError(
-        f"{target.name} could not be downloaded: {'; '.join(said)}. Connect to the network, set "
+        f"{target.name} could not be downloaded: {'; '.join(problems)}. Connect to the network, set "
         f"dataset.mirror, or put the file into {target.parent}."
     )
 
 
 def _attempt(address: str, part: Path, *, check: Check, largest: int) -> str | None:
-    """Download to `part`, several times if need be; return what went wrong, or None."""
+    """Download to `part` with retries; return the last problem, or None."""
     import requests
 
     if not address.startswith(("https://", "http://")):
-        raise InputError(f"{address} is no web address, expected https:// or http://.")
+        raise InputError(f"{address} is not a web address, expected https:// or http://.")
     problem = None
     for pause in (0.0, *PAUSES):
         if problem:
             report(f"{address} {problem}; trying again in {pause:g} s")
             time.sleep(pause)
-        begun = part.stat().st_size if part.is_file() else 0
+        started_at = part.stat().st_size if part.is_file() else 0
         try:
             transfer(address, part, largest=largest)
             check(part)
@@ -85,8 +85,8 @@ def _attempt(address: str, part: Path, *, check: Check, largest: int) -> str | N
             problem = _reason(error)
         except InputError as error:
             part.unlink(missing_ok=True)
-            problem = f"sent something else ({str(error).rstrip('.')})"
-            if not begun:  # else what was there before may be to blame
+            problem = f"sent another file ({str(error).rstrip('.')})"
+            if not started_at:  # otherwise the earlier bytes may be the wrong ones
                 return problem
         except OSError as error:
             raise InputError(f"{part} cannot be written ({error.strerror}).") from error
@@ -96,28 +96,30 @@ def _attempt(address: str, part: Path, *, check: Check, largest: int) -> str | N
 
 
 def transfer(address: str, part: Path, *, largest: int) -> None:
-    """Fill `part` from an address, after what it holds already if the server can do so.
+    """Download an address to `part`, after its existing bytes if the server supports that.
 
     Raises:
-        RefusedError: the server does not have the file, or has something else.
-        requests.RequestException: it cannot be reached, breaks off or stalls.
+        RefusedError: the server does not have the file.
+        requests.RequestException: the server cannot be reached, or the transfer breaks off or stalls.
     """
     import requests
 
-    held = part.stat().st_size if part.is_file() else 0
-    # No compression on the way: it would be undone, and bytes would no longer count.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if held else {})
+    existing = part.stat().st_size if part.is_file() else 0
+    # No compression in transfer: positions in the compressed stream are not positions in the file.
+    headers = {"Accept-Encoding": "identity"} | (
+        {"Range": f"bytes={existing}-"} if existing else {}
+    )
     with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # nothing is missing, or what is held is wrong: the check tells
+            return  # the file is complete or wrong: the check decides
         if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
             response.raise_for_status()
         if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
             raise RefusedError(f"answers {response.status_code} {response.reason}")
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise RefusedError("sends a web page in place of the file")
-        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {held}-")
-        done = held if resumed and response.status_code == requests.codes.partial_content else 0
+        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {existing}-")
+        done = existing if resumed and response.status_code == requests.codes.partial_content else 0
         with part.open("ab" if done else "wb") as file:
             _copy(response, file.write, name=address, done=done, largest=largest)
 
@@ -130,7 +132,7 @@ def _copy(
     done: int,
     largest: int,
 ) -> None:
-    """Write what a response sends, after the `done` bytes there are."""
+    """Write the content of a response; `done` bytes exist already."""
     length = response.headers.get("Content-Length", "")
     total = f"{(done + int(length)) >> 20}" if length.isdecimal() else "?"
     last = time.monotonic()
@@ -145,7 +147,7 @@ def _copy(
 
 
 def _reason(error: "requests.RequestException") -> str:
-    """Say in a few words why a request failed."""
+    """Return the reason of a failed request in a few words."""
     import requests
 
     if error.response is not None:
@@ -158,15 +160,15 @@ def _reason(error: "requests.RequestException") -> str:
 
 
 def digest_check(known: str) -> Check:
-    """Return the check that a file has a digest, such as sha256:0f3a... or md5:77c1..."""
+    """Return a check that a file has a digest such as sha256:0f3a... or md5:77c1..."""
     kind, _, expected = known.partition(":")
 
     def check(file: Path) -> None:
         with file.open("rb") as opened:
-            found = hashlib.file_digest(opened, kind).hexdigest()
-        if found != expected:
+            digest = hashlib.file_digest(opened, kind).hexdigest()
+        if digest != expected:
             raise InputError(
-                f"{file.name.removeprefix('.').removesuffix('.part')} has {kind} {found} "
+                f"{file.name.removeprefix('.').removesuffix('.part')} has {kind} {digest} "
                 f"({file.stat().st_size} bytes), expected {expected}."
             )
 

@@ -1,8 +1,8 @@
 """CelebA with identities as labels, and MetFaces with artists as labels.
 
-Both are handed out through Google Drive, which gives programs a web page in place of large files:
-their files are fetched by hand, or from `dataset.mirror`, and checked here. Of CelebA's archive the
-pictures are read where they are; nothing is unpacked.
+Both are on Google Drive, which sends programs a web page instead of large files: users download the
+files by hand, or from `dataset.mirror`, and this module checks them. The pictures of CelebA are read
+from the archive without unpacking.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from encoded_ensembles.data.sources.pictures import cut_to_square, open_picture
 from encoded_ensembles.storage.files import InputError, read_json
 
 CELEBA_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-CELEBA = {  # md5 as torchvision lists them: no better digest is published
+CELEBA = {  # md5 as listed by torchvision: no better digest is published
     "img_align_celeba.zip": "md5:00d2c5bc6d35e252742224ab0c1e8fcb",
     "identity_CelebA.txt": "md5:32bd1bd63d3c78cd57e08160ec5ed1e2",
     "list_eval_partition.txt": "md5:d32c9cbf5e040fd4025c592c306e6668",
@@ -35,17 +35,19 @@ def load_celeba(
 ) -> Source:
     """Return CelebA, aligned and cut to its centred square: 162,770 + 39,829 faces, in colour.
 
-    The training part is the official one, and the validation part counts to the test part. The label
-    of a face is the number of its person.
+    The training part is the official one; the official validation part is added to the test part. The
+    label of a face is the number of its person.
 
     Raises:
-        InputError: a file is missing, damaged, or another than it should be.
+        InputError: a file is missing, damaged, or not the published one.
     """
     archive, identities, partition = _celeba_files(path, cache, mirror)
     part_of = read_numbers(partition)
     person_of = read_numbers(identities)
     if part_of.keys() != person_of.keys():
-        raise InputError(f"{identities} and {partition} list different pictures; fetch both again.")
+        raise InputError(
+            f"{identities} and {partition} list different pictures; download both again."
+        )
     files = sorted(part_of)
     numbers, labels = np.unique([person_of[file] for file in files], return_inverse=True)
     opened = zipfile.ZipFile(archive)
@@ -64,7 +66,7 @@ def load_celeba(
 def _celeba_files(path: Path | None, cache: Path, mirror: str | None) -> list[Path]:
     """Return the archive, the identities and the partition, each checked."""
     folder = path or cache / "celeba"
-    found = []
+    checked = []
     for name, digest in CELEBA.items():
         file, check = folder / name, digest_check(digest)
         if mirror and not path:
@@ -73,29 +75,29 @@ def _celeba_files(path: Path | None, cache: Path, mirror: str | None) -> list[Pa
             check(file)
         else:
             raise InputError(
-                f"{file} is missing; fetch {', '.join(CELEBA)} by hand from {CELEBA_PAGE} into "
-                f"{folder}, name their folder in dataset.path, or set dataset.mirror."
+                f"{file} is missing; download {', '.join(CELEBA)} by hand from {CELEBA_PAGE} into "
+                f"{folder}, set dataset.path to their folder, or set dataset.mirror."
             )
-        found.append(file)
-    return found
+        checked.append(file)
+    return checked
 
 
 def read_numbers(file: Path) -> dict[str, int]:
-    """Return the number that a list has for each picture; its lines are `000001.jpg 2880`.
+    """Return the number of each picture, by name, from a file with lines like `000001.jpg 2880`.
 
     Raises:
-        InputError: a line is otherwise.
+        InputError: a line has another form.
     """
-    found = {}
+    numbers = {}
     for place, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         name, _, number = line.strip().partition(" ")
         if not number.strip().isdecimal():
             raise InputError(
-                f"line {place} of {file} is {line!r}, expected a picture's name and a number; "
-                "fetch it again."
+                f"line {place} of {file} is {line!r}, expected the name of a picture and a "
+                "number; download it again."
             )
-        found[name] = int(number)
-    return found
+        numbers[name] = int(number)
+    return numbers
 
 
 def _read_zipped(
@@ -108,7 +110,7 @@ def _read_zipped(
             data = member.read(LARGEST_PICTURE)
     except (KeyError, zipfile.BadZipFile, OSError) as error:
         raise InputError(
-            f"{archive.filename} does not hold {name} whole ({error}); fetch it again."
+            f"{archive.filename} does not hold a readable {name} ({error}); download it again."
         ) from error
     return cut_to_square(open_picture(io.BytesIO(data), channels=channels, name=name), size=size)
 
@@ -119,17 +121,17 @@ def load_metfaces(
 ) -> Source:
     """Return MetFaces: 1336 faces in works of art, in colour, labelled by their artists.
 
-    A work whose artist is not known has a label of its own.
+    Each work by an unknown artist has a separate label.
 
     Raises:
-        InputError: the list or a picture is missing, damaged, or another than it should be.
+        InputError: the list or a picture is missing, damaged, or not the published one.
     """
     folder = path or cache / "metfaces"
     table = folder / "metfaces.json"
     if not table.is_file():
         raise InputError(
-            f"{table} is missing; fetch metfaces.json and images by hand from {METFACES_PAGE} into "
-            f"{folder}, or name their folder in dataset.path."
+            f"{table} is missing; download metfaces.json and images by hand from {METFACES_PAGE} into "
+            f"{folder}, or set dataset.path to their folder."
         )
     faces = read_faces(table)
     artists = [face["artist_display_name"] or f"unknown, {face['obj_id']}" for face in faces]
@@ -146,7 +148,7 @@ def load_metfaces(
 
 
 def read_faces(table: Path) -> list[dict[str, Any]]:
-    """Return the entries of metfaces.json, by the paths of their pictures.
+    """Return the entries of metfaces.json, sorted by the paths of their pictures.
 
     Raises:
         InputError: it is not such a list, or names a picture outside its folder.
@@ -157,12 +159,12 @@ def read_faces(table: Path) -> list[dict[str, Any]]:
         if not isinstance(face, dict) or not all(isinstance(face.get(key), str) for key in keys):
             raise InputError(
                 f"{table} has an entry without {', '.join(keys)}, expected the list of MetFaces; "
-                "fetch it again."
+                "download it again."
             )
         if not (table.parent / face["image_path"]).resolve().is_relative_to(table.parent.resolve()):
             raise InputError(
-                f"{table} names {face['image_path']}, expected a picture in {table.parent}; fetch "
-                "it again."
+                f"{table} names {face['image_path']}, expected a picture in {table.parent}; "
+                "download it again."
             )
     return sorted(faces, key=lambda face: face["image_path"])
 
@@ -175,11 +177,11 @@ def _read_face(
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); fetch it again.") from error
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != faces[row]["image_md5"]:
+        raise InputError(f"{file} cannot be read ({error.strerror}); download it again.") from error
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if digest != faces[row]["image_md5"]:
         raise InputError(
-            f"{file} has md5 {found}, expected {faces[row]['image_md5']}; fetch it again."
+            f"{file} has md5 {digest}, expected {faces[row]['image_md5']}; download it again."
         )
     return cut_to_square(
         open_picture(io.BytesIO(data), channels=channels, name=str(file)), size=size

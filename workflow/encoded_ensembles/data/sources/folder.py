@@ -1,4 +1,4 @@
-"""A folder of your own pictures, and what is done with everything that lies in it."""
+"""The folder of the user's own pictures, and the treatment of all files in it."""
 
 import os
 from collections import Counter, defaultdict
@@ -21,19 +21,20 @@ from encoded_ensembles.data.sources.pictures import (
 from encoded_ensembles.data.units import TOP
 from encoded_ensembles.storage.files import InputError
 
-LONG = 4  # times as long as wide, from which a picture is mostly cut off
+LONG = 4  # ratio of sides above which most of a picture is cut off
+# These sentences are part of data/dataset.json: another wording changes its bytes.
 SMALL = "fewer pixels on a side than dataset.size, so that they are enlarged"
 ELONGATED = f"more than {LONG} times as long as wide, so that most is cut off"
-ENDINGS = 10  # of files passed over that are told apart
+ENDINGS = 10  # endings of ignored files that are counted separately
 
 
 class Contents(NamedTuple):
-    """What lies in a folder and its sub-folders, but for what is hidden.
+    """The content of a folder and its sub-folders, except hidden files.
 
     Attributes:
-        pictures: files that end like a picture, sorted by their path.
-        others: number of files that do not, by how they end.
-        links: sub-folders that are links, by their path in the folder, sorted.
+        pictures: files with the ending of a picture, sorted by path.
+        others: number of other files, by ending.
+        links: paths of linked sub-folders in the folder, sorted.
     """
 
     pictures: list[Path]
@@ -42,7 +43,7 @@ class Contents(NamedTuple):
 
 
 def suffixes() -> list[str]:
-    """Return how the names of pictures end that this Pillow reads, in small letters, sorted."""
+    """Return the endings of picture files that this Pillow reads, in lower case, sorted."""
     from PIL import Image
 
     endings = Image.registered_extensions()
@@ -50,32 +51,33 @@ def suffixes() -> list[str]:
 
 
 def list_folder(path: Path) -> Contents:
-    """Return what lies in a folder; links to folders are not followed.
+    """Return the content of a folder; links to folders are not followed.
 
     Raises:
-        InputError: `path` or a folder in it is not there or cannot be listed.
+        InputError: `path` or a folder in it does not exist or cannot be listed.
     """
     if not path.is_dir():
         raise InputError(f"dataset.path is {path}, expected a folder that exists.")
     known, pictures, others, links = set(suffixes()), [], Counter[str](), []
-    for here, folders, files in os.walk(path, onerror=_refuse_folder):
+    for folder, folders, files in os.walk(path, onerror=_refuse_folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        links += [Path(here, name) for name in folders if Path(here, name).is_symlink()]
-        for file in (Path(here, name) for name in files if not name.startswith(".")):
+        links += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
+        for file in (Path(folder, name) for name in files if not name.startswith(".")):
             ending = file.suffix.lower()
             if ending in known:
                 pictures.append(file)
             else:
                 others[ending or "without ending"] += 1
     return Contents(
-        sorted(pictures), others, sorted(each.relative_to(path).as_posix() for each in links)
+        sorted(pictures), others, sorted(link.relative_to(path).as_posix() for link in links)
     )
 
 
 def _refuse_folder(error: OSError) -> NoReturn:
+    """Raise the error for a folder that cannot be listed."""
     raise InputError(
-        f"{error.filename} cannot be listed ({error.strerror}), expected a folder that may be read; "
-        "change its permissions or take it out of dataset.path."
+        f"{error.filename} cannot be listed ({error.strerror}), expected a readable folder; "
+        "change its permissions or remove it from dataset.path."
     ) from error
 
 
@@ -84,10 +86,10 @@ def read_folder(
 ) -> Source:
     """Return the pictures of a folder and its sub-folders, each cut to a centred square and resized.
 
-    What is done with each kind of file is listed in docs/datasets.md.
+    docs/datasets.md lists the treatment of each kind of file.
 
     Args:
-        path: the folder. The label of an image is the first sub-folder it lies in, `TOP` for none;
+        path: the folder. The label of an image is the first sub-folder in its path, `TOP` for none;
             its name is its path in the folder.
         cache: not used.
         mirror: not used.
@@ -95,16 +97,16 @@ def read_folder(
         channels: 1 (grey) or 3 (colour).
 
     Raises:
-        InputError: there is no such folder or no picture in it, or some cannot be read: all of them
-            are named.
+        InputError: the folder does not exist, or has no pictures, or some cannot be read: the
+            message names all of them.
     """
     if path is None:
-        raise InputError("dataset.path is not set; a folder needs it.")
+        raise InputError("dataset.path is not set, expected a folder (dataset.name is folder).")
     contents = list_folder(path)
     if not contents.pictures:
         raise InputError(
             f"dataset.path {path} holds no image, expected files ending in {', '.join(suffixes())}"
-            f"; check the folder's name{_counted(contents.others)}."
+            f"; check the name of the folder{_counted(contents.others)}."
         )
     images, refused, remarks = [], [], defaultdict(list)
     for file in contents.pictures:
@@ -120,7 +122,7 @@ def read_folder(
     if refused:
         raise InputError(
             f"{len(refused)} of {len(contents.pictures)} pictures in {path} cannot be read; repair "
-            "them or take them out of the folder:\n" + "\n".join(refused)
+            "them or remove them from the folder:\n" + "\n".join(refused)
         )
     names = [name for name, _ in images]
     label_names, labels = np.unique([label_of(name) for name in names], return_inverse=True)
@@ -144,7 +146,7 @@ def label_of(name: str) -> str:
 
 
 def _remarks(picture: Picture, size: int) -> list[str]:
-    """Return what has to be said of a picture that is read."""
+    """Return the remarks on a picture for the user."""
     short, long = sorted(picture.image.size)
     return [
         *picture.remarks,
@@ -154,33 +156,33 @@ def _remarks(picture: Picture, size: int) -> list[str]:
 
 
 def folder_warnings(contents: Contents, remarks: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Return what the user should know of a folder, one sentence each.
+    """Return warnings for the user on a folder, one sentence each.
 
     Args:
         contents: of the folder.
-        remarks: names of pictures by what has to be said of them.
+        remarks: names of pictures, by remark.
     """
     total = len(contents.pictures)
-    said = [
+    warnings = [
         f"{len(names)} of {total} pictures, such as {shown(names[0])}: {remark}."
         for remark, names in sorted(remarks.items())
     ]
     if contents.others:
-        said.append(
+        warnings.append(
             f"files passed over: {contents.others.total()}{_counted(contents.others)}; pictures end "
             f"in {', '.join(suffixes())}."
         )
     if contents.links:
-        said.append(
+        warnings.append(
             f"linked sub-folders passed over: {', '.join(map(shown, contents.links))}; put the "
             "folders themselves there."
         )
-    return tuple(said)
+    return tuple(warnings)
 
 
 def _counted(others: Counter[str]) -> str:
-    """Return how many files end in what, for the middle of a sentence, most first."""
-    ordered = sorted(others.items(), key=lambda each: (-each[1], each[0]))
+    """Return the counts of endings as text for a sentence, most frequent first."""
+    ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))
     parts = [f"{count} {shown(ending)}" for ending, count in ordered[:ENDINGS]]
     if rest := sum(count for _, count in ordered[ENDINGS:]):
         parts.append(f"{rest} with other endings")

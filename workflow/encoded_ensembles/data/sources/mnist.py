@@ -21,13 +21,13 @@ class IdxSet(NamedTuple):
 
     name: str
     addresses: tuple[str, ...]
-    sha256: dict[str, str]  # of each file, unpacked: gzip heads differ between mirrors
+    sha256: dict[str, str]  # of each file, unpacked: gzip headers differ between mirrors
     labels: tuple[str, ...]
     licence: str
-    folder: Path | None = None  # where a system's package puts it
+    folder: Path | None = None  # of a system package
 
 
-# Digests: of what unpacks from the files whose md5 torchvision lists.
+# Digests are of the unpacked content of the files whose md5 torchvision lists.
 MNIST = IdxSet(
     "mnist",
     (
@@ -80,11 +80,11 @@ def load_fashion_mnist(path: Path | None, cache: Path, mirror: str | None) -> So
 def load_idx(known: IdxSet, path: Path | None, cache: Path, mirror: str | None) -> Source:
     """Return a data set of IDX files.
 
-    Looks in the folder `path`, or else where a system's package puts it, or else downloads to
-    `cache` from `mirror` or the data set's own addresses.
+    Files come from the folder `path`, else from the folder of a system package, else by download to
+    `cache` from `mirror` or the addresses of the data set.
 
     Raises:
-        InputError: a file is missing, damaged, or another than it should be.
+        InputError: a file is missing, damaged, or not the published one.
     """
     folder = path or (known.folder if known.folder and known.folder.is_dir() else None)
     payloads = {
@@ -99,7 +99,7 @@ def load_idx(known: IdxSet, path: Path | None, cache: Path, mirror: str | None) 
         labels = parse_idx(payloads[f"{part}-labels-idx1-ubyte"])
         names = np.array([f"{part}/{i:05d}" for i in range(len(images))])
         parts.append((images, labels.astype(np.int64), names))
-    images, labels, names = (np.concatenate(each) for each in zip(*parts, strict=True))
+    images, labels, names = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     origin = str(folder) if folder else mirror or known.addresses[0]
     is_test = np.arange(len(names)) >= len(parts[0][2])
     return Source(
@@ -108,9 +108,9 @@ def load_idx(known: IdxSet, path: Path | None, cache: Path, mirror: str | None) 
 
 
 def _downloaded(known: IdxSet, name: str, cache: Path, mirror: str | None) -> bytes:
-    """Return the payload of a file, downloaded to `cache` if it is not there yet."""
+    """Return the payload of a file, downloaded to `cache` if necessary."""
     addresses = [
-        f"{each.rstrip('/')}/{name}.gz" for each in ((mirror,) if mirror else known.addresses)
+        f"{address.rstrip('/')}/{name}.gz" for address in ((mirror,) if mirror else known.addresses)
     ]
     sha256 = known.sha256[name]
 
@@ -126,7 +126,7 @@ def read_idx_file(folder: Path, name: str, *, sha256: str) -> bytes:
     """Return the payload of `folder`/`name`.gz or `folder`/`name`.
 
     Raises:
-        InputError: neither exists, or the file is damaged or another.
+        InputError: neither exists, or the file is damaged or not the published one.
     """
     for file in (folder / f"{name}.gz", folder / name):
         if file.is_file():
@@ -134,30 +134,30 @@ def read_idx_file(folder: Path, name: str, *, sha256: str) -> bytes:
             try:
                 return check_payload(payload, name=name, sha256=sha256)
             except InputError as error:
-                raise InputError(f"In {folder}, {error} Fetch it again.") from error
+                raise InputError(f"In {folder}, {error} Download it again.") from error
     raise InputError(
         f"dataset.path is {folder}, expected a folder with {name}.gz or {name}; "
-        "put the file there, or leave dataset.path out to download it."
+        "put the file there, or remove dataset.path to download it."
     )
 
 
 def decompress(file: Path, *, packed: bool) -> bytes:
-    """Return a file's bytes, decompressed if it is packed; at most `LARGEST` of them.
+    """Return the bytes of a file, at most `LARGEST`, decompressed if `packed`.
 
     Raises:
-        InputError: the file is cut short, is not gzip, or holds more.
+        InputError: the file is truncated, is not gzip, or is too large.
     """
     try:
         with gzip.open(file) if packed else file.open("rb") as opened:
             data = opened.read(LARGEST + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(
-            f"{file} ({file.stat().st_size} bytes) is not a whole gzip file ({error}); fetch it "
-            "again."
+            f"{file} ({file.stat().st_size} bytes) is not a whole gzip file ({error}); "
+            "download it again."
         ) from error
     if len(data) > LARGEST:
         raise InputError(
-            f"{file} unpacks to more than {LARGEST} bytes, expected fewer; fetch it again."
+            f"{file} unpacks to more than {LARGEST} bytes, expected fewer; download it again."
         )
     return data
 
@@ -168,10 +168,10 @@ def check_payload(payload: bytes, *, name: str, sha256: str) -> bytes:
     Raises:
         InputError: it is not.
     """
-    found = hashlib.sha256(payload).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(payload).hexdigest()
+    if digest != sha256:
         raise InputError(
-            f"{name} has sha256 {found} ({len(payload)} bytes decompressed), expected {sha256}: "
+            f"{name} has sha256 {digest} ({len(payload)} bytes decompressed), expected {sha256}: "
             "the file is truncated or altered."
         )
     return payload

@@ -13,10 +13,12 @@ from encoded_ensembles.data.sources.pictures import GiantError, open_picture, pa
 from encoded_ensembles.storage.files import InputError
 
 FOLDER = Path("/usr/share/openclipart")
-LARGEST = 4_000_000  # pixels; 20 of 8121 pictures have more, and take longer than all the others
-FEWEST = 20  # images of an artist
-FADED = "codifiedivining"  # 1375 line drawings that are all but white
-# Not every file is well-formed XML, and these two elements are all that is wanted.
+LARGEST = (
+    4_000_000  # pixels; 20 of 8121 pictures are larger, and would need more time than all others
+)
+FEWEST = 20  # images per artist
+FADED = "codifiedivining"  # 1375 line drawings that are almost white
+# Regular expressions, because not every file is well-formed XML.
 CREATOR = re.compile(rb"<dc:creator\b[^>]*>(.*?)</dc:creator\s*>", re.DOTALL)
 TITLE = re.compile(rb"<dc:title\b[^>]*>(.*?)</dc:title\s*>", re.DOTALL)
 
@@ -24,13 +26,13 @@ TITLE = re.compile(rb"<dc:title\b[^>]*>(.*?)</dc:title\s*>", re.DOTALL)
 def load_openclipart(
     path: Path | None, cache: Path, mirror: str | None, size: int, channels: int
 ) -> Source:
-    """Return the clip art of artists with 20 images or more, whole amid white squares.
+    """Return the clip art of artists with 20 images or more, each padded to a white square.
 
-    Left out are pictures that name no artist, those of one artist who draws too faintly, giants,
-    and images that at this size are equal to an earlier one. About 25 seconds.
+    Excluded are pictures without an artist, those of one artist with faint lines, very large pictures,
+    and images that at this size equal an earlier one. Takes about 25 seconds.
 
     Args:
-        path: folder that holds png/ and svg/; None for where the Debian packages put them.
+        path: folder with png/ and svg/; None for the folder of the Debian packages.
         cache: not used.
         mirror: not used.
         size: side in pixels.
@@ -50,14 +52,14 @@ def load_openclipart(
             continue
         images.append(pad_to_square(picture, size=size))
         names.append(name)
-    every = np.array([artist_of[name] for name in names], dtype=str)
-    kept = frequent(np.array(images), every)
+    artist_of_image = np.array([artist_of[name] for name in names], dtype=str)
+    kept = frequent(np.array(images), artist_of_image)
     if not len(kept):
         raise InputError(
             f"{folder} holds no artist with {FEWEST} images, expected the pictures of the Debian "
             "package openclipart-png."
         )
-    label_names, labels = np.unique(every[kept], return_inverse=True)
+    label_names, labels = np.unique(artist_of_image[kept], return_inverse=True)
     chosen = ImageSet(
         np.array(images)[kept], labels.astype(np.int64), label_names, np.array(names)[kept]
     )
@@ -70,7 +72,7 @@ def load_openclipart(
 
 
 def artists(folder: Path) -> dict[str, str]:
-    """Return the artist of each picture of a named one, by its path in `folder`/png, sorted.
+    """Return the artists of pictures with a known artist, by path in `folder`/png, sorted.
 
     Raises:
         InputError: png or svg is missing in `folder`.
@@ -79,15 +81,15 @@ def artists(folder: Path) -> dict[str, str]:
         if not (folder / part).is_dir():
             raise InputError(
                 f"{folder / part} is missing; install the Debian packages openclipart-png and "
-                "openclipart-svg, or name a folder with their png and svg in dataset.path."
+                "openclipart-svg, or set dataset.path to a folder with their png and svg."
             )
-    found = {}
+    artist_of = {}
     for file in list_folder(folder / "png").pictures:
         drawing = (folder / "svg" / file.relative_to(folder / "png")).with_suffix(".svg")
         artist = read_artist(drawing.read_bytes()) if drawing.is_file() else ""
         if artist not in ("", FADED):
-            found[file.relative_to(folder / "png").as_posix()] = artist
-    return found
+            artist_of[file.relative_to(folder / "png").as_posix()] = artist
+    return artist_of
 
 
 def read_artist(drawing: bytes) -> str:
@@ -98,7 +100,7 @@ def read_artist(drawing: bytes) -> str:
 
 
 def frequent(images: np.ndarray, artist_of: np.ndarray) -> np.ndarray:
-    """Return the positions of images that equal no earlier one and whose artist has `FEWEST` such.
+    """Return the positions of images that equal no earlier one, by artists with at least `FEWEST`.
 
     Args:
         images: (N, H, W, C) uint8.
