@@ -264,7 +264,7 @@ def test_the_verbs(rerun, keys, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "holds. sample 1 without" in done.stdout
     assert "signed by registrar@example.org" in done.stdout
-    assert "the same to the byte" in done.stdout
+    assert "with the same bytes" in done.stdout
     code = (
         "import sys; from encoded_ensembles import cli; sys.argv[1:] = ['verify', sys.argv[1]]\n"
         "try: cli.main()\nfinally: print('torch' in sys.modules)"
