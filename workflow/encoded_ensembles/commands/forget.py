@@ -119,7 +119,7 @@ def _answer(
         file = run.folder / "data" / f"{use}.npz"
         by, pixels = run.config["units"]["by"], set(images["pixels_sha256"])
         if kin := find_kin(read_images(file), wanted.units, pixels, by=by):
-            holds = f"their pictures that no member trains on: {' '.join(map(shown, kin))}"
+            holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
             remains.append(Remain(f"data/{use}.npz", holds, Goes.STAYS, [file]))
     write_json(
         folder / "answer.json",
