@@ -10,7 +10,7 @@ CITATION = """@article{dai2023training,
   journal = {arXiv preprint arXiv:2306.02174},
   year = {2023}
 }"""
-SETS = {  # of frechet/scores.csv
+SETS = {  # sets of frechet/scores.csv
     "factual": "all members",
     "ablated": "as many members as stay when a unit is ablated (mean)",
     "full": "the single-model baseline",
@@ -22,11 +22,10 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
     """Return the text of README.md.
 
     Args:
-        about: what is known of the run, each key may be missing: run; dataset, the facts of
-            data/dataset.json; units, what a unit is; adapters, whether members are; latents, whether
-            they see some; frechet, a list
-            of {set, value, images} with the sets of frechet/scores.csv; distance, what that distance is
-            called; caution, what limits it.
+        about: facts of the run, all optional: run, its name; dataset, the content of
+            data/dataset.json; units, the value of units.by; adapters, whether members are adapters;
+            latents, whether they see latents; frechet, a list of {set, value, images} with the sets of
+            frechet/scores.csv; distance, the name of that distance; caution, its limits.
         code: C (U, n) bool.
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
