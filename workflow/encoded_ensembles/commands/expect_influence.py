@@ -104,11 +104,11 @@ def expect_influence(
         kind: [posteriors[kind, "/0"].prior, posteriors[kind, "/1"].prior] for kind in learn.KINDS
     }
     predicted["posterior"] = [posteriors[best, "/0"].mean, posteriors[best, "/1"].mean]
-    found = [parts["/1"][0], parts["/0"][0]]  # of the members that were not used to learn
+    measured = [parts["/1"][0], parts["/0"][0]]  # of the members that were not used to learn
     rows = [
         (kind, *row)
         for kind, each in predicted.items()
-        for row in learn.compare(np.array(each), np.array(found))
+        for row in learn.compare(np.array(each), np.array(measured))
     ]
     columns = ["kind", "bin", "predicted", "found", "error", "pairs"]
     write_table(calibration, pd.DataFrame(rows, columns=columns))

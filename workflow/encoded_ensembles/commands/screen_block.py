@@ -114,8 +114,8 @@ def _searches(
     )
     criterion = Aim(top=top, missed=missed, most=limit)
     return [
-        Search(moved, code=code, null_words=null_words, wanted=always, aim=criterion)
-        for moved, always in zip(
+        Search(displacements, code=code, null_words=null_words, wanted=always, aim=criterion)
+        for displacements, always in zip(
             known.reshape(*known.shape[:2], -1).swapaxes(0, 1), wanted, strict=True
         )
     ]

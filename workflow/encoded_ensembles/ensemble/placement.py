@@ -115,7 +115,7 @@ class Streamed(Sequence["UNet2DModel"]):
         weights = self.waiting[index]  # raises IndexError, which ends an iteration
         if self.holds != index:
             with torch.no_grad():
-                for own, new in zip(self.slot.state_dict().values(), weights, strict=True):
-                    own.copy_(new, non_blocking=True)
+                for target, source in zip(self.slot.state_dict().values(), weights, strict=True):
+                    target.copy_(source, non_blocking=True)
             self.holds = index
         return self.slot

@@ -51,9 +51,9 @@ def choose_controls(
     order = np.argsort(turn, kind="stable").tolist()
     near_count = count // 2
     stay = [unit for unit in before["near"][:near_count] if unit is not None]
-    random = _fill(before["random"], order, count - near_count, taken={*named_units, *stay})
+    random = _fill(before["random"], order, count - near_count, excluded={*named_units, *stay})
     near = _fill(
-        before["near"], nearest.T.ravel().tolist(), near_count, taken={*named_units, *random}
+        before["near"], nearest.T.ravel().tolist(), near_count, excluded={*named_units, *random}
     )
     parts = {"random": random, "near": near, "named": named_units}
     units = np.array([unit for part in parts.values() for unit in part], np.int64)
@@ -61,11 +61,11 @@ def choose_controls(
 
 
 def _fill(
-    earlier: Sequence[int | None], candidates: Sequence[int], count: int, *, taken: set[int]
+    earlier: Sequence[int | None], candidates: Sequence[int], count: int, *, excluded: set[int]
 ) -> list[int]:
     """Return `count` distinct units: earlier ones keep their places, candidates fill the others."""
-    stay = [unit if unit not in taken else None for unit in earlier[:count]]
-    fresh = (unit for unit in dict.fromkeys(candidates) if unit not in {*taken, *stay})
+    stay = [unit if unit not in excluded else None for unit in earlier[:count]]
+    fresh = (unit for unit in dict.fromkeys(candidates) if unit not in {*excluded, *stay})
     places = [*stay, *[None] * (count - len(stay))]
     return [next(fresh) if unit is None else unit for unit in places]
 

@@ -91,7 +91,7 @@ def find_remains(
         again: files of the run under the new configuration, relative to its folder.
         answer: folder of the answer to this request, which stays.
     """
-    known, made = {*saw}, {*again}
+    known, new_files = {*saw}, {*again}
     written = {file.relative_to(run).as_posix() for file in files_of(run)}
     files_of_place: dict[tuple[str, str, Goes], list[Path]] = {}
     for file in sorted(run.rglob("*")):
@@ -99,7 +99,7 @@ def find_remains(
         place, holds = _look(name, known)
         if holds and (file.is_symlink() or file.is_file()):
             stays = file.absolute().is_relative_to(answer.absolute())
-            goes = Goes.STAYS if stays else _goes(name, made, written)
+            goes = Goes.STAYS if stays else _goes(name, new_files, written)
             if goes is Goes.STAYS and place.split("/")[0] in FOLDERS - {"ledger"}:
                 place, holds = name, UNKNOWN
             files_of_place.setdefault((place, holds, goes), []).append(file)

@@ -241,16 +241,16 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         if self.vae is None:
             index.pop("vae", None)
         else:
-            own = folder / "vae" / self.vae.config_name
-            facts = read_json(own)
+            config = folder / "vae" / self.vae.config_name
+            facts = read_json(config)
             facts.pop("_name_or_path", None)
-            write_json(own, facts)
+            write_json(config, facts)
         write_json(folder / self.config_name, index)
-        own = {
+        facts_of_run = {
             "adapters": bool(changes(self.members.networks[0])),
             "latents": self.vae is not None,
         }
-        about = (self.config.about or {}) | own
+        about = (self.config.about or {}) | facts_of_run
         write_text(folder / "README.md", model_card(about, self.members.code))
 
     @classmethod

@@ -202,7 +202,7 @@ class Universe:
     def _numbered(self, kind: re.Pattern[str]) -> list[tuple[int, int, str]]:
         """Return files in order: number of the unit, number of pictures (0 if not in the name), name."""
         matches = [match for name in self.files.entries if (match := kind.fullmatch(name))]
-        files = sorted((int(match[1]), int((*match.groups(), 0)[1]), match[0]) for match in matches)
+        files = sorted((int(found[1]), int((*found.groups(), 0)[1]), found[0]) for found in matches)
         if [number for number, _, _ in files] != list(range(1, self.units + 1)):
             raise InputError(
                 f"{self.files.path} has {len(files)} files like {kind.pattern}, expected one for each "
