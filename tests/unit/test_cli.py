@@ -54,8 +54,8 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
 def test_what_is_no_configuration_is_not_planned(said, tmp_path):
     """Issue 14.17 and 14.24: text, bytes, a folder, nothing; and no configuration at all."""
     assert said("plan") == (
-        "encens: error: config.yaml is not there, expected a configuration in the folder of the workflow; "
-        "encens init makes one to run in."
+        "encens: error: config.yaml does not exist, expected a configuration in the folder of the workflow; "
+        "encens init writes such a folder."
     )
     (tmp_path / "config.yaml").write_text("run: a")
     (tmp_path / "README.md").write_text("# Mine\n\nA text: with: colons\n")
@@ -69,7 +69,7 @@ def test_what_is_no_configuration_is_not_planned(said, tmp_path):
         ("list.yaml", "list.yaml holds list, expected keys and values."),
         ("bytes", "bytes cannot be read as a configuration, expected YAML: "),
         ("folder", "folder cannot be read as a configuration, expected YAML: Is a directory."),
-        ("gone.yaml", "gone.yaml is not there, expected a configuration"),
+        ("gone.yaml", "gone.yaml does not exist, expected a configuration"),
     ):  # fmt: skip
         error = said("plan", "--configfile", name)
         assert error.startswith(f"encens: error: {sentence}"), error

@@ -49,5 +49,7 @@ def test_resampling_notices_a_picture_of_another_class(made, tmp_path):
     certificate = statement(run, sample=1, units=names, subjects=subjects)
     (tmp_path / "wrong.json").write_bytes(dump(certificate))
     verify.verify(tmp_path / "wrong.json", made, device="cpu")  # the files alone cannot tell
-    with pytest.raises(InputError, match="is not what the bound noise and members give"):
+    with pytest.raises(
+        InputError, match="differs from the picture that the bound noise and members give"
+    ):
         verify.verify(tmp_path / "wrong.json", made, resample=True, device="cpu")

@@ -186,7 +186,7 @@ def test_sets_of_units(rerun):
     configure(rerun, "sets.yaml", landscape={"blocks": 2, "sets": sets | {"all": names}})
     done = rerun.snakemake("results/toy/sets/all.safetensors", config="sets.yaml")
     assert done.returncode == 1
-    assert "sets.all holds units of which every one of the 6 members sees one" in done.stderr
+    assert "sets.all: every one of the 6 members sees one of these units" in done.stderr
 
 
 def test_a_family_without_null_words(workspace):

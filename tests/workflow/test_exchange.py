@@ -110,6 +110,6 @@ def test_mistakes_are_named(universe, tmp_path):
     arrays = read_arrays(universe.with_suffix(".npz"))
     other = tmp_path / "other.npz"
     write_arrays(other, arrays | {"factual": arrays["factual"] + 0.1})
-    with pytest.raises(InputError, match="is not of this universe"):
+    with pytest.raises(InputError, match="does not round to the pictures of this universe"):
         import_universe(universe, tmp_path / "in", floats=other)
     assert not (tmp_path / "in").exists()

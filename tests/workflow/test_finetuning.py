@@ -266,7 +266,7 @@ def test_a_plan_measures_adapters_and_counts_the_base_once(network):
     attentions = sum(name.endswith("to_q") for name, _ in whole.named_modules())
     assert (trained, frozen) == (attentions * 2 * (8 + 8), whole.num_parameters())
     assert len(unet.trained_weights(member)) == 2 * attentions
-    with pytest.raises(InputError, match="which is no folder here"):
+    with pytest.raises(InputError, match="expected a folder on this machine"):
         rates.with_copies(model | {"base": "no-one/nothing"}, network)
 
 

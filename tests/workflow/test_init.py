@@ -87,7 +87,7 @@ def test_it_writes_into_no_folder_that_holds_something(site, tmp_path):
     for name in ("there", "there/config.yaml"):
         done = encens("init", name, cwd=tmp_path, site=site)
         assert done.returncode == 1
-        assert f"{name} is there and not empty; name a new folder." in done.stderr
+        assert f"{name} exists, expected a new or empty folder; name another." in done.stderr
     assert (tmp_path / "there/config.yaml").stat() == before
 
 

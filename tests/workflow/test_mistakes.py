@@ -258,7 +258,7 @@ def test_every_verb_has_help_and_refuses_what_is_missing(workspace):
 NAMES = [
     ({"retrain.named": ["digits/9"]}, "config key retrain.named: digits/9 is no unit of the training images"),
     ({"landscape.sets": {"mine": ["digits/9"]}}, "config key landscape.sets.mine: digits/9 is no unit"),
-    ({"landscape.sets": {"mine": "all"}}, "config key landscape.sets.mine holds units of which every one of the 6 members sees one"),
+    ({"landscape.sets": {"mine": "all"}}, "config key landscape.sets.mine: every one of the 6 members sees one of these units"),
     ({"retrain.units": 13}, "config key retrain.units is 13, expected at most 12"),
     ({"landscape.blocks": 13}, "config key landscape.blocks is 13, expected at most 12, the number of units"),
     ({"training.steps_per_epoch": 7}, "config key training.steps_per_epoch is 7, expected at most 5, the images in the split of member 00"),

@@ -80,7 +80,7 @@ def test_bfloat16_moves_samples_a_little(members):
 
 def test_compiled_needs_a_compiler(members, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(InputError, match=r"sampling.compile is true, but there is no C\+\+ compil"):
+    with pytest.raises(InputError, match=r"sampling.compile is true, but the C\+\+ compil"):
         placement.hold(members, device=CPU, compiled=True)
 
 

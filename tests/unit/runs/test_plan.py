@@ -118,7 +118,9 @@ def test_what_is_no_configuration_is_refused_in_one_sentence(monkeypatch, tmp_pa
     if content == b"# [1":
         assert command._read([file])["run"] == "digits"
         return
-    said = "is not there" if content is None else "cannot be read as a configuration, expected YAML"
+    said = (
+        "does not exist" if content is None else "cannot be read as a configuration, expected YAML"
+    )
     with pytest.raises(InputError, match=said):
         command._read([file])
 

@@ -189,7 +189,7 @@ def test_links_doubles_and_other_files_are_refused(tmp_path):
     read(tmp_path / "whole.ctf")
     for name, content in {"cut": whole[:3000], "text": b"no tar" * 200, "none": b""}.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match=f"{name} (is not a whole tar|is cut off|holds no)"):
+        with pytest.raises(InputError, match=f"{name} (is not a whole tar|is truncated|holds no)"):
             read(tmp_path / name)
 
 

@@ -124,7 +124,7 @@ def test_a_member_of_another_base_is_refused(run):
         certificates.statement(run, sample=0, units=["a"], subjects=[])
     write_member(run, "03", [3])
     (run.folder / "members/03/adapter_config.json").write_text("{}")
-    with pytest.raises(InputError, match="which sampling would take in place of its weights"):
+    with pytest.raises(InputError, match="which sampling would use in place of its weights"):
         certificates.statement(run, sample=0, units=["a"], subjects=[])
 
 
@@ -231,7 +231,7 @@ def test_what_is_no_certificate_is_refused_in_one_sentence(run, tmp_path):
         ("[]", "the certificate is not as it should be"),
         (json.dumps(text | {"_type": "other"}), "_type is not as it should be"),
         (json.dumps(text | {"subject": text["subject"][:1]}), "subject is not as it should be"),
-        (json.dumps(text), "is not byte for byte as encens certify writes it"),
+        (json.dumps(text), "has the content but not the bytes that encens certify writes"),
     ):
         file.write_text(content)
         refused(run, file, reason)

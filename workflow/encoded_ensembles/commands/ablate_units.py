@@ -15,7 +15,7 @@ def ablate_units(
     members: Members,
     code: Code,
     noise: Noise,
-    units: Annotated[list[str], Option(help="name of a unit; give one option for each")],
+    units: Annotated[list[str], Option(help="name of a unit; repeatable")],
     output: Annotated[
         Path,
         Option(
@@ -24,7 +24,7 @@ def ablate_units(
     ],
     sampling: Sampling,
 ) -> None:
-    """Sample without several units at once: with the members that saw none of them."""
+    """Sample with the members that saw none of several units."""
     from encoded_ensembles.codes.masks import set_keep
     from encoded_ensembles.data.units import find_units
     from encoded_ensembles.ensemble.engine import check_columns, sample_rows
@@ -35,9 +35,9 @@ def ablate_units(
     keep = set_keep(check_columns(arrays["code"], members)[numbers])
     if not keep.any():
         raise InputError(
-            f"every one of the {len(members)} members saw one of {', '.join(units)}, so none is "
-            f"left to sample with; all {len(members)} would have to be trained again without them: "
-            "encens forget --run RUN --units A,B writes the configuration for that."
+            f"every one of the {len(members)} members saw one of {', '.join(units)}, expected a "
+            "member that saw none of them; encens forget --run RUN --units A,B writes a "
+            f"configuration that trains all {len(members)} again without them."
         )
     samples = sample_rows(members, keep[None], noise, label="set of units", **vars(sampling))
     write_tensors(output, {"units": numbers, "keep": keep, "counterfactual": samples[0]})

@@ -22,10 +22,10 @@ def certify(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Sample a picture without some units, and certify that it was.
+    """Sample a picture without some units, and certify it.
 
     Writes an in-toto Statement, and beside it the picture as .safetensors and .png. The picture is
-    sampled anew from the bound files, so that the certificate cannot be of an outdated one.
+    sampled again from the bound files, so that the certificate cannot cover an outdated picture.
     """
     from encoded_ensembles.runs.run import Run, unit_names
     from encoded_ensembles.sharing.certificates import dump, statement, summary, write_picture

@@ -14,7 +14,7 @@ def check_attribution(
     blocks: Blocks,
     code: Code,
     data: Data,
-    heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: features are fitted to them")],
     samples: Samples,
     output: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (metric, sample)")
@@ -23,7 +23,7 @@ def check_attribution(
     inception: Inception = None,
     device: Device = "auto",
 ) -> None:
-    """Attribute each sample to its nearest unit and see whether that stays when the unit is ablated.
+    """Attribute each sample to its nearest unit, and check whether ablating the unit changes that.
 
     Columns: metric (pixels, or the features of score-frechet), sample, unit, unit_name, unchanged
     (without that unit the sample is still nearest to it), unchanged_other (share of the other units
@@ -59,10 +59,10 @@ def check_attribution(
     for file in blocks:
         units, drawn = read_block(file)
         for name, measure in measures.items():
-            near = nearest_unit(
+            nearest = nearest_unit(
                 measure(drawn.reshape(-1, *drawn.shape[2:])), training[name], unit_of
             )
-            after[name][units] = near.reshape(drawn.shape[:2])
+            after[name][units] = nearest.reshape(drawn.shape[:2])
     rows = [
         attribution_table(
             name, nearest_unit(measure(factual), training[name], unit_of), after[name], names

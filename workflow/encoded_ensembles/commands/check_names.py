@@ -1,4 +1,4 @@
-"""encens check-names: what the configuration says of units, held against the units that there are."""
+"""encens check-names: the configuration's names and numbers of units against the units that exist."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,18 +15,18 @@ def check_names(
     code: Code,
     output: Annotated[Path, Option(help="output, .json: units, and images in the smallest split")],
     unit_set: Annotated[
-        list[str] | None, Option(help="SET=UNIT of landscape.sets, one option for each unit")
+        list[str] | None, Option(help="SET=UNIT, a unit of landscape.sets; repeatable")
     ] = None,
     named: Annotated[list[str] | None, Option(help="unit of retrain.named; repeatable")] = None,
     retrained: Annotated[int, Option(help="retrain.units, number of other units")] = 0,
     foreign: Annotated[
         list[str] | None, Option(help="NAME=FILE of grade.scores; repeatable")
     ] = None,
-    samples: Annotated[int, Option(help="sampling.samples, that foreign scores are of")] = 0,
-    blocks: Annotated[int, Option(help="landscape.blocks that share the units")] = 1,
+    samples: Annotated[int, Option(help="sampling.samples, expected of foreign scores")] = 0,
+    blocks: Annotated[int, Option(help="landscape.blocks, which share the units")] = 1,
     steps_per_epoch: Annotated[int, Option(help="training.steps_per_epoch")] = 1,
 ) -> None:
-    """Check what can be known as soon as there are units, before anything is trained."""
+    """Check the configuration against the units, before anything is trained."""
     from encoded_ensembles.data.own_scores import read_foreign
     from encoded_ensembles.storage.files import InputError, read_arrays, write_facts
 
@@ -67,7 +67,7 @@ def _find(key: str, wanted: list[str], names: "np.ndarray") -> "np.ndarray":
     """Return the numbers of units that a key of the configuration names.
 
     Raises:
-        InputError: there is no such unit; the message names the key.
+        InputError: a unit does not exist; the message names the key.
     """
     from encoded_ensembles.data.units import find_units
     from encoded_ensembles.storage.files import InputError
@@ -79,16 +79,16 @@ def _find(key: str, wanted: list[str], names: "np.ndarray") -> "np.ndarray":
 
 
 def _check_set(key: str, units: list[str], names: "np.ndarray", matrix: "np.ndarray") -> None:
-    """Check that the units of a set exist, and that a member is left without them.
+    """Check that the units of a set exist, and that a member saw none of them.
 
     Raises:
-        InputError: otherwise.
+        InputError: a unit does not exist, or every member saw one.
     """
     from encoded_ensembles.codes.masks import set_keep
     from encoded_ensembles.storage.files import InputError
 
     if not set_keep(matrix[_find(key, units, names)]).any():
         raise InputError(
-            f"config key {key} holds units of which every one of the {matrix.shape[1]} members sees "
-            "one, expected a member left to sample with; leave some out, or raise code.members."
+            f"config key {key}: every one of the {matrix.shape[1]} members sees one of these units, "
+            "expected a member that sees none; leave some out, or raise code.members."
         )

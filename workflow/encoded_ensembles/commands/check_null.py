@@ -1,4 +1,4 @@
-"""encens check-null: whether p-values are uniform where there is nothing to find."""
+"""encens check-null: whether p-values are uniform under the null."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +17,9 @@ def check_null(
     output: Annotated[Path, Option(help="output, .parquet with .csv: one row per statistic")],
     seed: Annotated[int, Option(help="seed of the tests")] = 0,
 ) -> None:
-    """Treat words that are nobody's as units and test them.
+    """Test null code words as if they were units.
 
-    Columns: statistic, tests, share (with p <= 0.05; 0.05 is right), ks_p (Kolmogorov and Smirnov's
+    Columns: statistic, tests, share (with p <= 0.05; 0.05 is correct), ks_p (Kolmogorov-Smirnov
     test that the p-values are uniform).
     """
     import pandas as pd
@@ -46,35 +46,35 @@ def check_null(
     sampled = table["word"].nunique()
     if min(sampled, len(words)) < 2:
         raise InputError(
-            f"there are {len(words)} words of no unit, {sampled} of them sampled, expected at least "
+            f"there are {len(words)} free code words, {sampled} of them sampled, expected at least "
             "2 of each; raise code.null_words or code.members."
         )
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
     images = to_signed(read_images(data).images)
     drawn = read_tensors(samples, names=["factual", "null"])
     order = nearest_units(drawn["factual"], images, arrays["unit_of"])
-    found = {
+    p_values = {
         name: (
             null_check.halves_p_values(table[name].to_numpy().reshape(-1, sampled).T, seed=seed),
             sampled // 2,
         )
         for name in table.columns.drop(["sample", "word"])
     }
-    found["directional"] = (
+    p_values["directional"] = (
         null_check.directional_p_values(
             drawn["null"], arrays["null_words"], images, arrays["unit_of"], seed=seed
         ),
         sampled - 1,
     )
-    found["contrast"] = (
+    p_values["contrast"] = (
         null_check.contrast_p_values(pull, words, seed=seed), len(words) // 2
     )  # fmt: skip
-    found["sets"] = (
+    p_values["sets"] = (
         null_check.set_null_p_values(pull, words, order, sizes=SIZES, seed=seed),
         null_check.DRAWS,
     )
     rows = [
         (name, p.size, *null_check.uniformity(p.ravel(), words=count, seed=seed))
-        for name, (p, count) in found.items()
+        for name, (p, count) in p_values.items()
     ]
     write_table(output, pd.DataFrame(rows, columns=["statistic", "tests", "share", "ks_p"]))

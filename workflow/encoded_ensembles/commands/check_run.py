@@ -13,20 +13,20 @@ def check_run(
     delete: Annotated[
         bool,
         Option(
-            "--delete", help="delete them and what killed jobs left, so that snakemake makes anew"
+            "--delete", help="delete them and leftovers of killed jobs; snakemake makes them again"
         ),
     ] = False,
     redate_files: Annotated[
         bool,
-        Option("--redate", help="date now what is dated in the future, after the clock went back"),
+        Option("--redate", help="date future files now, after the clock was set back"),
     ] = False,
 ) -> None:
-    """Name the files of a run that are missing or not as they were written; exit code 1 if there are any.
+    """List the missing and damaged files of a run; exit code 1 if there are any.
 
-    Nothing is run. What lies in the folder but is no output of a rule is left alone. With --delete, a
-    damaged table, figure or member file goes with the file that holds its digest, since one rule makes
-    both. A damaged ledger, and what no rule of this run makes, is not deleted but set aside, as
-    NAME.damaged. Not while snakemake runs: between two files of a job, one may seem damaged.
+    No rule is run. Files in the folder that are no rule's output are left alone. With --delete, a
+    damaged table, figure or member file is deleted together with the file that holds its digest, since
+    one rule makes both. A damaged ledger, or a file that no rule of this run makes, is renamed to
+    NAME.damaged. Do not use it while snakemake runs: a half-written output may seem damaged.
     """
     from encoded_ensembles.runs.integrity import (
         files_of,
@@ -38,26 +38,28 @@ def check_run(
     )
     from encoded_ensembles.storage.files import InputError
 
-    folder = next((each for each in (run, "results" / run) if each.is_dir()), None)
+    folder = next((path for path in (run, "results" / run) if path.is_dir()), None)
     if folder is None:
-        raise InputError(f"{run} is no folder, expected that of a run such as results/digits.")
+        raise InputError(f"{run} is not a folder, expected that of a run such as results/digits.")
     if redate_files:
-        print(f"{folder}: {redate(folder)} files were dated in the future, and are dated now.")
+        print(
+            f"{folder}: {redate(folder)} files had dates in the future; they are now dated today."
+        )
     wanted = wanted_files(folder)
     checked, damage = len(list(files_of(folder))), list(find_damage(folder))
-    missing, left = list(find_missing(folder, wanted)), list(find_leftovers(folder))
+    missing, leftovers = list(find_missing(folder, wanted)), list(find_leftovers(folder))
     for _, problem in damage:
         print(problem)
     for file in missing:
         print(f"{file} is missing; snakemake makes it.")
-    for file in left:
+    for file in leftovers:
         print(f"{file} was left by a killed job{'' if delete else '; --delete removes it'}.")
     print(
-        f"{folder}: {checked} files checked, {len(damage)} damaged, {len(missing)} missing, {len(left)} "
+        f"{folder}: {checked} files checked, {len(damage)} damaged, {len(missing)} missing, {len(leftovers)} "
         f"left over{'' if wanted else '; not finished: there is no whole run.json'}."
     )
     if delete:
-        for file in left:
+        for file in leftovers:
             file.unlink(missing_ok=True)
         _clear([file for file, _ in damage], wanted)
     elif damage or missing:
@@ -65,11 +67,11 @@ def check_run(
 
 
 def _clear(damaged: list[Path], wanted: list[Path] | None) -> None:
-    """Delete damaged files that rules make again, with their keepers, and set the others aside.
+    """Delete damaged files that rules make again, with their keepers, and rename the others.
 
     Args:
         damaged: the files.
-        wanted: those of the whole run, if it is known.
+        wanted: all files of the whole run, None if unknown.
     """
     from encoded_ensembles.runs.integrity import keeper
 
@@ -80,15 +82,15 @@ def _clear(damaged: list[Path], wanted: list[Path] | None) -> None:
             file.rename(aside)
             print(f"{aside}: set aside, since `snakemake` alone does not make it again.")
             continue
-        for each in (file, keeper(file)):
-            if each:
-                each.unlink(missing_ok=True)
+        for path in (file, keeper(file)):
+            if path:
+                path.unlink(missing_ok=True)
     if damaged:
         print("snakemake makes what was deleted, and what depends on it.")
 
 
 def _free(file: Path) -> Path:
-    """Return a name that a file can be set aside under."""
+    """Return a free name for a damaged file that is kept."""
     from encoded_ensembles.runs.integrity import DAMAGED
 
     aside = file.with_name(file.name + DAMAGED)

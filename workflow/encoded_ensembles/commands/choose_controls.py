@@ -17,15 +17,15 @@ def choose_controls(
         Path, Option(help="output, .parquet with .csv: control, unit, unit_name, chosen")
     ],
     named: Annotated[
-        list[str] | None, Option(help="name of another unit to retrain without; may be repeated")
+        list[str] | None, Option(help="name of another unit to retrain without; repeatable")
     ] = None,
     seed: Annotated[int, Option(help="seed of the random half")] = 1,
     ledger: Ledger = None,
 ) -> None:
-    """Choose the units to retrain without: half at random, half near to the samples, and those named.
+    """Choose the units to retrain without: half at random, half nearest to samples, and those named.
 
-    chosen: random, near or named. A unit that was chosen before stays, under its number, as long as it
-    is there: what is retrained without it then depends on its members' splits alone.
+    chosen: random, near or named. A unit that was chosen before keeps its number as long as it
+    exists: its retrained members then depend only on their splits.
     """
     import numpy as np
     import pandas as pd
@@ -61,11 +61,11 @@ def choose_controls(
     factual = read_tensors(samples, names=["factual"])["factual"]
     nearest = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
     memory = ledger_file(ledger, "controls", seed)
-    units_chosen, how = retrain.choose_controls(
+    units_chosen, chosen = retrain.choose_controls(
         nearest, names, count=units, seed=seed, named=named or [], earlier=read_ledger(memory)
     )
     if memory:
         keys = np.array([name_key(name) for name in names[units_chosen]], np.uint64)
-        write_arrays(memory, {kind: keys[how == kind] for kind in ("random", "near")})
-    table = pd.DataFrame({"unit": units_chosen, "unit_name": names[units_chosen], "chosen": how})
+        write_arrays(memory, {kind: keys[chosen == kind] for kind in ("random", "near")})
+    table = pd.DataFrame({"unit": units_chosen, "unit_name": names[units_chosen], "chosen": chosen})
     write_table(output, table.rename_axis("control").reset_index())

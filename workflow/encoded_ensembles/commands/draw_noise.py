@@ -16,7 +16,7 @@ def draw_noise(
         Path | None, Option(help="folder of the autoencoder whose latents members see")
     ] = None,
 ) -> None:
-    """Fix all the randomness of sampling in a file."""
+    """Write all random numbers of sampling to a file."""
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.ensemble.noise import noise_steps
     from encoded_ensembles.members.latents import latent_shape, read_config

@@ -29,7 +29,7 @@ def encode_units(
     properties: Annotated[Path, Option(help="output, .json: what the code guarantees, measured")],
     members: Annotated[int, Option(help="n, number of members")],
     weight: Annotated[int, Option(help="w, members that see each unit")],
-    null_words: Annotated[int, Option(help="R, code words of no unit")],
+    null_words: Annotated[int, Option(help="R, number of null code words")],
     family: Annotated[
         str, Option(help="random, balanced, min-distance, partition or leave-one-out")
     ] = "random",
@@ -43,7 +43,7 @@ def encode_units(
     plant: Plants = None,
     ledger: Ledger = None,
 ) -> None:
-    """Give every unit a code word, and draw null code words that belong to nobody.
+    """Give every unit a code word, and draw null code words.
 
     units: unit, unit_name, images, share (of all images), sha256, word. images: name, unit_name,
     sha256 (of name and pixels, as in a split's digest), pixels_sha256, in the order of --data.
@@ -73,7 +73,7 @@ def encode_units(
         seed=seed,
         ledger=encode.Words(**past) if past else None,
     )
-    if memory:  # first, so that no word is given that is not remembered
+    if memory:  # first, so that every word in use is in the ledger
         write_arrays(memory, words.__dict__)
     write_arrays(
         code,

@@ -23,19 +23,19 @@ def expect_influence(
     rivals: Annotated[Path, Option(help="scores of other methods, .safetensors of score-rivals")],
     expected: PairTable,
     calibration: Annotated[
-        Path, Option(help="output, .parquet with .csv: what was expected against what was found")
+        Path, Option(help="output, .parquet with .csv: predicted against measured contrast")
     ],
-    scores: Annotated[Path, Option(help="output, .safetensors: all methods, ready to be graded")],
+    scores: Annotated[Path, Option(help="output, .safetensors: all methods, for grade-methods")],
     choices: Annotated[Path, Option(help="output, .json: model and dampings chosen, and folds")],
     seed: Annotated[int, Option(help="seed of the folds")] = 0,
 ) -> None:
-    """Learn from all contrasts how much influence to expect of a unit on a sample.
+    """Learn from all contrasts the expected influence of each unit on each sample.
 
     expected: sample, unit, unit_name, prior (from likeness alone, learnt from other samples),
     expected (with the pair's own contrast), low and high (95 %), rank. calibration: kind, bin,
-    predicted, found (mean contrast of members that were not learnt from), error (its standard error),
-    pairs. scores: (U, B) for each method; those made with members also as name/0 and name/1, made
-    without the members of fold 0 and 1; member_folds (n,).
+    predicted, found (mean contrast of members that were not used to learn), error (its standard
+    error), pairs. scores: (U, B) for each method; those made with members also as name/0 and name/1,
+    made without the members of fold 0 and 1; member_folds (n,).
     """
     import numpy as np
     import pandas as pd
@@ -58,13 +58,13 @@ def expect_influence(
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
     folds = gains.member_folds(matrix.shape[1], seed=seed)
     graded = gains.graded_samples(len(pull))
-    valid = ~graded if not graded.all() else graded  # choices are made on these samples
+    valid = ~graded if not graded.all() else graded  # the samples that choices are made on
 
     def area(first: "np.ndarray", second: "np.ndarray") -> float:
-        """Return the area under the gain curve on the samples that choices are made on."""
+        """Return the area under the gain curve of the valid samples."""
         orders = (gains.order_units(first[:, valid]), gains.order_units(second[:, valid]))
-        found = gains.gains(pull[valid], matrix, orders, folds=folds, draws=0, seed=seed)
-        return float(gains.area(found.curve))
+        result = gains.gains(pull[valid], matrix, orders, folds=folds, draws=0, seed=seed)
+        return float(gains.area(result.curve))
 
     methods, damping = choose_damping(read_tensors(rivals), area)
     drawn = read_tensors(samples, names=["factual", "null", "members"])
@@ -80,30 +80,35 @@ def expect_influence(
         "/1": learn.of_members(pull, matrix, folds == 0),
     }
     scale = learn.strength(pull)
-    made = {}
+    posteriors = {}
     for part, (contrast, noise) in parts.items():
         methods[f"contrast{part}"] = np.nan_to_num(contrast)
         for kind in learn.KINDS:
             prior = learn.predict_prior(facts, contrast, scale, kind=kind, seed=seed)
-            made[kind, part] = learn.combine(prior, contrast, noise)
+            posteriors[kind, part] = learn.combine(prior, contrast, noise)
             methods[f"calibrated.{kind}{part}"] = prior
-    areas = {kind: area(made[kind, "/0"].prior, made[kind, "/1"].prior) for kind in learn.KINDS}
+    areas = {
+        kind: area(posteriors[kind, "/0"].prior, posteriors[kind, "/1"].prior)
+        for kind in learn.KINDS
+    }
     best = max(areas, key=lambda kind: areas[kind])
     for part in parts:
-        methods[f"calibrated{part}"] = made[best, part].mean
+        methods[f"calibrated{part}"] = posteriors[best, part].mean
     write_tensors(
         scores,
         {name: each.astype(np.float32) for name, each in methods.items()} | {"member_folds": folds},
     )
     write_facts(choices, {"model": best, "areas": areas, "damping": damping, "facts": facts.names})
-    write_table(expected, _table(made[best, ""], names))
-    predicted = {kind: [made[kind, "/0"].prior, made[kind, "/1"].prior] for kind in learn.KINDS}
-    predicted["posterior"] = [made[best, "/0"].mean, made[best, "/1"].mean]
-    found = [parts["/1"][0], parts["/0"][0]]  # of the members that were not learnt from
+    write_table(expected, _table(posteriors[best, ""], names))
+    predicted = {
+        kind: [posteriors[kind, "/0"].prior, posteriors[kind, "/1"].prior] for kind in learn.KINDS
+    }
+    predicted["posterior"] = [posteriors[best, "/0"].mean, posteriors[best, "/1"].mean]
+    measured = [parts["/1"][0], parts["/0"][0]]  # of the members that were not used to learn
     rows = [
         (kind, *row)
         for kind, each in predicted.items()
-        for row in learn.compare(np.array(each), np.array(found))
+        for row in learn.compare(np.array(each), np.array(measured))
     ]
     columns = ["kind", "bin", "predicted", "found", "error", "pairs"]
     write_table(calibration, pd.DataFrame(rows, columns=columns))

@@ -53,29 +53,32 @@ def export_pipeline(
 
 
 def _replace(folder: Path, write: "Callable[[Path], None]") -> None:
-    """Write a folder beside its place and put it there, in place of an earlier pipeline only.
+    """Write a folder under a temporary name, then rename it; only an earlier pipeline is replaced.
 
     Raises:
-        InputError: there is a folder of another kind.
+        InputError: the folder exists and holds other files.
     """
     import tempfile
 
     from encoded_ensembles.storage.files import InputError
 
-    there = folder.exists()
-    if there and any(folder.iterdir()) and not (folder / "model_index.json").is_file():
-        raise InputError(f"--output is {folder}, which holds other files; name a new folder.")
+    exists = folder.exists()
+    if exists and any(folder.iterdir()) and not (folder / "model_index.json").is_file():
+        raise InputError(
+            f"--output is {folder}, which holds other files, expected a new folder or an earlier "
+            "pipeline; name another folder."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
         write(Path(beside) / "new")
-        if there:
+        if exists:
             folder.rename(Path(beside) / "old")
         (Path(beside) / "new").rename(folder)
-    # an earlier pipeline goes with the temporary folder, once the new one is in its place
+    # leaving the temporary folder deletes the earlier pipeline, after the new one is in place
 
 
 def _about(run: "Run") -> dict[str, Any]:
-    """Return what the model card says of a run."""
+    """Return the facts of a run for its model card."""
     from encoded_ensembles.features.frechet import caution, describe
     from encoded_ensembles.sharing.model_card import SETS
     from encoded_ensembles.storage.files import read_facts, read_table

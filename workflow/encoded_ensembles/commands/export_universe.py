@@ -12,7 +12,7 @@ def export_universe(
     run_folder: RunFolder,
     output: Annotated[Path | None, Option(help="output, .ctf; RUN/universe.ctf if absent")] = None,
     floats: Annotated[
-        bool, Option(help="write the numbers that 8 bits round away beside it, .npz")
+        bool, Option(help="also write the numbers before rounding to 8 bits, .npz")
     ] = True,
 ) -> None:
     """Write the factual samples, all counterfactuals and the training images of a run as a .ctf file.

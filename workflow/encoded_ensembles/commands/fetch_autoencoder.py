@@ -11,13 +11,13 @@ def fetch_autoencoder(
     autoencoder: Annotated[
         str,
         Option(
-            help="folder as diffusers' AutoencoderKL.save_pretrained writes it, or a name on the Hugging Face Hub"
+            help="folder written by diffusers' AutoencoderKL.save_pretrained, or a name on the Hugging Face Hub"
         ),
     ],
     output: NetworkFolder,
     digest: NetworkDigest,
 ) -> None:
-    """Keep a copy of the autoencoder whose latents members see with the run, as fetch-base does."""
+    """Copy the autoencoder whose latents members see into the run, as fetch-base does."""
     from encoded_ensembles.members.given import fetch
 
     fetch("autoencoder", autoencoder, output, digest)

@@ -11,16 +11,16 @@ def fetch_base(
     base: Annotated[
         str,
         Option(
-            help="folder as diffusers' UNet2DModel.save_pretrained writes it, or a name on the Hugging Face Hub"
+            help="folder written by diffusers' UNet2DModel.save_pretrained, or a name on the Hugging Face Hub"
         ),
     ],
     output: NetworkFolder,
     digest: NetworkDigest,
 ) -> None:
-    """Keep a copy of a base network with the run, so that the run holds all that its samples hang on.
+    """Copy a base network into the run, so that the run holds everything its samples depend on.
 
-    A folder is copied, and sealed if it is not. What is no folder is taken from the hub, or from its cache
-    here.
+    A folder is copied, and sealed if it has no seal. Any other value is taken as a name on the hub, and
+    read from the hub or from its cache on this machine.
     """
     from encoded_ensembles.members.given import fetch
 

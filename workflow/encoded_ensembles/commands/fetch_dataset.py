@@ -15,29 +15,29 @@ def fetch_dataset(
     ],
     training: Annotated[Path, Option(help="output, .npz: the images members train on")],
     heldout: Annotated[Path, Option(help="output, .npz: the images held out for evaluation")],
-    spare: Annotated[Path, Option(help="output, .npz: what is left, for the feature classifier")],
+    spare: Annotated[Path, Option(help="output, .npz: images left over, for the classifier")],
     facts: Annotated[
         Path, Option(help="output, .json: origin, licence, counts, digests, warnings")
     ],
     images: Annotated[
-        int | None, Option(help="images to train on; all that are left if absent")
+        int | None, Option(help="images to train on; all remaining ones if absent")
     ] = None,
     heldout_images: Annotated[
-        float, Option(help="images to hold out; below 1 a share of those that may be")
+        float, Option(help="images to hold out; below 1, a share of the candidates")
     ] = 0,
-    spare_images: Annotated[int, Option(help="spare images at most")] = 0,
+    spare_images: Annotated[int, Option(help="largest number of spare images")] = 0,
     part: Annotated[str, Option(help="official part to train on: train, test or all")] = "train",
     labels: Annotated[
-        int | None, Option(help="train on so many labels, drawn by the seed; all if absent")
+        int | None, Option(help="number of labels to train on, drawn by the seed; all if absent")
     ] = None,
     per_label: Annotated[
-        int | None, Option(help="training images of a label at most; all if absent")
+        int | None, Option(help="largest number of training images of a label; all if absent")
     ] = None,
     size: Annotated[int | None, Option(help="side in pixels; the data set's if absent")] = None,
     channels: Annotated[
         int | None, Option(help="1 grey, 3 colour; the data set's if absent")
     ] = None,
-    border: Annotated[int, Option(help="black pixels put around each image on all sides")] = 0,
+    border: Annotated[int, Option(help="black pixels added on each side of each image")] = 0,
     path: Annotated[
         Path | None, Option(help="folder of pictures or of the data set's files")
     ] = None,
@@ -59,7 +59,7 @@ def fetch_dataset(
 
     Each .npz holds images (N, H, W, C) uint8, labels (N,) int64, label_names (L,), names (N,) and
     the sha256 of the content; nothing is pickled. Images of a --plant are named
-    plant-NAME/(name before); --facts lists those that are trained on.
+    plant-NAME/(earlier name); --facts lists those that are trained on.
     """
     import numpy as np
 
@@ -80,10 +80,10 @@ def fetch_dataset(
         heldout_images = int(heldout_images)
     for warning in source.warnings:
         report(f"warning: {warning}")
-    asked = [name, images, heldout_images or 0, spare_images, seed]
+    key = [name, images, heldout_images or 0, spare_images, seed]
     if (part, labels, per_label) != ("train", None, None):
-        asked += [part, labels, per_label]
-    memory = ledger_file(ledger, "images", *asked)
+        key += [part, labels, per_label]
+    memory = ledger_file(ledger, "images", *key)
     choice = choose(
         source,
         images=images,
@@ -96,10 +96,10 @@ def fetch_dataset(
     )
     parts = {}
     for use, rows in choice._asdict().items():
-        taken = source.all.take(rows)
-        pixels = resize(taken.images, size=size, channels=channels)
+        image_set = source.all.take(rows)
+        pixels = resize(image_set.images, size=size, channels=channels)
         pixels = np.pad(pixels, ((0, 0), (border, border), (border, border), (0, 0)))
-        parts[use] = ImageSet(pixels, taken.labels, taken.label_names, taken.names)
+        parts[use] = ImageSet(pixels, image_set.labels, image_set.label_names, image_set.names)
     parts["training"] = plant_images(parts["training"], plants, seed=seed)
     if exclude:
         grouping = Grouping(by, table, column, metric, threshold, plants)
@@ -110,14 +110,14 @@ def fetch_dataset(
             raise InputError(
                 f"units.exclude: {error} Take it out of units.exclude if its images are gone."
             ) from error
-        kept = ~np.isin(units.unit_of, left_out)
-        if not kept.any():
+        remaining = ~np.isin(units.unit_of, left_out)
+        if not remaining.any():
             raise InputError("units.exclude names all units, expected one left to train on.")
-        parts["training"] = parts["training"].take(np.flatnonzero(kept))
+        parts["training"] = parts["training"].take(np.flatnonzero(remaining))
     if memory:
         write_arrays(memory, to_ledger(source, choice))
     files = {"training": training, "heldout": heldout, "spare": spare}
-    digests = {use: write_images(files[use], taken) for use, taken in parts.items()}
+    digests = {use: write_images(files[use], image_set) for use, image_set in parts.items()}
     shape, names = parts["training"].images.shape[1:], parts["training"].names
     write_facts(
         facts,
@@ -126,7 +126,7 @@ def fetch_dataset(
             "origin": source.origin,
             "licence": source.licence,
             "shape": list(shape),
-            "images": {use: len(taken) for use, taken in parts.items()},
+            "images": {use: len(image_set) for use, image_set in parts.items()},
             "sha256": digests,
             "warnings": list(source.warnings),
             "plants": [

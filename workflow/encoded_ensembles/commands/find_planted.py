@@ -1,4 +1,4 @@
-"""encens find-planted: which samples bear a plant, and so what their attribution should say."""
+"""encens find-planted: which samples bear a plant, and so which units they should be attributed to."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,11 @@ def find_planted(
     samples: Samples,
     output: Annotated[Path, Option(help="output, .parquet with .csv: one row per (sample, plant)")],
 ) -> None:
-    """Say which factual samples bear which plant, by pixels alone.
+    """Find which factual samples bear which plant, by pixels alone.
 
     Columns: sample, plant, kind, bears, distance (mean absolute difference from the nearest planted
-    training image where the plant alters images, values in [-1, 1]), threshold (a sample nearer than
-    it bears the plant), units (numbers of the units that hold images of the plant, joined by ;).
+    training image where the plant alters images, values in [-1, 1]), threshold (a sample at a smaller
+    distance bears the plant), units (numbers of the units with images of the plant, joined by ;).
     """
     import numpy as np
     import pandas as pd
@@ -34,8 +34,8 @@ def find_planted(
     factual = read_tensors(samples, names=["factual"])["factual"]
     parts = []
     for plant in read_facts(facts)["plants"]:
-        held = np.isin(images.names, plant["images"])
-        kind, planted, ordinary = plant["kind"], signed[held], signed[~held]
+        is_plant = np.isin(images.names, plant["images"])
+        kind, planted, ordinary = plant["kind"], signed[is_plant], signed[~is_plant]
         part = {
             "sample": np.arange(len(factual)),
             "plant": plant["name"],
@@ -43,7 +43,7 @@ def find_planted(
             "bears": plants.bears(factual, kind=kind, planted=planted, ordinary=ordinary),
             "distance": plants.distances(factual, planted, kind=kind),
             "threshold": plants.threshold(planted, ordinary, kind=kind),
-            "units": ";".join(map(str, np.unique(unit_of[held]))),
+            "units": ";".join(map(str, np.unique(unit_of[is_plant]))),
         }
         parts.append(pd.DataFrame(part))
     columns = ["sample", "plant", "kind", "bears", "distance", "threshold", "units"]

@@ -24,7 +24,7 @@ def follow_members(
 ) -> None:
     """Measure how far each member pulls the factual trajectory of each sample towards each unit.
 
-    Every level counts alike: its pulls are divided by their root mean square.
+    Every level has the same weight: its pulls are divided by their root mean square.
     """
     import numpy as np
 
@@ -40,14 +40,14 @@ def follow_members(
     engine = prepare(members, noise, label="trajectory", **vars(sampling))
     track, count = engine.pop("track"), len(engine["noise"]) - 1
     images = as_seen(read_images(data).images, space=engine["space"])
-    total, used = None, []
+    total, used_levels = None, []
     steps = track(trajectory.estimates(**engine), count)
     for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=levels):
         total = pull if total is None else total + pull
-        used.append(level)
+        used_levels.append(level)
     if total is None:
         raise InputError(
             f"--levels is {levels}, but sampling in {count} steps has no noise level that low; "
             "raise contrast.levels or sampling.steps."
         )
-    write_tensors(output, {"pulls": total / len(used), "levels": np.array(used)})
+    write_tensors(output, {"pulls": total / len(used_levels), "levels": np.array(used_levels)})

@@ -26,15 +26,15 @@ def forget(
         bool,
         Option(
             "--delete-remains",
-            help="delete what a run under the new configuration would leave: exports, certificates, checkpoints, outdated files, logs",
+            help="delete what a run under the new configuration leaves: exports, certificates, checkpoints, outdated files, logs",
         ),
     ] = False,
     batch: Batch = None,
     device: Device = "auto",
 ) -> None:
-    """Answer a deletion request: the ensemble that never saw some units, and how to retrain.
+    """Answer a deletion request: sample without some units, and prepare the retraining.
 
-    Writes config.yaml (under which Snakemake trains again only the members that saw them),
+    Writes config.yaml (with it Snakemake trains again only the members that saw the units),
     answer.json (the units, their images' digests, the members that stay, the same pixels in other units,
     what remains in the run's folder), samples.safetensors and samples.png (factual samples, and those
     without the units), and frechet.csv.
@@ -56,7 +56,7 @@ def forget(
         _sample(run, wanted, folder, batch, device)
     remains = _answer(run, wanted, folder, kept, saw)
     again = (
-        f"back at {len(run.members)} members without them, training {len(saw) - 1} and the full model "
+        f"for {len(run.members)} members without them, train {len(saw) - 1} and the full model "
         f"again:\n  snakemake --cores all --configfile {folder / 'config.yaml'}"
     )
     if kept:
@@ -72,16 +72,16 @@ def forget(
         print(f"{delete(remains)} files deleted.")
     if not kept:
         raise InputError(
-            f"every one of the {len(saw) - 1} members saw one of these units, so no ensemble without "
-            f"them is at hand; to be {again}"
+            f"every one of the {len(saw) - 1} members saw one of these units, expected a member that "
+            f"saw none of them; {again}"
         )
 
 
 def _configure(wanted: "Forgetting", folder: Path) -> None:
-    """Write the configuration without the units, and say what else it no longer holds.
+    """Write the configuration without the units, and print what else it no longer holds.
 
     Raises:
-        InputError: no run can be without them.
+        InputError: the configuration without them is not valid.
     """
     import yaml
 
@@ -102,7 +102,7 @@ def _configure(wanted: "Forgetting", folder: Path) -> None:
 def _answer(
     run: "Run", wanted: "Forgetting", folder: Path, kept: list[str], saw: list[str]
 ) -> "list[Remain]":
-    """Write the answer, say which pictures stay elsewhere, and return what remains of the units."""
+    """Write the answer, print which pictures stay elsewhere, and return what remains of the units."""
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.units import same_pixels
     from encoded_ensembles.runs.layout import outputs
@@ -142,20 +142,20 @@ def _answer(
 
 
 def _report(folder: Path, remains: "list[Remain]") -> None:
-    """Print what remains in the folder of a run, by what takes it away."""
+    """Print what remains in the folder of a run, by what deletes it."""
     from encoded_ensembles.runs.remains import Goes
 
     print(f"what remains of them in {folder} (answer.json lists it too):")
     for goes in Goes:
         places: dict[str, list[str]] = {}
-        for each in remains:
-            if each.goes is goes:
-                places.setdefault(each.holds, []).append(shown(each.place))
+        for remain in remains:
+            if remain.goes is goes:
+                places.setdefault(remain.holds, []).append(shown(remain.place))
         if places:
             print(f"  {goes}:")
-        for holds, named in places.items():
-            print(f"    {' '.join(named)}: {holds}")
-    print("outside this folder nothing was looked for: sources, copies, backups, .snakemake")
+        for holds, names in places.items():
+            print(f"    {' '.join(names)}: {holds}")
+    print("not searched, since outside this folder: sources, copies, backups, .snakemake")
 
 
 def shown(name: str) -> str:
@@ -198,11 +198,11 @@ def _score(
 
     scores = read_table(run.folder / "frechet" / "scores.parquet")
     kind = scores["extractor"].iloc[0]
-    named = run.config["frechet"]["inception"] or Path("resources") / extractors.INCEPTION
+    weights = run.config["frechet"]["inception"] or Path("resources") / extractors.INCEPTION
     reference = read_images(run.folder / "data" / "heldout.npz").images
     extractor = extractors.choose_extractor(
         reference,
-        inception=Path(named) if kind == "inception" else None,
+        inception=Path(weights) if kind == "inception" else None,
         classifier=run.folder / "frechet" / "classifier.safetensors"
         if kind == "classifier"
         else None,
@@ -213,29 +213,31 @@ def _score(
         run.member_folders, wanted.keep[None], noise, label="frechet", **_how(run, batch, device)
     )[0]
     features = (extractor.features(to_bytes(samples)), extractor.features(reference))
-    found = frechet.score(*features, inception=kind == "inception")
-    beside = scores[scores["set"].isin(["real", "factual"])].to_dict("records")
+    score = frechet.score(*features, inception=kind == "inception")
+    references = scores[scores["set"].isin(["real", "factual"])].to_dict("records")
     without = {
         "set": "without",
         "kept": int(wanted.keep.sum()),
         "keep": spell(wanted.keep[None])[0],
         "images": len(samples),
-        **found._asdict(),
+        **score._asdict(),
         "extractor": extractor.name,
     }
     # a run of an earlier version has other columns
-    table = pd.DataFrame([*(beside if "singular" in scores else []), without])
+    table = pd.DataFrame([*(references if "singular" in scores else []), without])
     write_text(folder / "frechet.csv", table.to_csv(index=False))
     return table
 
 
 def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
-    """Return how the run samples, as `engine.prepare` takes it."""
-    how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
+    """Return the sampling options of the run, as `engine.prepare` takes them."""
+    options = {"precision": "float32", "compile": False} | run.config[
+        "sampling"
+    ]  # older runs lack both
     return {
-        "scheduler": how["scheduler"],
-        "precision": how["precision"],
-        "compiled": how["compile"],
+        "scheduler": options["scheduler"],
+        "precision": options["precision"],
+        "compiled": options["compile"],
         "batch": batch,
         "autoencoder": run.autoencoder,
         "device": device,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-BLOCK_BYTES = 2**26  # of the counterfactuals in one file of an imported landscape
+BLOCK_BYTES = 2**26  # size of the counterfactuals in one file of an imported landscape
 SHOWN = 4  # samples in the figures of an imported universe
 
 
@@ -20,13 +20,13 @@ def import_universe(
     floats: Annotated[
         Path | None, Option(help="the numbers before rounding, .npz of export-universe")
     ] = None,
-    limit: Annotated[float, Option(help="GB that its counterfactuals may take on disk")] = 8.0,
+    limit: Annotated[float, Option(help="largest size of its counterfactuals on disk, GB")] = 8.0,
 ) -> None:
-    """Read a universe and compute radius, influence and false attribution of it.
+    """Read a universe and compute its radius, influence and false attribution.
 
-    The folder is laid out like a run: data/training.npz, code/code.npz (without words, which a universe
-    does not tell), samples/, landscape/, influence/{influence,radius,null,false_attribution} and
-    figures/. There are no null code words in a universe: p-values are 1, and nothing is attributed.
+    The folder is laid out like a run: data/training.npz, code/code.npz (without code words, which a
+    universe does not hold), samples/, landscape/, influence/{influence,radius,null,false_attribution}
+    and figures/. A universe has no null code words: p-values are 1, and nothing is attributed.
     """
     import numpy as np
 
@@ -50,9 +50,9 @@ def import_universe(
         images, unit_of = opened.training()
         factual = to_signed(opened.factual())
         names = np.array([f"unit-{unit:06d}" for unit in range(1, opened.units + 1)])
-        moved: Iterable[np.ndarray] = map(to_signed, opened.counterfactuals())
+        counterfactuals: Iterable[np.ndarray] = map(to_signed, opened.counterfactuals())
         if floats:
-            names, factual, moved = _exact(floats, names, factual, moved)
+            names, factual, counterfactuals = _exact(floats, names, factual, counterfactuals)
         write_images(
             output / "data" / "training.npz",
             ImageSet(
@@ -60,17 +60,19 @@ def import_universe(
                 np.array([f"{names[unit]}/{n:06d}" for n, unit in enumerate(unit_of)]),
             ),
         )  # fmt: skip
-        nothing = np.zeros((opened.units, 0), bool)
+        no_words = np.zeros((opened.units, 0), bool)
         write_arrays(
             output / "code" / "code.npz",
-            {"code": nothing, "null_words": nothing[:0], "unit_of": unit_of, "unit_names": names},
+            {"code": no_words, "null_words": no_words[:0], "unit_of": unit_of, "unit_names": names},
         )
         write_tensors(
             output / "samples" / "ensemble.safetensors",
             {"factual": factual, "null": np.zeros((0, *factual.shape), np.float32)},
         )
         per_block = max(1, BLOCK_BYTES // factual.nbytes)
-        distance, after = _walk(moved, factual, images, unit_of, output / "landscape", per_block)
+        distance, after = _walk(
+            counterfactuals, factual, images, unit_of, output / "landscape", per_block
+        )
     write_json(output / "universe.json", {"file": str(universe), "sha256": sha256_file(universe)})
     _tables(output, distance, after, factual, images, unit_of, names)
     _figures(output, len(factual))
@@ -78,12 +80,15 @@ def import_universe(
 
 
 def _exact(
-    floats: Path, names: "np.ndarray", factual: "np.ndarray", moved: "Iterable[np.ndarray]"
+    floats: Path,
+    names: "np.ndarray",
+    factual: "np.ndarray",
+    counterfactuals: "Iterable[np.ndarray]",
 ) -> "tuple[np.ndarray, np.ndarray, Iterator[np.ndarray]]":
-    """Return names and numbers of the .npz in place of those of the sheets, which they must round to.
+    """Return the names and numbers of the .npz, which must round to those of the universe.
 
     Raises:
-        InputError: they are of another universe.
+        InputError: they do not, so they are of another universe.
     """
     import numpy as np
 
@@ -91,7 +96,10 @@ def _exact(
     from encoded_ensembles.storage.files import InputError, read_arrays
 
     arrays = read_arrays(floats)
-    wrong = InputError(f"{floats} is not of this universe: it does not round to its pictures.")
+    wrong = InputError(
+        f"--floats is {floats}, which does not round to the pictures of this universe; name the file "
+        "that export-universe wrote with it."
+    )
     shapes = {"unit_names": names.shape, "factual": factual.shape,
               "counterfactuals": (len(names), *factual.shape)}  # fmt: skip
     if {name: array.shape for name, array in arrays.items()} != shapes:
@@ -102,12 +110,12 @@ def _exact(
             raise wrong
         return exact
 
-    exact = zip(arrays["counterfactuals"], moved, strict=True)
+    exact = zip(arrays["counterfactuals"], counterfactuals, strict=True)
     return arrays["unit_names"], same(arrays["factual"], factual), (same(*both) for both in exact)
 
 
 def _walk(
-    moved: "Iterable[np.ndarray]",
+    counterfactuals: "Iterable[np.ndarray]",
     factual: "np.ndarray",
     images: "np.ndarray",
     unit_of: "np.ndarray",
@@ -116,7 +124,7 @@ def _walk(
 ) -> "tuple[np.ndarray, np.ndarray | None]":
     """Write the landscape, and return distances (U, B) and the unit nearest to each counterfactual.
 
-    There is no nearest unit, but None, where training images and samples differ in shape.
+    The nearest units are None if training images and samples differ in shape.
     """
     from itertools import islice
 
@@ -130,8 +138,8 @@ def _walk(
     units = int(unit_of.max()) + 1
     training = to_signed(images).reshape(len(images), -1)
     comparable = training.shape[1] == factual[0].size and images.shape[1] == factual.shape[2]
-    distance, after = [], []
-    source = iter(moved)
+    distance, nearest = [], []
+    source = iter(counterfactuals)
     for first in range(0, units, per_block):
         block = np.stack(list(islice(source, per_block)))
         write_tensors(
@@ -141,14 +149,14 @@ def _walk(
         distance.append(distances(factual, block))
         if comparable:
             points = block.reshape(-1, training.shape[1])
-            after.append(nearest_unit(points, training, unit_of).reshape(len(block), -1))
-    return np.concatenate(distance), np.concatenate(after) if comparable else None
+            nearest.append(nearest_unit(points, training, unit_of).reshape(len(block), -1))
+    return np.concatenate(distance), np.concatenate(nearest) if comparable else None
 
 
 def _tables(
     output: Path,
     distance: "np.ndarray",
-    after: "np.ndarray | None",
+    nearest: "np.ndarray | None",
     factual: "np.ndarray",
     images: "np.ndarray",
     unit_of: "np.ndarray",
@@ -191,12 +199,12 @@ def _tables(
         {"sample": np.zeros(0, int), "word": np.zeros(0, int), "distance": null[:, 0]}
     )
     write_table(folder / "null.parquet", empty)
-    if after is not None:
+    if nearest is not None:
         training = to_signed(images).reshape(len(images), -1)
         attributed = nearest_unit(factual.reshape(samples, -1), training, unit_of)
         write_table(
             folder / "false_attribution.parquet",
-            attribution_table("pixels", attributed, after, names),
+            attribution_table("pixels", attributed, nearest, names),
         )
 
 

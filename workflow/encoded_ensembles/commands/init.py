@@ -8,14 +8,14 @@ from typer import Argument
 PROFILE = (
     "slurm",
     "workflow/profiles/slurm",
-)  # a link, and where it leads: snakemake --profile slurm
+)  # a link and its target, for snakemake --profile slurm
 
 
 def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> None:
     """Write the workflow into a folder, ready to run with this package.
 
     Snakefile, config.yaml, the rules with their schema and captions, presets, profiles and environments:
-    what a clone of the repository has but the package, documentation and tests.
+    a clone of the repository except the package, documentation and tests.
     """
     import shutil
 
@@ -23,7 +23,7 @@ def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> Non
     from encoded_ensembles.storage.files import InputError
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is there and not empty; name a new folder.")
+        raise InputError(f"{folder} exists, expected a new or empty folder; name another.")
     root = workflow_root()
     for part in PARTS:
         source, copy = root / part, folder / part
@@ -33,6 +33,4 @@ def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> Non
         else:
             shutil.copyfile(source, copy)
     (folder / PROFILE[0]).symlink_to(PROFILE[1])
-    print(
-        f"{folder}: change config.yaml or take a preset, then run there:\n  snakemake --cores all"
-    )
+    print(f"{folder}: edit config.yaml or use a preset, then run there:\n  snakemake --cores all")

@@ -11,9 +11,9 @@ def keep_study(
     config: Annotated[str, Option(help="configurations of its runs by name, as JSON")],
     output: Annotated[Path, Option(help="output, folder: copies of the files, and made.json")],
 ) -> None:
-    """Keep the tables and figures of a study, with the configurations, commit and versions behind them.
+    """Copy the tables and figures of a study, and record its configurations, commit and versions.
 
-    Files of results/RUN that have the same name get RUN's in front.
+    Files of several results/RUN with the same name get the prefix RUN-.
     """
     import json
     import shutil
@@ -26,12 +26,14 @@ def keep_study(
     try:
         runs = json.loads(config)
     except json.JSONDecodeError as error:
-        raise InputError(f"--config is not JSON ({error}).") from error
+        raise InputError(
+            f"--config is not JSON, expected configurations by name ({error})."
+        ) from error
     count = Counter(file.name for file in files)
     for file in files:
         check_any(file)
         name = file.name if count[file.name] == 1 else f"{file.parts[1]}-{file.name}"
         with replacing(output / name) as temporary:
             shutil.copyfile(file, temporary)
-    made = {"runs": runs, "git": git_state(Path(__file__).parent), "versions": versions()}
-    write_json(output / "made.json", made)
+    record = {"runs": runs, "git": git_state(Path(__file__).parent), "versions": versions()}
+    write_json(output / "made.json", record)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from encoded_ensembles.data.images import ImageSet
 
 SIDE = 64  # pixels; larger pictures are shrunk
-SAMPLE_BYTES = 1_250_000  # for the factual samples
-UNIT_BYTES = 1_000_000  # for the training images
-IMAGES = 8  # of a unit, at most
+SAMPLE_BYTES = 1_250_000  # limit of the factual samples
+UNIT_BYTES = 1_000_000  # limit of the training images
+IMAGES = 8  # largest number of images of a unit
 
 
 def make_gallery(
@@ -42,18 +42,18 @@ def make_gallery(
         Option(help="facts with warnings, .json of fetch-dataset or encode-units; repeatable"),
     ] = None,
     null_words: Annotated[
-        int, Option(help="words of no unit at most, as of measure-contrast")
+        int, Option(help="largest number of null code words, as in measure-contrast")
     ] = 10_000,
     attributed: Attributed = 0.05,
-    shown: Annotated[int, Option(help="samples in the page at most, the first ones")] = 100,
+    shown: Annotated[int, Option(help="largest number of samples in the page, from 0")] = 100,
     pictures: Annotated[
-        int, Option(help="units at most, of each sample and statistic, with their counterfactual")
+        int, Option(help="units per sample and statistic with a counterfactual picture, at most")
     ] = 200,
 ) -> None:
-    """Write one page to explore the run in: samples, units, counterfactuals and their evidence.
+    """Write one page to explore a run: samples, units, counterfactuals and their evidence.
 
-    The page needs no network and stays below 15 MB. What does not fit is left out by rank: pairs of
-    sample and unit first come by their best rank under any statistic, pictures too, and pictures of
+    The page needs no network and stays below 15 MB. Pairs of sample and unit are included in the order
+    of their best rank under any statistic until the page is full, and pictures likewise; pictures of
     more than 64 pixels are shrunk. The page says what it leaves out.
     """
     import numpy as np
@@ -80,17 +80,17 @@ def make_gallery(
     kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=null_words)
     pull = read_tensors(pulls, names=["pulls"])["pulls"][:shown]
-    held = gallery.landscapes(table, of_null, statistics, pulls=pull, words=words)
+    page_arrays = gallery.landscapes(table, of_null, statistics, pulls=pull, words=words)
 
-    chosen, deep = gallery.choose_pairs(table, statistics, room=gallery.pair_room(statistics))
+    chosen, rank_limit = gallery.choose_pairs(table, statistics, room=gallery.pair_room(statistics))
     columns = ["sample", "unit", "prior", "expected", "low", "high"]
-    likely = read_table(expected, columns=columns, filters=first)
-    pairs = table[chosen].merge(likely, on=["sample", "unit"], how="left")
+    expectations = read_table(expected, columns=columns, filters=first)
+    pairs = table[chosen].merge(expectations, on=["sample", "unit"], how="left")
     kept = np.unique(pairs["unit"])
-    held |= gallery.pair_arrays(pairs, statistics, kept)
-    held |= _units(read_images(data), arrays["unit_of"], kept, matrix, read_table(units))
+    page_arrays |= gallery.pair_arrays(pairs, statistics, kept)
+    page_arrays |= _units(read_images(data), arrays["unit_of"], kept, matrix, read_table(units))
     factual = read_tensors(samples, names=["factual"])["factual"]
-    held["samples"] = _samples(factual[:shown])
+    page_arrays["samples"] = _samples(factual[:shown])
     facts: dict[str, Any] = {
         "run": run,
         "warnings": [each for file in warned or [] for each in read_facts(file)["warnings"]],
@@ -109,19 +109,19 @@ def make_gallery(
         "samples": _evidence(table, read_table(radius), read_table(sets)),
         "all": {"units": len(matrix), "samples": len(factual), "pairs": len(table)},
         "side": factual.shape[-1],
-        "depth": deep,
+        "depth": rank_limit,
     }
     best = gallery.best_ranks(pairs, statistics)
-    left = gallery.ALL_BYTES - _size(held, facts)
-    fits = gallery.depth(best, room=max(0, left // held["samples"][0].size))
+    bytes_left = gallery.ALL_BYTES - _size(page_arrays, facts)
+    fits = gallery.depth(best, room=max(0, bytes_left // page_arrays["samples"][0].size))
     facts["pictures"] = min(pictures, fits)
-    shown_too = (best <= facts["pictures"]) & pairs["exact"].to_numpy()
-    held |= _pictures(blocks, pairs, shown_too, held["samples"])
-    write_text(output, gallery.render(facts, held), remark="<!-- {} -->")
+    has_picture = (best <= facts["pictures"]) & pairs["exact"].to_numpy()
+    page_arrays |= _pictures(blocks, pairs, has_picture, page_arrays["samples"])
+    write_text(output, gallery.render(facts, page_arrays), remark="<!-- {} -->")
 
 
 def _samples(factual: "np.ndarray") -> "np.ndarray":
-    """Return the factual samples (B, side, side, C) uint8, as large as fits."""
+    """Return the factual samples (B, side, side, C) uint8, at the largest side that fits."""
     from encoded_ensembles.figures.gallery import side_that_fits
 
     count, channels, _, side = factual.shape
@@ -133,15 +133,15 @@ def _samples(factual: "np.ndarray") -> "np.ndarray":
 def _evidence(
     table: "pd.DataFrame", radius: "pd.DataFrame", sets: "pd.DataFrame"
 ) -> list[dict[str, Any]]:
-    """Return what is known of each sample: how many units are attributed, radius, tests of sets."""
+    """Return the evidence on each sample: number of attributed units, radius, tests of sets."""
     from encoded_ensembles.figures.gallery import ATTRIBUTING
 
     table = table.assign(q=table[f"{ATTRIBUTING}_q"])
-    found = table.groupby("sample", as_index=False).agg({"attributed": "sum", "q": "min"})
-    found = found.merge(radius[["sample", "radius", "null_radius"]], on="sample")
+    evidence = table.groupby("sample", as_index=False).agg({"attributed": "sum", "q": "min"})
+    evidence = evidence.merge(radius[["sample", "radius", "null_radius"]], on="sample")
     tests = {
         sample: sets.loc[sets["sample"] == sample, ["units", "p_value", "p_null"]]
-        for sample in found["sample"].tolist()
+        for sample in evidence["sample"].tolist()
     }
     return [
         {
@@ -151,7 +151,7 @@ def _evidence(
             "null_radius": None if chance != chance else chance,  # NaN without null code words
             "sets": tests[int(sample)].to_numpy().tolist(),
         }
-        for sample, attributed, q, largest, chance in found.to_numpy(float).tolist()
+        for sample, attributed, q, largest, chance in evidence.to_numpy(float).tolist()
     ]
 
 
@@ -192,9 +192,9 @@ def _pictures(
     wanted: "np.ndarray",
     factual: "np.ndarray",
 ) -> "dict[str, np.ndarray]":
-    """Return the counterfactuals of wanted pairs, and which of them each pair has, -1 for none.
+    """Return the counterfactuals of wanted pairs, and the index of each pair's one, -1 for none.
 
-    Beside them, the largest difference from each factual sample, mean over channels: (B,).
+    Also return the largest difference from each factual sample, mean over channels: (B,).
 
     Raises:
         InputError: a wanted unit is in no block.
@@ -204,24 +204,24 @@ def _pictures(
     from encoded_ensembles.ensemble.landscape import pictures_of
     from encoded_ensembles.storage.files import InputError
 
-    place = np.where(wanted, np.cumsum(wanted) - 1, -1).astype(np.int32)
+    picture_of = np.where(wanted, np.cumsum(wanted) - 1, -1).astype(np.int32)
     sample, rows = pairs["sample"].to_numpy(), np.flatnonzero(wanted)
     listed = zip(pairs["unit"].to_numpy()[rows].tolist(), sample[rows].tolist(), strict=True)
     number_of = {pair: number for number, pair in enumerate(listed)}
-    found = np.zeros((len(rows), *factual.shape[1:]), np.uint8)
+    pictures = np.zeros((len(rows), *factual.shape[1:]), np.uint8)
     missing = set(number_of)
     for pair, picture in pictures_of(blocks, number_of):
-        found[number_of[pair]] = _shrink(picture[None], factual.shape[1])[0]
+        pictures[number_of[pair]] = _shrink(picture[None], factual.shape[1])[0]
         missing.discard(pair)
     if missing:
         raise InputError(
-            f"unit {min(missing)[0]} is in no block of the landscape; give all blocks "
-            f"({len(blocks)} were given)."
+            f"unit {min(missing)[0]} is in no block of the landscape, expected all blocks "
+            f"({len(blocks)} were given); pass all of them."
         )
-    change = np.abs(found.mean(axis=-1) - factual.mean(axis=-1)[sample[rows]]).max(axis=(1, 2))
+    change = np.abs(pictures.mean(axis=-1) - factual.mean(axis=-1)[sample[rows]]).max(axis=(1, 2))
     bound = np.zeros(len(factual), np.float32)
     np.maximum.at(bound, sample[rows], change.astype(np.float32))
-    return {"pair_picture": place, "pictures": found, "bound": bound}
+    return {"pair_picture": picture_of, "pictures": pictures, "bound": bound}
 
 
 def _shrink(images: "np.ndarray", side: int) -> "np.ndarray":
@@ -232,7 +232,7 @@ def _shrink(images: "np.ndarray", side: int) -> "np.ndarray":
 
 
 def _size(arrays: "Mapping[str, np.ndarray]", facts: "Mapping[str, Any]") -> int:
-    """Return how many bytes the page carries so far."""
+    """Return the size of the page so far, in bytes."""
     import json
 
     return sum(array.nbytes + 200 for array in arrays.values()) + len(json.dumps(facts))

@@ -1,4 +1,4 @@
-"""encens measure-contrast: evidence from the factual trajectory alone."""
+"""encens measure-contrast: attribution from the factual trajectory alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,9 +31,8 @@ def measure_contrast(
     p_value, q_value (false discovery rate over the units of the sample, Benjamini & Hochberg 1995),
     rank (1 has the largest z), attributed (q_value at most --attributed). sets: sample,
     units (the k nearest to the sample, by pixels), contrast (their mean), p_value (together), and
-    p_null (the same test of the same units under null code words: what it says where nothing is).
-    units: unit, unit_name, contrast (mean over samples), z, p_value, q_value (over units), samples (how
-    many it is attributed to).
+    p_null (the same test of the same units under null code words). units: unit, unit_name, contrast
+    (mean over samples), z, p_value, q_value (over units), samples (number it is attributed to).
     """
     import numpy as np
     import pandas as pd
@@ -70,7 +69,7 @@ def measure_contrast(
         }
     )
     write_table(contrast, table)
-    # Of all samples together; their own p-values could not be combined, as they share the unit's word.
+    # All samples together: their p-values cannot be combined, since they share the unit's code word.
     mean, p_mean, z_mean = (
         each[:, 0] for each in test_units(pull.mean(axis=0, keepdims=True), matrix, words)
     )

@@ -1,4 +1,4 @@
-"""encens measure-heldout: what held-out models make of the samples."""
+"""encens measure-heldout: losses and samples of held-out models."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,14 +26,14 @@ def measure_heldout(
     ],
     halves: Annotated[int, Option(help="M, random halves")],
     repeats: Annotated[int, Option(help="S, trainings on each half")],
-    share: Annotated[float, Option(help="of the units that a model saw")],
+    share: Annotated[float, Option(help="share of the units that a model saw")],
     half_seed: Annotated[int, Option(help="seed of the halves")],
     sampling: Sampling,
     draws: Annotated[int, Option(help="noisy copies of each sample whose loss is averaged")] = 100,
 ) -> None:
-    """Measure the denoising loss of held-out models on the samples, and what they draw instead.
+    """Measure the denoising loss of held-out models on the samples, and sample with them.
 
-    loss: the mean over the trainings on a half. samples: from the same exogenous noise.
+    loss: mean over the trainings on a half. samples: from the same exogenous noise.
     """
     import numpy as np
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from encoded_ensembles.features.perceptual import Measure
 
-COMPARED = 512  # units at most whose counterfactuals are held, beside those of all null words
+COMPARED = 512  # largest number of units whose counterfactuals are kept in memory
 
 
 def measure_influence(
@@ -33,7 +33,7 @@ def measure_influence(
     code: Code,
     samples: Samples,
     data: Data,
-    heldout: Annotated[Path, Option(help="held-out images, .npz: pixel features are theirs")],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: features are fitted to them")],
     contrast: Contrast,
     influence: PairTable,
     null: NullTable,
@@ -41,10 +41,10 @@ def measure_influence(
     aliasing: AliasingTable,
     distances: Annotated[
         list[str] | None,
-        Option(help="another distance: ssim, features, lpips, openclip or dinov2; may be repeated"),
+        Option(help="another distance: ssim, features, lpips, openclip or dinov2; repeatable"),
     ] = None,
     weights: Annotated[
-        list[str] | None, Option(help="weights of a network, such as lpips=FILE; may be repeated")
+        list[str] | None, Option(help="weights of a network, such as lpips=FILE; repeatable")
     ] = None,
     classifier: Classifier = None,
     inception: Inception = None,
@@ -55,11 +55,11 @@ def measure_influence(
     influence: sample, unit, unit_name; for each statistic S the columns S, S_z (standard deviations
     of the null from its mean), S_p, S_q (false discovery rate over the units of the sample) and S_rank
     (1 has the largest S_z); distance_published (256x256x3 in [0, 1]), exact (measured, not predicted:
-    all of them, but with landscape.mode screened), attributed (by contrast).
+    all except with landscape.mode screened), attributed (by contrast).
     Statistics: distance (native pixels, values in [-1, 1]), those of --distances, matched, directional
-    and contrast (docs/validity.md). null: sample, word, and the statistics that a null word has by itself.
+    and contrast (docs/validity.md). null: sample, word, and the statistics that need no unit.
     radius: sample, radius, radius_published, unit, null_radius (largest distance among the
-    null code words: the more words, the larger; empty without any), units, null_words. aliasing:
+    null code words: it grows with their number; empty without any), units, null_words. aliasing:
     hamming, pairs, low, mean, high (quartiles and mean of the cosine of two units' displacements).
     """
     import numpy as np
@@ -89,39 +89,39 @@ def measure_influence(
     measures["matched"] = lambda x: measure.matched(x, total, masks=masks)
 
     images = to_signed(read_images(data).images).reshape(len(unit_of), -1)
-    found = {name: np.empty((len(names), len(factual))) for name in measures}
-    own = np.empty((len(names), len(factual)))
+    values = {name: np.empty((len(names), len(factual))) for name in measures}
+    own_distances = np.empty((len(names), len(factual)))
     compared = np.linspace(0, len(names) - 1, min(len(names), COMPARED)).astype(np.int64)
-    held = np.empty((len(compared), *factual.shape), np.float32)
-    for unit, moved in each_unit(blocks):
+    kept = np.empty((len(compared), *factual.shape), np.float32)
+    for unit, counterfactual in each_unit(blocks):
         for name, each in measures.items():
-            found[name][unit] = each(moved)
-        points = moved.reshape(len(moved), -1)
-        own[unit] = nearest_distances(points, images[unit_of == unit])[:, 0]
-        held[compared == unit] = moved
+            values[name][unit] = each(counterfactual)
+        points = counterfactual.reshape(len(counterfactual), -1)
+        own_distances[unit] = nearest_distances(points, images[unit_of == unit])[:, 0]
+        kept[compared == unit] = counterfactual
     nulls = {
         name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))
         for name, each in measures.items()
     }
-    statistics = {name: (value, *p_and_z(value, nulls[name].T)) for name, value in found.items()}
-    both = np.concatenate([null_samples, held])
+    statistics = {name: (value, *p_and_z(value, nulls[name].T)) for name, value in values.items()}
+    both = np.concatenate([null_samples, kept])
     statistics["directional"] = directional(
-        both.reshape(*both.shape[:2], -1), unit_held=compared, own=own, images=images,
+        both.reshape(*both.shape[:2], -1), unit_held=compared, own=own_distances, images=images,
         unit_of=unit_of, code=matrix, null_words=arrays["null_words"],
     )  # fmt: skip
     shape = factual.shape[1:]
-    exact = np.ones(found["distance"].shape, bool)
+    exact = np.ones(values["distance"].shape, bool)
     write_table(influence, influence_table(statistics, names, contrast, shape, exact))
     write_table(null, null_table(nulls))
-    write_table(radius, radius_table(found["distance"], nulls["distance"], shape))
-    displacement = (held - factual).reshape(*held.shape[:2], -1).astype(np.float64)
+    write_table(radius, radius_table(values["distance"], nulls["distance"], shape))
+    displacement = (kept - factual).reshape(*kept.shape[:2], -1).astype(np.float64)
     cosines = measure.aliasing(displacement, matrix[compared])
     table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
     write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
 
 
 def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":
-    """Return the sum of all counterfactuals, null words' included, (B, C, H, W) float64.
+    """Return the sum of all counterfactuals, with those of null code words, (B, C, H, W) float64.
 
     Raises:
         InputError: a unit is in no block.
@@ -132,15 +132,15 @@ def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.
     from encoded_ensembles.storage.files import InputError
 
     total, seen = null.sum(axis=0, dtype=np.float64), np.zeros(len(names), bool)
-    for unit, moved in each_unit(blocks):
-        if not seen[unit]:  # a block may be given twice
-            total += moved
+    for unit, counterfactual in each_unit(blocks):
+        if not seen[unit]:  # a block may be passed twice
+            total += counterfactual
         seen[unit] = True
     if not seen.all():
         missing = int(seen.argmin())
         raise InputError(
-            f"unit {missing} ({names[missing]}) is in no block of the landscape; "
-            f"give all blocks ({len(blocks)} were given)."
+            f"unit {missing} ({names[missing]}) is in no block of the landscape, expected all blocks "
+            f"({len(blocks)} were given); pass all of them."
         )
     return total
 
@@ -154,10 +154,10 @@ def _measure(
     inception: Path | None,
     device: str,
 ) -> "Measure":
-    """Return another distance of images (B, C, H, W) from the factual samples.
+    """Return the named distance of images (B, C, H, W) from the factual samples.
 
     Raises:
-        InputError: there is no distance of that name.
+        InputError: no distance has that name.
     """
     from encoded_ensembles.data.images import to_bytes
     from encoded_ensembles.features.extractors import choose_extractor
@@ -183,6 +183,6 @@ def _measure(
         raise InputError(
             f"--distances is {name}, expected ssim, features, {' or '.join(NETWORKS)}."
         )
-    named = dict(each.partition("=")[::2] for each in weights)
-    file = weight_file(name, named.get(name))
+    files = dict(text.partition("=")[::2] for text in weights)
+    file = weight_file(name, files.get(name))
     return network_distance(name, weights=file, factual=factual, device=where)

@@ -27,12 +27,12 @@ def measure_levels(
     sampling: Sampling,
     null_words: NullWords = 10_000,
 ) -> None:
-    """Measure at which noise level, and in which statistic, the units nearest to a sample show.
+    """Measure the evidence for the units nearest to a sample at each noise level and in each statistic.
 
     output: level, units (the k nearest to each sample, by pixels), contrast (their mean, in units of
     the level's root mean square pull), error (standard error over samples), z (mean z of the single
     units), found (share of samples for which they have p <= 0.05 together), false (the same under
-    words that are nobody's). statistics: statistic, units, z (mean z of the k nearest), found (share
+    null code words). statistics: statistic, units, z (mean z of the k nearest), found (share
     of these pairs with p <= 0.05), all (share of all pairs).
     """
     import pandas as pd

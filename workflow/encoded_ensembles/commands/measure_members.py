@@ -7,7 +7,7 @@ from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Data, NullWords, Pulls, Samples
 
-SUBSETS = 5  # sets of members of each size
+SUBSETS = 5  # random sets of members of each size
 
 
 def measure_members(
@@ -20,10 +20,10 @@ def measure_members(
     ],
     null_words: NullWords = 10_000,
 ) -> None:
-    """Measure what the nearest units show if there are fewer members: what a member buys.
+    """Measure the evidence for the nearest units with fewer members.
 
     Columns: members (m), weight (mean number of them that saw a unit), units, and contrast, error, z,
-    found and false as in measure-levels, means over random sets of m members.
+    found and false as in measure-levels: means over random sets of m members.
     """
     import numpy as np
     import pandas as pd
@@ -52,9 +52,9 @@ def measure_members(
     rows = []
     for size in sorted({*range(4, n, 2), n}):
         for chosen in member_subsets(n, size=size, count=SUBSETS, seed=SEED):
-            part, own, null, known = with_members(pull, matrix, words, chosen)
+            pulls_part, words_part, null_part, known = with_members(pull, matrix, words, chosen)
             near = first_known(order, known, size=min(max(SIZES), int(known.sum())))
-            facts = {"members": size, "weight": own.sum(axis=1).mean()}
-            rows += [facts | row for row in signals(part, own, null, near)]
+            facts = {"members": size, "weight": words_part.sum(axis=1).mean()}
+            rows += [facts | row for row in signals(pulls_part, words_part, null_part, near)]
     table = pd.DataFrame(rows).groupby(["members", "units"], as_index=False).mean()
     write_table(output, table.astype({"members": np.int64, "units": np.int64}))

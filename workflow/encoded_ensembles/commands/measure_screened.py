@@ -1,4 +1,4 @@
-"""encens measure-screened: influence where only some units were ablated, the others predicted."""
+"""encens measure-screened: influence if only some units were ablated, and the others predicted."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +30,12 @@ def measure_screened(
     radius: SampleTable,
     aliasing: AliasingTable,
 ) -> None:
-    """Measure how each unit's ablation moves each sample, where most are predicted.
+    """Measure how each unit's ablation moves each sample, if most distances are predicted.
 
     The tables are those of measure-influence, with the statistics distance and contrast; the column
-    `exact` says whether a distance was measured or is predicted. radius: of the units ablated, with
-    the columns missed (how many of the largest distances are expected to be missed) and evaluations (of a
-    member at each step). aliasing: of null code words.
+    `exact` says whether a distance was measured or is predicted. radius: of the ablated units, with
+    the columns missed (expected number of the largest distances that are missed) and evaluations (of
+    a member at each step). aliasing: of null code words.
     """
     import numpy as np
     import pandas as pd
@@ -67,7 +67,7 @@ def measure_screened(
 def _gather(
     blocks: list[Path], factual: "np.ndarray", *, units: int
 ) -> "tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]":
-    """Return distances (U, B), which of them are exact (U, B), and what is known of each sample.
+    """Return distances (U, B), which of them are exact (U, B), and the facts of each sample.
 
     Raises:
         InputError: a sample is in no block.
@@ -82,18 +82,18 @@ def _gather(
     for file in blocks:
         part = read_tensors(file)
         distance[:, part["screened"]] = part["predicted"].T
-        for name, each in facts.items():
-            each[part["screened"]] = part[name]
+        for name, values in facts.items():
+            values[part["screened"]] = part[name]
     for file in blocks:
         part = read_tensors(file, names=["unit", "sample", "counterfactual"])
-        moved = part["counterfactual"].astype(np.float64) - factual[part["sample"]]
+        displacement = part["counterfactual"].astype(np.float64) - factual[part["sample"]]
         pair = part["unit"], part["sample"]
-        distance[pair] = np.sqrt(np.square(moved).sum(axis=(1, 2, 3)))
+        distance[pair] = np.sqrt(np.square(displacement).sum(axis=(1, 2, 3)))
         exact[pair] = True
     if np.isnan(distance).any():
         missing = int(np.isnan(distance).any(axis=0).argmax())
         raise InputError(
-            f"sample {missing} is in no block of the landscape; give all blocks "
-            f"({len(blocks)} were given)."
+            f"sample {missing} is in no block of the landscape, expected all blocks "
+            f"({len(blocks)} were given); pass all of them."
         )
     return distance, exact, facts

@@ -15,7 +15,7 @@ def measure_sizes(
         Path, Option(help="output, .parquet with .csv: one row per (training units, metric)")
     ],
 ) -> None:
-    """Gather counterfactual radius and false attribution of runs that differ in training size.
+    """Collect counterfactual radius and false attribution of runs that differ in training size.
 
     radius: units, sample, radius_published (256x256x3 in [0, 1]), distance (mean over all units, same
     scale), null_distance (mean over null code words). unchanged: units, metric, samples, unchanged
@@ -31,7 +31,7 @@ def measure_sizes(
 
     radii, shares = [], []
     for run in runs:
-        own = read_table(run / "influence/radius.parquet")
+        radius_table = read_table(run / "influence/radius.parquet")
         table = read_table(run / "influence/influence.parquet")
         null = read_table(run / "influence/null.parquet").groupby("sample")["distance"].mean()
         units = int(table["unit"].max()) + 1
@@ -41,8 +41,8 @@ def measure_sizes(
             pd.DataFrame(
                 {
                     "units": units,
-                    "sample": own["sample"],
-                    "radius_published": own["radius_published"],
+                    "sample": radius_table["sample"],
+                    "radius_published": radius_table["radius_published"],
                     "distance": distance.to_numpy() * scale,
                     "null_distance": null.to_numpy() * scale,
                 }

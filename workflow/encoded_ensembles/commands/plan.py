@@ -1,4 +1,4 @@
-"""encens plan: what a run takes, before it is run."""
+"""encens plan: the cost of a run, before it starts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 def plan(
     configfile: Annotated[
-        list[Path], Option(help="configuration, laid over config.yaml; may be repeated")
-    ] = [],  # noqa: B006  # typer's way
+        list[Path], Option(help="configuration, merged over config.yaml; repeatable")
+    ] = [],  # noqa: B006  # Typer needs a list
     images: Annotated[
         int | None,
-        Option(help="training images, where the data set and the configuration do not say"),
+        Option(help="number of training images, if configuration and data set leave it open"),
     ] = None,
     units: Annotated[
-        int | None, Option(help="units, where the data set and the configuration do not say")
+        int | None, Option(help="number of units, if configuration and data set leave it open")
     ] = None,
-    cores: Annotated[int, Option(help="jobs at a time")] = 1,
-    output: Annotated[Path | None, Option(help="also write the figures here, .json")] = None,
+    cores: Annotated[int, Option(help="number of jobs at a time")] = 1,
+    output: Annotated[Path | None, Option(help="output, .json: the same numbers")] = None,
     device: Device = "auto",
 ) -> None:
-    """Say what a run takes: jobs, member evaluations, operations, bytes, memory, and time on this machine.
+    """Estimate a run's jobs, member evaluations, operations, bytes, memory, and time on this machine.
 
-    Run it where you run Snakemake, which says how many jobs there are. Rates are measured for half a
-    minute. What is not sampling or training counts as the start of its jobs. The peak is the memory of
-    one job of a rule, beside a GPU's own; jobs ask for half as much again.
+    Run it in the folder of the workflow: Snakemake counts the jobs. Rates are measured for half a
+    minute. For rules that neither sample nor train, only the start of their jobs is counted. The peak is
+    the main memory of one job of a rule, without a GPU's memory; jobs request 1.5 times as much.
     """
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.runs import plan as planned
@@ -61,10 +61,10 @@ def plan(
 
 
 def _read(files: list[Path]) -> dict[str, Any]:
-    """Return the checked configuration of config.yaml with `files` laid over it.
+    """Return the checked configuration of config.yaml with `files` merged over it.
 
     Raises:
-        InputError: a file is not there or is not a configuration.
+        InputError: a file does not exist or is not a configuration.
     """
     import yaml
 
@@ -83,39 +83,39 @@ def _read(files: list[Path]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for file in [Path("config.yaml"), *files]:
         try:
-            found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except FileNotFoundError as error:
             raise InputError(
-                f"{file} is not there, expected a configuration in the folder of the workflow; encens init "
-                "makes one to run in."
+                f"{file} does not exist, expected a configuration in the folder of the workflow; encens "
+                "init writes such a folder."
             ) from error
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             why = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise InputError(
                 f"{file} cannot be read as a configuration, expected YAML: {why}."
             ) from error
-        if not isinstance(found, dict):
-            raise InputError(f"{file} holds {type(found).__name__}, expected keys and values.")
-        config = overlay(config, found)
+        if not isinstance(content, dict):
+            raise InputError(f"{file} holds {type(content).__name__}, expected keys and values.")
+        config = overlay(config, content)
     return check_config(config, read_schema())
 
 
 def _ask(what: str, option: str) -> NoReturn:
-    """Stop, because the configuration leaves open what a plan needs.
+    """Raise an error for a number that the configuration leaves open.
 
     Raises:
         InputError: always.
     """
     from encoded_ensembles.storage.files import InputError
 
-    raise InputError(f"{what} before the data is fetched; give it by {option}.")
+    raise InputError(f"{what} before the data is fetched; set it with {option}.")
 
 
 def _counts(config: Mapping[str, Any], images: int | None, units: int | None) -> tuple[int, int]:
-    """Return how many training images and units there are, by options or the configuration.
+    """Return the numbers of training images and units, from options or the configuration.
 
     Raises:
-        InputError: neither says it.
+        InputError: neither determines one of them.
     """
     from encoded_ensembles.runs.size import count_images, count_units
 
@@ -129,10 +129,10 @@ def _counts(config: Mapping[str, Any], images: int | None, units: int | None) ->
 
 
 def _count_jobs(files: list[Path]) -> dict[str, int]:
-    """Return how many jobs of each rule Snakemake would run, from nothing.
+    """Return the number of jobs of each rule in a complete run.
 
     Raises:
-        InputError: Snakemake does not run here.
+        InputError: snakemake --dry-run fails.
     """
     import re
     import subprocess
@@ -145,7 +145,9 @@ def _count_jobs(files: list[Path]) -> dict[str, int]:
     done = subprocess.run([*command, *configured], capture_output=True, text=True, check=False)
     if done.returncode or "Job stats:" not in done.stdout:
         last = (done.stderr.strip() or "it printed nothing").splitlines()[-1]
-        raise InputError(f"snakemake --dry-run does not work here ({last}); plan where you run it.")
+        raise InputError(
+            f"snakemake --dry-run failed ({last}); run encens plan in the folder of the workflow."
+        )
     table = done.stdout.split("Job stats:")[1].splitlines()[3:]
     counted: dict[str, int] = {}
     for line in table:
@@ -161,7 +163,7 @@ def _count_jobs(files: list[Path]) -> dict[str, int]:
 def _rows(
     work: "Mapping[str, Work]", jobs: Mapping[str, int], rates: "Rates", peaks: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return one row of figures for each rule that has jobs, in Snakemake's order of names."""
+    """Return one row of numbers for each rule that has jobs, in the order of names."""
     from encoded_ensembles.runs.peaks import peak_mb
     from encoded_ensembles.runs.plan import Work, start
 
@@ -185,7 +187,7 @@ def _rows(
 
 
 def _print(rows: list[dict[str, Any]], cores: int) -> None:
-    """Print the figures as a table, and how long the run takes on some cores."""
+    """Print the numbers as a table, and the time of the run on the given number of cores."""
     print(
         f"{'rule':20} {'jobs':>7} {'evaluations':>14} {'TFLOP':>12} {'MB':>11} {'peak MB':>8} "
         f"{'seconds':>12}"

@@ -12,7 +12,7 @@ def plot_aliasing(
     aliasing: Annotated[Path, Option(help="aliasing, .parquet of measure-influence")],
     output: Output,
 ) -> None:
-    """Draw how alike the influences of two units are, against their words' Hamming distance."""
+    """Draw the similarity of two units' influences against their code words' Hamming distance."""
     from encoded_ensembles.figures.code import aliasing_figure
     from encoded_ensembles.figures.style import save
     from encoded_ensembles.storage.files import read_table

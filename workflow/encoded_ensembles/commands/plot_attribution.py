@@ -18,7 +18,7 @@ def plot_attribution(
     top: Annotated[int, Option(help="units shown for each sample")] = 5,
     attributed: Attributed = 0.05,
 ) -> None:
-    """Draw chosen samples with the units of largest contrast, and what speaks for them."""
+    """Draw chosen samples with the units of largest contrast, and the evidence for them."""
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.units import first_images
     from encoded_ensembles.figures.evidence import attribution_figure
@@ -31,8 +31,8 @@ def plot_attribution(
     table = read_table(contrast)
     panels = []
     for number in map(int, chosen.split(",")):
-        own = table[table["sample"] == number]
-        best = own[own["rank"] <= top].sort_values("rank").assign(units=own["attributed"].sum())
+        rows = table[table["sample"] == number]
+        best = rows[rows["rank"] <= top].sort_values("rank").assign(units=rows["attributed"].sum())
         first = first_images(images, unit_of, best["unit"])
         panels.append((number, factual[number], best, first))
     save(attribution_figure(panels, level=attributed), output)

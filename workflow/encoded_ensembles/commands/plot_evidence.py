@@ -14,7 +14,7 @@ def plot_evidence(
     sets: Annotated[Path, Option(help="sets, .parquet of measure-contrast")],
     output: Output,
 ) -> None:
-    """Draw the p-values of all units, and how often the nearest units are found real together."""
+    """Draw the p-values of all units, and how often the nearest units together have p <= 0.05."""
     from encoded_ensembles.figures.evidence import evidence_figure
     from encoded_ensembles.figures.style import save
     from encoded_ensembles.storage.files import read_table

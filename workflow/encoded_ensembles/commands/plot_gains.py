@@ -14,7 +14,7 @@ def plot_gains(
     calibration: Annotated[Path, Option(help="calibration, .parquet of expect-influence")],
     output: Output,
 ) -> None:
-    """Draw exposure gain curves, and what was expected against what was found."""
+    """Draw exposure gain curves, and predicted against measured contrast."""
     from encoded_ensembles.figures.grading import gains_figure
     from encoded_ensembles.figures.style import save
     from encoded_ensembles.storage.files import read_table

@@ -40,13 +40,13 @@ def plot_influence(
     ]
     wanted = {
         (int(unit), number)
-        for number, each in zip(numbers, tops, strict=True)
-        for unit in each["unit"]
+        for number, rows in zip(numbers, tops, strict=True)
+        for unit in rows["unit"]
     }
-    found = dict(pictures_of(blocks, wanted))
+    counterfactual_of = dict(pictures_of(blocks, wanted))
     panels = []
-    for number, each in zip(numbers, tops, strict=True):
-        first = first_images(images, unit_of, each["unit"])
-        counterfactuals = np.stack([found[int(unit), number] for unit in each["unit"]])
-        panels.append((number, factual[number], each, first, counterfactuals))
+    for number, rows in zip(numbers, tops, strict=True):
+        first = first_images(images, unit_of, rows["unit"])
+        counterfactuals = np.stack([counterfactual_of[int(unit), number] for unit in rows["unit"]])
+        panels.append((number, factual[number], rows, first, counterfactuals))
     save(influence_figure(panels), output)

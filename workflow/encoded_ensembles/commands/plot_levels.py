@@ -13,7 +13,7 @@ def plot_levels(
     statistics: Annotated[Path, Option(help="statistics, .parquet of measure-levels")],
     output: Output,
 ) -> None:
-    """Draw at which noise level, and in which statistic, the nearest units show."""
+    """Draw the evidence for the nearest units by noise level and by statistic."""
     from encoded_ensembles.figures.studies import levels_figure
     from encoded_ensembles.figures.style import save
     from encoded_ensembles.storage.files import read_table

@@ -14,10 +14,10 @@ def plot_members(
     ],
     output: Output,
 ) -> None:
-    """Draw what the nearest units show against the number of members."""
+    """Draw the evidence for the nearest units against the number of members."""
     from encoded_ensembles.figures.studies import members_figure
     from encoded_ensembles.figures.style import save
     from encoded_ensembles.storage.files import read_table
 
-    parts = [each.rpartition("=") for each in tables]  # names may hold one
+    parts = [each.rpartition("=") for each in tables]  # a name may hold a "="
     save(members_figure({name: read_table(Path(file)) for name, _, file in parts}), output)

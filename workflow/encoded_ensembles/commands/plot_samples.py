@@ -15,7 +15,7 @@ def plot_samples(
 ) -> None:
     """Draw real images and samples of the full model, a member, the ensemble, ablated ensembles.
 
-    Beside each row stands the Frechet distance of the set whose first images it shows.
+    Each row shows the first images of a set, with its Frechet distance.
     """
     import numpy as np
 
@@ -40,7 +40,7 @@ def plot_samples(
         for place in np.flatnonzero(table["set"] == name)[:many]:
             row = table.iloc[place]
             title = label.format(kept=row["kept"], member=row["keep"].find("1"))
-            said = f"{distance} {row['frechet']:.1f} ± {row['frechet_error']:.1f}"
+            score = f"{distance} {row['frechet']:.1f} ± {row['frechet_error']:.1f}"
             few = "" if row["images"] == usual else f"\n({row['images']} images, not {usual})"
-            rows.append((title, said + few, to_signed(drawn[place])))
+            rows.append((title, score + few, to_signed(drawn[place])))
     save(samples_figure(rows, remark=caution(table)), output)

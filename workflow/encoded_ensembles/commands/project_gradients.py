@@ -1,4 +1,4 @@
-"""encens project-gradients: what the gradient methods need of one network."""
+"""encens project-gradients: one network's input to the gradient methods."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ def project_gradients(
     levels: Annotated[int, Option(help="noise levels, evenly spaced, 1 to 1000")] = 10,
     projection: Annotated[int, Option(help="dimensions of a projected gradient")] = 1024,
     noise: Annotated[
-        str, Option(help="image: each its own at a level; common: all the same")
+        str, Option(help="image: separate noise for each image and level; common: the same for all")
     ] = "image",
     seed: Annotated[int, Option(help="seed of noise and projection")] = 0,
     autoencoder: Annotated[
@@ -30,7 +30,7 @@ def project_gradients(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Take the gradients of all training images and samples in one network, and project them."""
+    """Compute and project one network's gradients for all training images and samples."""
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.grading import gradients
     from encoded_ensembles.members.batches import as_seen
@@ -49,7 +49,7 @@ def project_gradients(
     images = read_images(data)
     spread = gradients.spread_levels(levels)
     model = load_unet(member, device=where)
-    found = gradients.network_gradients(
+    tensors = gradients.network_gradients(
         model,
         as_seen(images.images, space=space),
         space.encode(read_tensors(samples, names=["factual"])["factual"]),
@@ -62,4 +62,4 @@ def project_gradients(
         common=noise == "common",
         track=lambda steps, total: track(steps, label="gradients", total=total),
     )
-    write_tensors(output, found | {"levels": spread})
+    write_tensors(output, tensors | {"levels": spread})

@@ -16,7 +16,7 @@ def record_run(
     landscape_blocks: Annotated[int, Option(help="blocks of the landscape")],
     frechet_blocks: Annotated[int, Option(help="blocks of the samples that are scored")],
 ) -> None:
-    """Record what made this run: configuration, code, versions, devices, inputs and outputs."""
+    """Record a run's configuration, code, versions, devices, inputs and outputs."""
     import json
 
     import yaml

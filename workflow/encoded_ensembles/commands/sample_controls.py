@@ -33,12 +33,12 @@ def sample_controls(
         Path | None,
         Option(help="folder with members of a fresh seed: {control}/{0..w-1}, and member/{00..}"),
     ] = None,
-    fresh_units: Annotated[int, Option(help="how many controls were retrained so")] = 0,
+    fresh_units: Annotated[int, Option(help="number of controls with members in --fresh")] = 0,
 ) -> None:
-    """Sample with the members retrained without each unit in the places of those that saw it.
+    """Sample with members retrained without each unit in place of those that saw it.
 
     same: retrained on the same random numbers. fresh: with a fresh seed. seed: with members of that
-    fresh seed that did see the unit, which is what the seed alone does.
+    fresh seed that saw the unit, which measures the effect of the seed alone.
     """
     import numpy as np
 
@@ -51,12 +51,12 @@ def sample_controls(
 
     def without(unit: int, folders: list[Path], label: str) -> "np.ndarray":
         keep, _ = retrain.replaced(matrix[unit])
-        every = [*members, *folders]
-        return sample_rows(every, keep[None], noise, label=label, **vars(sampling))[0]
+        networks = [*members, *folders]
+        return sample_rows(networks, keep[None], noise, label=label, **vars(sampling))[0]
 
     weight = int(matrix[0].sum())
-    found = {"units": units}
-    found["same"] = np.stack(
+    tensors = {"units": units}
+    tensors["same"] = np.stack(
         [
             without(unit, [retrained / f"{k}" / f"{j}" for j in range(weight)], f"control {k}")
             for k, unit in enumerate(units)
@@ -64,13 +64,13 @@ def sample_controls(
     )
     if fresh and fresh_units:
         chosen = range(fresh_units)
-        found["fresh"] = np.stack(
+        tensors["fresh"] = np.stack(
             [
                 without(units[k], [fresh / f"{k}" / f"{j}" for j in range(weight)], f"fresh {k}")
                 for k in chosen
             ]
         )
-        found["seed"] = np.stack(
+        tensors["seed"] = np.stack(
             [
                 without(
                     units[k],
@@ -80,4 +80,4 @@ def sample_controls(
                 for k in chosen
             ]
         )
-    write_tensors(output, found)
+    write_tensors(output, tensors)

@@ -32,7 +32,7 @@ def score_frechet(
     ],
     output: Annotated[Path, Option(help="output, .parquet with .csv: one row per set of images")],
     pictures: Annotated[
-        Path, Option(help="output, .npz: the first images of each set, as many rows")
+        Path, Option(help="output, .npz: the first images of each set, one row per set")
     ],
     classifier: Classifier = None,
     inception: Inception = None,
@@ -41,9 +41,9 @@ def score_frechet(
     """Score sets of samples against held-out images: Frechet distance and KID.
 
     Features come from --inception, else from --classifier, else from the pixels; the column
-    extractor says which. Columns: set (real, full, member, ablated, factual, subset), kept (members),
-    keep (the mask), images, frechet, frechet_error, kid_1000, kid_1000_error, reference (held-out
-    images), features, singular (no more images than features), extractor.
+    extractor names the source. Columns: set (real, full, member, ablated, factual, subset), kept
+    (members), keep (the mask), images, frechet, frechet_error, kid_1000, kid_1000_error, reference
+    (held-out images), features, singular (no more images than features), extractor.
     """
     from itertools import chain
 
@@ -66,18 +66,18 @@ def score_frechet(
     for (name, kept, keep), images in sets:
         features = np.asarray(extractor.features(images), np.float64)
         scores = frechet.score(features, target, inception=extractor.name == "inception")
-        about = {"set": name, "kept": kept, "keep": keep, "images": len(images)}
-        rows.append(about | scores._asdict() | {"extractor": extractor.name})
+        description = {"set": name, "kept": kept, "keep": keep, "images": len(images)}
+        rows.append(description | scores._asdict() | {"extractor": extractor.name})
         shown.append(images[: frechet.SHOWN].copy())
     table = pd.DataFrame(rows).sort_values(["kept", "set", "keep"])
-    few = min(map(len, shown))
-    write_arrays(pictures, {"images": np.stack([shown[row][:few] for row in table.index])})
+    count = min(map(len, shown))
+    write_arrays(pictures, {"images": np.stack([shown[row][:count] for row in table.index])})
     write_table(output, table.reset_index(drop=True))
     print(*(frechet.in_words(rows[row]) for row in table.index), frechet.caution(table), sep="\n")
 
 
 def _sets(blocks: list[Path], weight: int) -> "Iterator[tuple[tuple[str, int, str], np.ndarray]]":
-    """Yield what each set of samples is, (set, kept, keep), and its images; a block in memory."""
+    """Yield each set of samples as (set, kept, keep) and its images, with one block in memory."""
     from encoded_ensembles.codes.words import spell
     from encoded_ensembles.storage.files import read_arrays
 

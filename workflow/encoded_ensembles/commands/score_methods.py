@@ -35,12 +35,12 @@ def score_methods(
     ] = None,
     retrained: Annotated[Path | None, Option(help="samples, of sample-controls")] = None,
     controls: Annotated[Path | None, Option(help="units, .parquet of choose-controls")] = None,
-    models: Annotated[Path | None, Option(help="measured, of measure-heldout")] = None,
+    models: Annotated[Path | None, Option(help="held-out models, of measure-heldout")] = None,
     planted: Annotated[Path | None, Option(help="planted truth, .parquet of find-planted")] = None,
     classifier: Classifier = None,
     inception: Inception = None,
     foreign: Annotated[
-        list[str] | None, Option(help="NAME=FILE, scores of another method; may be repeated")
+        list[str] | None, Option(help="NAME=FILE, scores of another method; repeatable")
     ] = None,
     device: Device = "auto",
 ) -> None:
@@ -48,14 +48,14 @@ def score_methods(
 
     output: method, grade, value, low, high (95 %, bootstrap). Grades: gain (area under the exposure
     gain curve), within_samples and within_units (Spearman with how far samples move in retraining),
-    auc (finding the tenth of units that move a sample most), within_near and within_random (within
+    auc (for the tenth of units that move a sample most), within_near and within_random (within
     samples, by how the units were chosen), lds_loss and lds_features (linear datamodeling score),
     planted_top and planted_false (share of samples bearing a plant, and of the others, whose first
-    unit is planted), planted_recall (share of the planted units among the first ten, or as many as
-    there are), planted_found and planted_wrong (share of these samples to which a planted unit is
-    attributed, q <= 0.05), evaluations. truth: sample,
-    unit, unit_name, chosen (random, near or named), same, fresh, seed: how far each sample moves when the unit is left out, on
-    the same random numbers, with a fresh seed, and by the fresh seed alone.
+    unit is planted), planted_recall (share of the planted units among the first ten, or among the
+    first P of P > 10), planted_found and planted_wrong (share of these samples to which a planted unit
+    is attributed, q <= 0.05), evaluations. truth: sample, unit, unit_name, chosen (random, near or
+    named), same, fresh, seed: how far each sample moves when the unit is left out, on the same random
+    numbers, with a fresh seed, and by the fresh seed alone.
     """
     import numpy as np
     import pandas as pd
@@ -100,20 +100,20 @@ def score_methods(
     table = pd.DataFrame(columns=["sample", "unit", "unit_name", "chosen", "same", "fresh", "seed"])
     if retrained and controls:
         chosen = read_table(controls)
-        moved = retraining_distances(read_tensors(retrained), factual)
-        table = truth_table(chosen, moved)
+        distances = retraining_distances(read_tensors(retrained), factual)
+        table = truth_table(chosen, distances)
         units, how = chosen["unit"].to_numpy(), chosen["chosen"].to_numpy(str)
-        found, more = scoreboard.by_retraining(methods, units, how, moved["same"])
-        grades, drawn = grades + found, drawn | more
+        new_grades, new_draws = scoreboard.by_retraining(methods, units, how, distances["same"])
+        grades, drawn = grades + new_grades, drawn | new_draws
     if models:
-        held = read_tensors(models)
+        measurements = read_tensors(models)
         features = _features(heldout, classifier, inception, device)
         measured = {
-            "lds_loss": -held["loss"],
-            "lds_features": -sample_distances(held, factual, features),
+            "lds_loss": -measurements["loss"],
+            "lds_features": -sample_distances(measurements, factual, features),
         }
-        found, more = scoreboard.by_models(methods, held["units"], measured)
-        grades, drawn = grades + found, drawn | more
+        new_grades, new_draws = scoreboard.by_models(methods, measurements["units"], measured)
+        grades, drawn = grades + new_grades, drawn | new_draws
     if planted:
         plants = planted_units(read_table(planted))
         grades += scoreboard.by_plants(methods, plants)
@@ -132,8 +132,8 @@ def score_methods(
 def _statistics(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, np.ndarray]":
     """Return the run's statistics as scores, (U, B) each.
 
-    Those whose null distribution is each unit's own are z: their ranks are by it, and units of one
-    image and of many cannot be compared otherwise.
+    A statistic whose null distribution differs between units is returned as its z, by which it is
+    ranked: otherwise units of one image and of many cannot be compared.
     """
     columns = {
         f"ablation {name}": f"{name}_z" if name == "directional" else name
@@ -148,7 +148,7 @@ def _statistics(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, 
 def _features(
     heldout: Path, classifier: Path | None, inception: Path | None, device: str
 ) -> "Callable[[np.ndarray], np.ndarray]":
-    """Return the features that the run's Frechet distances are taken on."""
+    """Return the features of the run's Frechet distances."""
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.features.extractors import choose_extractor
     from encoded_ensembles.members.device import choose_device

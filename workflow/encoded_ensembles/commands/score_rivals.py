@@ -12,10 +12,10 @@ from encoded_ensembles.commands.options.files import Code, Data, Samples
 def score_rivals(
     code: Code,
     data: Data,
-    heldout: Annotated[Path, Option(help="held-out images, .npz: what features are fitted to")],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: features are fitted to them")],
     samples: Samples,
     damping: Annotated[
-        list[float], Option(help="lambda in units of the kernel's mean diagonal; may be repeated")
+        list[float], Option(help="lambda in units of the kernel's mean diagonal; repeatable")
     ],
     output: Annotated[
         Path,
@@ -29,22 +29,22 @@ def score_rivals(
         Argument(help="gradients of the members in order, of project-gradients"),
     ] = None,
     full: Annotated[
-        Path | None, Option(help="gradients of the single-model baseline; with those of members")
+        Path | None, Option(help="gradients of the single-model baseline; required with members")
     ] = None,
     classifier: Classifier = None,
     inception: Inception = None,
     degraded: Annotated[
         list[float] | None,
-        Option(help="share of noise, 0..1, in a worse version of pixels; may be repeated"),
+        Option(help="share of noise, 0..1, in a worse version of pixels; repeatable"),
     ] = None,
     seed: Annotated[int, Option(help="seed of the random scores")] = 0,
     device: Device = "auto",
 ) -> None:
     """Score every unit for every sample by rival methods; higher is more responsible.
 
-    Gradient methods come three times: .full from the single-model baseline, .one from the first
+    Gradient methods have three versions: .full from the single-model baseline, .one from the first
     member, .mean over all members. Features are those of score-frechet. Worse versions of pixels are
-    named pixels-N, N being the percentage of noise.
+    named pixels-N, with N the percentage of noise.
     """
     import numpy as np
 

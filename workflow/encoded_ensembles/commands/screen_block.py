@@ -30,9 +30,9 @@ def screen_block(
         ),
     ],
     sampling: Sampling,
-    top: Annotated[int, Option(help="how many of the largest distances are sought")] = 10,
+    top: Annotated[int, Option(help="number of largest distances to find")] = 10,
     missed: Annotated[
-        float, Option(help="stop when at most so many of them are expected to be missed")
+        float, Option(help="stop when the expected number of missed ones is at most this")
     ] = 0.5,
     budget: Annotated[
         float, Option(help="most evaluations, as a share of those of the exact landscape")
@@ -40,9 +40,9 @@ def screen_block(
 ) -> None:
     """Ablate the units that move each sample of a block most, and predict the others' distances.
 
-    Ablated are the units of largest predicted distance, until few of the `top` are expected to be
-    missed, and the `top` units of largest contrast. screened: numbers of the block's samples;
-    predicted: distance of every unit; missed: of the `top`, so many are expected to be missed;
+    The ablated units are those of largest predicted distance, until few of the `top` are expected to
+    be missed, and the `top` units of largest contrast. screened: numbers of the block's samples;
+    predicted: distance of every unit; missed: expected number of missed units of the `top`;
     evaluations: of a member at each step, for the sample.
     """
     import numpy as np
@@ -57,33 +57,37 @@ def screen_block(
     matrix, null = check_columns(words["code"], members), words["null_words"]
     drawn = read_tensors(samples, names=["factual", "null"])
     number, blocks = share_of(block)
-    mine = np.array_split(np.arange(len(drawn["factual"])), blocks)[number]
-    factual = drawn["factual"][mine]
+    block_samples = np.array_split(np.arange(len(drawn["factual"])), blocks)[number]
+    factual = drawn["factual"][block_samples]
     pairs: dict[str, list[np.ndarray]] = {"unit": [], "sample": [], "counterfactual": []}
-    if not len(mine):  # more blocks than samples
-        write_tensors(output, _gathered(pairs, factual) | _summary([], mine, matrix))
+    if not len(block_samples):  # more blocks than samples
+        write_tensors(output, _gathered(pairs, factual) | _summary([], block_samples, matrix))
         return
     label = f"block {block}"
     engine = prepare(members, noise, label=label, **vars(sampling))
-    engine |= {"noise": engine["noise"][:, mine], "numbers": mine}
-    most = at_once(factual.shape[1:], limit=8192)
+    engine |= {"noise": engine["noise"][:, block_samples], "numbers": block_samples}
+    trajectories = at_once(factual.shape[1:], limit=8192)
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
-    known = np.concatenate([factual[None], dropped, drawn["null"][:, mine]]) - factual
+    known = np.concatenate([factual[None], dropped, drawn["null"][:, block_samples]]) - factual
     searches = _searches(
-        known, matrix, null, _largest_contrast(contrast, mine, top), (top, missed, budget)
+        known, matrix, null, _largest_contrast(contrast, block_samples, top), (top, missed, budget)
     )
 
     def ablate(units: "np.ndarray", which: "np.ndarray") -> "np.ndarray":
         groups = sample_pairs(
-            keep=ablation_keep(matrix[units]), which=which, trajectories=most, **engine
+            keep=ablation_keep(matrix[units]), which=which, trajectories=trajectories, **engine
         )
-        found = np.concatenate(list(groups))
-        for name, each in {"unit": units, "sample": mine[which], "counterfactual": found}.items():
+        counterfactuals = np.concatenate(list(groups))
+        for name, each in {
+            "unit": units,
+            "sample": block_samples[which],
+            "counterfactual": counterfactuals,
+        }.items():
             pairs[name].append(each)
-        return (found - factual[which]).reshape(len(found), -1)
+        return (counterfactuals - factual[which]).reshape(len(counterfactuals), -1)
 
     screen(searches, ablate)
-    write_tensors(output, _gathered(pairs, factual) | _summary(searches, mine, matrix))
+    write_tensors(output, _gathered(pairs, factual) | _summary(searches, block_samples, matrix))
 
 
 def _searches(
@@ -93,32 +97,32 @@ def _searches(
     wanted: "list[np.ndarray]",
     aim: tuple[int, float, float],
 ) -> "list[Search]":
-    """Return the screening of each sample, to begin.
+    """Return a new search for each sample.
 
     Args:
         known: (1+n+R, B, C, H, W), displacements of `screen.known_words`.
         code: (U, n) bool.
         null_words: (R, n) bool.
-        wanted: for each sample, the units ablated whatever is predicted.
+        wanted: for each sample, the units that are always ablated.
         aim: top, missed and budget.
     """
     from encoded_ensembles.ensemble.screening import Aim, Search, most_units
 
     (units, members), (top, missed, budget) = code.shape, aim
-    most = most_units(
+    limit = most_units(
         units=units, members=members, weight=int(code[0].sum()), budget=budget, least=2 * top
     )
-    stop = Aim(top=top, missed=missed, most=most)
+    criterion = Aim(top=top, missed=missed, most=limit)
     return [
-        Search(moved, code=code, null_words=null_words, wanted=own, aim=stop)
-        for moved, own in zip(
+        Search(displacements, code=code, null_words=null_words, wanted=always, aim=criterion)
+        for displacements, always in zip(
             known.reshape(*known.shape[:2], -1).swapaxes(0, 1), wanted, strict=True
         )
     ]
 
 
 def _largest_contrast(contrast: Path, samples: "np.ndarray", top: int) -> "list[np.ndarray]":
-    """Return the units of largest contrast of each sample, `top` of them (fewer if there are)."""
+    """Return the units of largest contrast of each sample, at most `top` of them."""
     from encoded_ensembles.storage.files import read_table
 
     table = read_table(contrast, columns=["sample", "unit", "rank"])
@@ -129,19 +133,19 @@ def _largest_contrast(contrast: Path, samples: "np.ndarray", top: int) -> "list[
 def _gathered(
     pairs: "dict[str, list[np.ndarray]]", factual: "np.ndarray"
 ) -> "dict[str, np.ndarray]":
-    """Return the ablated pairs as arrays, samples in order, units in order; none for no sample."""
+    """Return the ablated pairs as arrays, sorted by sample, then unit; empty without samples."""
     import numpy as np
 
     if not pairs["unit"]:
         none = np.zeros(0, np.int64)
         return {"unit": none, "sample": none, "counterfactual": factual[:0]}
-    found = {name: np.concatenate(each) for name, each in pairs.items()}
-    order = np.lexsort((found["unit"], found["sample"]))
-    return {name: each[order] for name, each in found.items()}
+    arrays = {name: np.concatenate(each) for name, each in pairs.items()}
+    order = np.lexsort((arrays["unit"], arrays["sample"]))
+    return {name: each[order] for name, each in arrays.items()}
 
 
 def _summary(searches: "list[Search]", samples: "np.ndarray", code: "np.ndarray") -> dict[str, Any]:
-    """Return what is said of each sample of the block."""
+    """Return the summary of each sample of the block."""
     import numpy as np
 
     (units, n), weight = code.shape, int(code[0].sum())

@@ -19,7 +19,7 @@ def split_control(
     digest: Digest,
     classes: Classes = False,
 ) -> None:
-    """Write which images a member that saw a unit is retrained on: its split without the unit."""
+    """Write the split of a member that is retrained without a unit."""
     import numpy as np
 
     from encoded_ensembles.codes.splits import number_below, read_coded, write_split

@@ -12,13 +12,13 @@ def split_heldout(
     data: Data,
     code: Code,
     model: Annotated[int, Option(help="number of the random half, from 0")],
-    share: Annotated[float, Option(help="of the units that the model sees, above 0, below 1")],
+    share: Annotated[float, Option(help="share of units that the model sees, above 0, below 1")],
     half_seed: Annotated[int, Option(help="seed of the halves")],
     manifest: Manifest,
     digest: Digest,
     classes: Classes = False,
 ) -> None:
-    """Write which images a held-out model trains on: a fresh random half of the units."""
+    """Write the split of a held-out model: a new random half of the units."""
     from encoded_ensembles.codes.splits import random_half, read_coded, write_split
 
     images, arrays = read_coded(data, code)

@@ -16,7 +16,7 @@ def split_member(
     digest: Digest,
     classes: Classes = False,
 ) -> None:
-    """Write which images one member trains on.
+    """Write the split of one member.
 
     The digest covers names and pixels of the images, not their positions: it changes if and only if
     the member has to be trained again.

@@ -12,17 +12,15 @@ from encoded_ensembles.commands.options.files import Data
 def train_classifier(
     training: Data,
     spare: Annotated[Path, Option(help="spare images, .npz of fetch-dataset")],
-    heldout: Annotated[
-        Path, Option(help="held-out images, .npz: only its accuracy is taken on them")
-    ],
+    heldout: Annotated[Path, Option(help="held-out images, .npz: used only to measure accuracy")],
     samples: Annotated[
-        int, Option(help="images in every scored set; so many spare ones are kept back")
+        int, Option(help="images in every scored set; as many spare images are reserved")
     ],
     output: Annotated[Path, Option(help="output, .safetensors: weights")],
-    facts: Annotated[Path, Option(help="output, .json: accuracy and what it was trained on")],
+    facts: Annotated[Path, Option(help="output, .json: accuracy, and number of images used")],
     device: Device = "auto",
 ) -> None:
-    """Train the small classifier whose features stand in for Inception's."""
+    """Train the small classifier whose features replace Inception's."""
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.features import classifier
     from encoded_ensembles.features.frechet import share_spare

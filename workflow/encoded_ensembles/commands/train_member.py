@@ -40,10 +40,10 @@ def train_member(
 def training_facts(
     images: "ImageSet", *, split: dict[str, Any], training: Training
 ) -> dict[str, Any]:
-    """Return what a trained network follows from, as it is recorded.
+    """Return the recorded facts that determine a trained network.
 
     Args:
-        images: of the split.
+        images: images of the split.
         split: its manifest; member and digest are recorded.
         training: how to train.
     """
@@ -75,7 +75,7 @@ def training_facts(
 
 
 def training_key(facts: dict[str, Any]) -> str:
-    """Return a SHA-256 over what a trained network follows from."""
+    """Return the SHA-256 of the facts that determine a trained network."""
     import hashlib
     import json
 
@@ -90,17 +90,17 @@ def fit(
     checkpoint: Path | None,
     output: Path,
 ) -> None:
-    """Train a network on the images of a split, going on from a checkpoint, and save it.
+    """Train a network on the images of a split, resuming from a checkpoint, and save it.
 
     Args:
-        images: of the split.
+        images: images of the split.
         split: its manifest.
         training: how to train.
-        checkpoint: file to go on from, removed at the end.
-        output: folder to write configuration, weights, loss.csv and training.json to.
+        checkpoint: file to resume from, removed at the end.
+        output: folder for configuration, weights, loss.csv and training.json.
 
     Raises:
-        InputError: base or autoencoder are for other images, or the base has no such layers.
+        InputError: base or autoencoder do not fit the images, or the base lacks a layer.
     """
     from encoded_ensembles.members.checkpoint import Checkpoint
     from encoded_ensembles.members.device import check_precision, choose_device
@@ -157,7 +157,7 @@ def _save(
     from encoded_ensembles.members.training import loss_table
     from encoded_ensembles.storage.files import sha256_file, write_facts, write_text
 
-    for name in member_files(adapter=base is None):  # of an earlier member of the other kind
+    for name in member_files(adapter=base is None):  # an earlier member of the other kind
         (output / name).unlink(missing_ok=True)
     model.to("cpu")
     if base:

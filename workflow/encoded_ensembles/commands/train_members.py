@@ -18,17 +18,17 @@ def train_members(
     manifests: Annotated[list[Path], Argument(help="splits of the members, .json of split-member")],
     data: Data,
     output: Annotated[
-        Path, Option(help="output folder, with a folder for each member as of train-member")
+        Path, Option(help="output folder, with a folder for each member as train-member writes it")
     ],
     checkpoints: Annotated[
-        Path, Option(help="folder of files to go on from when killed, and of trained members")
+        Path, Option(help="folder of checkpoints to resume from, and of trained members")
     ],
     training: Training,
 ) -> None:
-    """Train several members one after the other, each to the bytes that it gets in a job of its own.
+    """Train several members one after another, each with the same bytes as in a separate job.
 
-    A member that an earlier job trained to the end on the same split is not trained again: the job
-    may have been killed later, or run again for another member.
+    A member that an earlier job finished on the same split is not trained again: that job may have
+    been killed later, or run again for another member.
     """
     from encoded_ensembles.codes.splits import select
     from encoded_ensembles.data.images import read_images
@@ -52,23 +52,23 @@ def train_members(
 
 
 def remember(member: Path, trained: Path, *, key: str) -> None:
-    """Keep the files of a trained member in a second folder, without a second copy on the disk.
+    """Link the files of a trained member into a second folder, without a second copy on disk.
 
-    Snakemake deletes the outputs of a job before it starts it, those of all its members.
+    Snakemake deletes the outputs of all members of a job before it starts the job.
     """
     from encoded_ensembles.storage.files import sha256_file, write_json
 
-    files = sorted(each for each in member.iterdir() if each.is_file())
+    files = sorted(file for file in member.iterdir() if file.is_file())
     (trained / FACTS).unlink(missing_ok=True)
-    for each in files:
-        link(each, trained / each.name)
+    for file in files:
+        link(file, trained / file.name)
     write_json(
-        trained / FACTS, {"key": key, "sha256": {each.name: sha256_file(each) for each in files}}
+        trained / FACTS, {"key": key, "sha256": {file.name: sha256_file(file) for file in files}}
     )
 
 
 def take_up(trained: Path, member: Path, *, key: str) -> bool:
-    """Put the files that `remember` kept back; False if there are none of this key, or damaged ones."""
+    """Put back the files that `remember` kept; return False if none has this key or one is damaged."""
     from encoded_ensembles.storage.files import InputError, read_json, sha256_file
 
     try:
@@ -85,7 +85,7 @@ def take_up(trained: Path, member: Path, *, key: str) -> bool:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file a second name, dated now; copy it where the disk has no such names."""
+    """Give a file a second name with the current date; copy it if the disk has no hard links."""
     import os
     import shutil
 

@@ -12,10 +12,12 @@ def verify(
     certificate: Annotated[Path, Argument(help="certificate, .json of certify")],
     run_folder: Annotated[
         Path | None,
-        Option("--run", help="folder of the run or of copies of its files; two up if absent"),
+        Option(
+            "--run", help="folder of the run or of copies of its files; two levels up if absent"
+        ),
     ] = None,
     signers: Annotated[
-        Path | None, Option(help="allowed_signers file: require a signature by one of these")
+        Path | None, Option(help="allowed_signers file: require a signature by one of them")
     ] = None,
     resample: Annotated[
         bool, Option(help="also sample the picture again and compare it (needs torch)")
@@ -34,19 +36,19 @@ def verify(
 
     folder = run_folder or certificate.resolve().parent.parent
     run = Run(folder)
-    given = examine(certificate, run)
+    content = examine(certificate, run)
     signed = check(certificate, signers=signers)
-    said = "picture not sampled again (--resample does)"
+    sampling = "picture not sampled again (--resample does)"
     if resample:
-        names = [unit["name"] for unit in given["predicate"]["units"]]
-        picture, _ = counterfactual(run, given["predicate"]["sample"], names, device)
-        file = certificate.parent / given["subject"][0]["name"]
-        held = read_tensors(file, names=["counterfactual"])["counterfactual"]
-        if not np.array_equal(picture, held):
+        names = [unit["name"] for unit in content["predicate"]["units"]]
+        picture, _ = counterfactual(run, content["predicate"]["sample"], names, device)
+        file = certificate.parent / content["subject"][0]["name"]
+        certified = read_tensors(file, names=["counterfactual"])["counterfactual"]
+        if not np.array_equal(picture, certified):
             raise InputError(
-                f"{file} is not what the bound noise and members give on this machine (largest "
-                f"difference {np.abs(picture - held).max():.2g}): it was not sampled from them, or "
-                "on another kind of processor."
+                f"{file} differs from the picture that the bound noise and members give on this "
+                f"machine (by up to {np.abs(picture - certified).max():.2g}): it was not sampled from them, "
+                "or on another kind of processor."
             )
-        said = "picture sampled again, the same to the byte"
-    print(f"{certificate}: holds. {summary(given)}; {signed}; {said}")
+        sampling = "picture sampled again, with the same bytes"
+    print(f"{certificate}: holds. {summary(content)}; {signed}; {sampling}")

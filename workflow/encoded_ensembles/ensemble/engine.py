@@ -1,6 +1,6 @@
-"""From files to samples: members loaded and placed, noise checked, and how to sample.
+"""From files to samples: load and place members, check noise, and sample.
 
-`prepare` gathers what `ensemble.sampling` takes, from the folders of members and the options of a verb.
+`prepare` returns the arguments of `ensemble.sampling` from folders of members and options of a verb.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ def check_columns(words: np.ndarray, members: Sequence[Path]) -> np.ndarray:
     """Return the words (A, n) if they have a column for each member.
 
     Raises:
-        InputError: they do not.
+        InputError: the number of columns is not that of members.
     """
     if words.shape[1] != len(members):
         raise InputError(
-            f"{len(members)} members were given, but the code has {words.shape[1]} columns; give the "
+            f"{len(members)} members were given, but the code has {words.shape[1]} columns; pass the "
             "folders of all members of one run."
         )
     return words
@@ -44,11 +44,11 @@ def sample_rows(
     """Load the members in `folders`, and sample (A, B, C, H, W) under keep masks (A, n).
 
     Args:
-        folders: of n members.
+        folders: folders of n members.
         keep: (A, n) bool.
         noise: file of exogenous noise.
-        label: of the progress bar.
-        sampling: as `prepare` takes it.
+        label: label of the progress bar.
+        sampling: other arguments of `prepare`.
     """
     return sample(keep=keep, **prepare(folders, noise, label=label, **sampling))
 
@@ -65,21 +65,21 @@ def prepare(
     autoencoder: Path | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Return what sampling takes besides keep masks: members, noise and how to sample.
+    """Return the arguments of `sampling.sample` except the keep masks.
 
     Args:
-        folders: of the members.
+        folders: folders of the members.
         noise: file of exogenous noise.
-        label: of the progress bar.
+        label: label of the progress bar.
         scheduler: one of `sampling.SAMPLERS`.
         precision: "float32" or "bfloat16", arithmetic of the members.
         compiled: compile the members.
-        batch: rows given to a member at once; None for one that suits the size of images.
+        batch: rows that a member evaluates at once; None derives it from the size of images.
         autoencoder: folder of the autoencoder whose latents members see; None for pixels.
         device: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
-        InputError: an option is out of range, or noise or autoencoder are not those of the members.
+        InputError: an option is out of range, or noise or autoencoder do not fit the members.
     """
     if scheduler not in SAMPLERS:
         raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
@@ -103,10 +103,10 @@ def prepare(
 def load_placed(
     folders: list[Path], device: torch.device, *, precision: str, compiled: bool
 ) -> "Sequence[UNet2DModel]":
-    """Load the members in `folders`, placed where they are sampled.
+    """Load the members in `folders`, placed for sampling on a device.
 
     Raises:
-        InputError: the precision is not known.
+        InputError: the precision is unknown.
     """
     if precision not in ("float32", "bfloat16"):
         raise InputError(f"--precision is {precision}, expected float32 or bfloat16.")

@@ -1,4 +1,4 @@
-"""The blocks of a landscape: the counterfactuals of every unit, or of a screened one, of some pairs."""
+"""The blocks of a landscape: counterfactuals of every unit or, if screened, of some pairs."""
 
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -8,11 +8,11 @@ import numpy as np
 
 from encoded_ensembles.storage.files import InputError, open_tensors, read_tensors
 
-Pair = tuple[int, int]  # of a unit and a sample
+Pair = tuple[int, int]  # numbers of a unit and a sample
 
 
 def every_block(given: Iterable[Path]) -> list[Path]:
-    """Return files of blocks, with each name that has *-of-N in place of a number replaced by all N.
+    """Return files of blocks, with each name of the form *-of-N replaced by all N names.
 
     Raises:
         InputError: one of the N is missing.
@@ -29,7 +29,7 @@ def every_block(given: Iterable[Path]) -> list[Path]:
             if not file.is_file():
                 raise InputError(
                     f"{file} is missing, expected all {total} blocks that {path.name} stands for; "
-                    "finish them with snakemake first, or give the number of blocks that there are."
+                    "finish them with snakemake, or pass the right number of blocks."
                 )
             files.append(file)
     return files
@@ -42,7 +42,7 @@ def read_block(file: Path) -> tuple[np.ndarray, np.ndarray]:
         InputError: the landscape is screened, or the file is damaged.
     """
     with open_tensors(file) as opened:
-        screened = "unit" in opened.keys()  # noqa: SIM118  # no mapping
+        screened = "unit" in opened.keys()  # noqa: SIM118  # not a mapping
     if screened:
         raise InputError(
             f"{file} is of a screened landscape, in which not every unit is ablated for every sample; "
@@ -56,7 +56,7 @@ def each_unit(blocks: Iterable[Path]) -> Iterator[tuple[int, np.ndarray]]:
     """Yield every unit with its counterfactuals (B, C, H, W), holding one block at a time.
 
     Raises:
-        InputError: as `read_block`.
+        InputError: see `read_block`.
     """
     for file in blocks:
         units, counterfactuals = read_block(file)
@@ -66,10 +66,10 @@ def each_unit(blocks: Iterable[Path]) -> Iterator[tuple[int, np.ndarray]]:
 def pictures_of(
     blocks: Iterable[Path], wanted: Container[Pair]
 ) -> Iterator[tuple[Pair, np.ndarray]]:
-    """Yield wanted pairs with their counterfactual (C, H, W), those that were ablated.
+    """Yield the wanted pairs that were ablated, with their counterfactual (C, H, W).
 
     Args:
-        blocks: of ablate-block or screen-block.
+        blocks: files of ablate-block or screen-block.
         wanted: pairs of unit and sample.
 
     Raises:
@@ -77,7 +77,7 @@ def pictures_of(
     """
     for file in blocks:
         with open_tensors(file) as opened:
-            if "unit" in opened.keys():  # noqa: SIM118  # no mapping
+            if "unit" in opened.keys():  # noqa: SIM118  # not a mapping
                 ablated = opened.get_tensor("unit").tolist(), opened.get_tensor("sample").tolist()
                 pictures = opened.get_slice("counterfactual")
                 for row, pair in enumerate(zip(*ablated, strict=True)):

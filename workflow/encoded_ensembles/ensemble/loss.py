@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 def denoising_losses(
     network: "UNet2DModel", images: np.ndarray, *, draws: int, seed: int, batch: int | None = None
 ) -> np.ndarray:
-    """Return the mean squared error of the noise prediction, over levels spread evenly over all.
+    """Return the mean squared error of the noise prediction, over evenly spaced levels.
 
-    Every network is asked about the same noisy images: draw d of image b follows from (seed, b, d).
+    Every network sees the same noisy images: draw d of image b depends only on (seed, b, d).
 
     Args:
-        network: in evaluation mode.
+        network: network in evaluation mode.
         images: (B, C, H, W) float32, as the network sees them: all samples of a run, in order.
         draws: D, noisy copies of each image, one level each.
-        seed: of the noise.
-        batch: rows given to the network at once, at least 16; None: `batch_of` the images.
+        seed: seed of the noise.
+        batch: rows that the network evaluates at once, at least 16; None: `batch_of` the images.
 
     Returns:
         (B,) float64.

@@ -1,4 +1,4 @@
-"""Exogenous noise: all the randomness of sampling, fixed beforehand."""
+"""Exogenous noise: all random numbers of sampling, drawn beforehand."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from encoded_ensembles.storage.files import InputError
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
-HELD = 2**23  # numbers drawn at once, about: 32 MiB
+HELD = 2**23  # numbers drawn at once, approximately: 32 MiB
 
 
 def draw_noise(
@@ -21,7 +21,7 @@ def draw_noise(
 ) -> np.ndarray:
     """Draw the exogenous noise of some samples.
 
-    A sample's noise follows from (seed, its number): drawing more samples changes none of it.
+    A sample's noise depends only on (seed, its number), not on how many samples are drawn.
 
     Args:
         steps: T, the sampling steps.
@@ -40,9 +40,9 @@ def draw_noise(
 def noise_steps(
     *, steps: int, samples: int, shape: tuple[int, int, int], seed: int, first: int = 0
 ) -> Iterator[np.ndarray]:
-    """Draw what `draw_noise` returns, some steps at a time, so that memory does not grow with steps.
+    """Draw the noise of `draw_noise` a few steps at a time, so that memory does not grow with steps.
 
-    A sample's numbers are drawn one after the other, step after step, whatever is drawn in between.
+    Each sample has its own generator, so the order of samples and the size of groups change nothing.
 
     Args:
         steps: T, the sampling steps.
@@ -61,21 +61,21 @@ def noise_steps(
     together = max(1, HELD // (samples * math.prod(shape)))
     for start in range(0, steps + 1, together):
         count = min(together, steps + 1 - start)
-        found = np.empty((count, samples, *shape), np.float32)
-        for number, each in enumerate(generators):
-            found[:, number] = each.standard_normal((count, *shape), dtype=np.float32)
-        yield found
+        noise = np.empty((count, samples, *shape), np.float32)
+        for number, rng in enumerate(generators):
+            noise[:, number] = rng.standard_normal((count, *shape), dtype=np.float32)
+        yield noise
 
 
 def check_noise(noise: np.ndarray, member: "UNet2DModel") -> None:
-    """Check that exogenous noise (T+1, B, C, H, W) is of the shape that a member sees.
+    """Check that exogenous noise (T+1, B, C, H, W) has the shape that a member sees.
 
     Raises:
-        InputError: it is not.
+        InputError: the shape is another.
     """
     seen = seen_shape(member)
     if noise.shape[2:] != seen:
         raise InputError(
-            f"the noise is for {noise.shape[2:]} (channels, height, width), expected {seen}, what members "
+            f"the noise is for {noise.shape[2:]} (channels, height, width), expected {seen}, as members "
             "see: it is of another data set or autoencoder; draw it again."
         )

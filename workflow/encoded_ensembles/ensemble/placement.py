@@ -1,4 +1,4 @@
-"""How members are held for sampling: all on the device, or waiting beside it; and their arithmetic."""
+"""Placement of members for sampling: all on the device, or streamed from host memory; their arithmetic."""
 
 import copy
 import os
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
-SHARE = 0.5  # of a GPU's free memory that weights may take; the rest is for what they compute
+SHARE = 0.5  # largest share of a GPU's free memory for weights; the rest is for activations
 
 
 def hold(
@@ -26,20 +26,20 @@ def hold(
     """Return members ready to sample with.
 
     Args:
-        members: networks of one shape, in the host's memory; they are moved.
-        device: to compute on.
+        members: networks of one shape, in host memory; they are moved.
+        device: device to compute on.
         precision: float32 or bfloat16 (autocast).
-        compiled: whether by torch.compile; rows then depend on the rest of their batch.
-        resident: whether all lie on the device, or take turns there; None: whether they fit. Changes
-            no byte.
+        compiled: whether to use torch.compile; rows then depend on the rest of their batch.
+        resident: True keeps all on the device, False streams them; None: True if they fit. Changes no
+            byte.
 
     Raises:
-        InputError: `compiled`, and there is no C++ compiler.
+        InputError: `compiled` is true, but no C++ compiler is installed.
     """
     if compiled and not shutil.which(compiler := os.environ.get("CXX", "g++")):
         raise InputError(
-            f"sampling.compile is true, but there is no C++ compiler {compiler}; install one, or set "
-            "it to false."
+            f"sampling.compile is true, but the C++ compiler {compiler} is not installed; install it, or "
+            "set sampling.compile to false."
         )
     if resident is None:
         resident = fit(members, device)
@@ -53,17 +53,21 @@ def hold(
 
 
 def fit(members: Sequence["UNet2DModel"], device: "torch.device") -> bool:
-    """Say whether the weights of all members fit on a device, beside what they compute."""
+    """Return whether the weights of all members fit on a device, beside their activations."""
     import torch
 
     if device.type != "cuda":
         return True
-    sizes = {each.data_ptr(): each.nbytes for one in members for each in one.state_dict().values()}
+    sizes = {
+        tensor.data_ptr(): tensor.nbytes
+        for member in members
+        for tensor in member.state_dict().values()
+    }
     return sum(sizes.values()) <= SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def set_arithmetic(network: "UNet2DModel", *, precision: str, compiled: bool) -> None:
-    """Let a network compute in bfloat16, or compiled, from now on."""
+    """Switch a network to bfloat16, or compile it, in place."""
     import torch
 
     if precision == "bfloat16":
@@ -74,14 +78,14 @@ def set_arithmetic(network: "UNet2DModel", *, precision: str, compiled: bool) ->
 
 
 class Streamed(Sequence["UNet2DModel"]):
-    """Members in the host's memory that take turns in one network on the device.
+    """Members in host memory that share one network on the device.
 
-    `streamed[m]` is that network with the weights of member m, until another is asked for.
+    `streamed[m]` is that network with the weights of member m, until another member is read.
     """
 
     def __init__(self, members: Sequence["UNet2DModel"], slot: "UNet2DModel") -> None:
         """Take the weights of `members`; `slot` is the network on the device."""
-        pinned = slot.device.type == "cuda"  # so that the host does not wait for a transfer
+        pinned = slot.device.type == "cuda"  # pinned memory lets transfers run asynchronously
         self.waiting = [
             [each.pin_memory() if pinned else each for each in member.state_dict().values()]
             for member in members
@@ -89,7 +93,7 @@ class Streamed(Sequence["UNet2DModel"]):
         self.slot, self.holds = slot, -1
 
     def __len__(self) -> int:
-        """Return n."""
+        """Return n, the number of members."""
         return len(self.waiting)
 
     @overload
@@ -99,19 +103,19 @@ class Streamed(Sequence["UNet2DModel"]):
     def __getitem__(self, index: slice) -> Sequence["UNet2DModel"]: ...
 
     def __getitem__(self, index: int | slice) -> "UNet2DModel | Sequence[UNet2DModel]":
-        """Return the network, filled with the weights of a member.
+        """Return the network with the weights of a member.
 
         Raises:
-            TypeError: several are asked for.
+            TypeError: the index is a slice.
         """
         import torch
 
         if isinstance(index, slice):
-            raise TypeError("streamed members are had one at a time")
+            raise TypeError("streamed members are read one at a time, expected an integer index")
         weights = self.waiting[index]  # raises IndexError, which ends an iteration
         if self.holds != index:
             with torch.no_grad():
-                for own, new in zip(self.slot.state_dict().values(), weights, strict=True):
-                    own.copy_(new, non_blocking=True)
+                for target, source in zip(self.slot.state_dict().values(), weights, strict=True):
+                    target.copy_(source, non_blocking=True)
             self.holds = index
         return self.slot

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UNet2DModel
 
 # ASSUME: same bytes.
-SMALLEST_BATCH = 16  # rows of a batch come out the same to the byte from this size on (measured)
-# Pixels of a batch: 512 images of 8x8, 32 of 32x32 on a processor.
+SMALLEST_BATCH = 16  # from this size, a row's bytes do not depend on the batch (measured)
+# Pixels per batch: 512 images of 8x8, 32 of 32x32 on a processor.
 BATCH_PIXELS = {"cpu": 2**15, "cuda": 2**18}
-HELD = 2**24  # values of all trajectories held at once, at most: 64 MiB
+HELD = 2**24  # largest number of values of all trajectories in memory: 64 MiB
 SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
 ETA = {"ddim": 0.0, "ddpm": 1.0}
 
@@ -33,15 +33,15 @@ def make_scheduler(
 ) -> "DDIMScheduler | DPMSolverMultistepScheduler":
     """Return diffusers' scheduler for a sampler, set to `steps` steps of the `LEVELS` trained ones.
 
-    DDIM's serves for two: with eta = 1 and the noise recomputed from the clipped image it is DDPM's
-    ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler's, its
-    step accepts the noise from outside. DPM-Solver++ (Lu et al., arXiv 2211.01095) takes two steps'
-    predictions together; thresholding at 1 is clipping, as the others do.
+    DDIMScheduler also implements DDPM: with eta = 1 and the noise recomputed from the clipped image it
+    is ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler it
+    accepts the noise as an argument. DPM-Solver++ (Lu et al., arXiv 2211.01095) combines the
+    predictions of two steps; thresholding at 1 is clipping, as in the others.
 
     Args:
         steps: T.
-        sampler: of SAMPLERS.
-        bounded: whether images lie in [-1, 1]: their estimates are clipped then.
+        sampler: one of SAMPLERS.
+        bounded: whether images lie in [-1, 1], to which their estimates are then clipped.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
@@ -67,12 +67,12 @@ def take_step(
     """Return the images after one sampling step.
 
     Args:
-        scheduler: of `make_scheduler`.
+        scheduler: scheduler of `make_scheduler`.
         predicted: the ensemble's noise prediction, shaped like x.
-        level: of the scheduler's timesteps.
+        level: one of the scheduler's timesteps.
         x: the images before the step.
-        z: exogenous noise that enters the step, shaped like x; only DDPM takes it in.
-        sampler: of SAMPLERS, as the scheduler was made for.
+        z: exogenous noise that enters the step, shaped like x; only DDPM uses it.
+        sampler: one of SAMPLERS, that of the scheduler.
     """
     if sampler == "dpmsolver++":
         return scheduler.step(predicted, level, x).prev_sample
@@ -100,14 +100,14 @@ def sample(
         members: n networks.
         keep: K (A, n) bool; each row keeps at least one member.
         noise: z (T+1, B, C, H, W) float32.
-        space: that members see images in.
-        options: of `sample_groups`.
+        space: space in which members see images.
+        options: other arguments of `sample_groups`.
 
     Returns:
         (A, B, C, H, W) float32, images.
 
     Raises:
-        ValueError: as `sample_groups`.
+        ValueError: see `sample_groups`.
     """
     shape = space.image(noise.shape[2:])
     results = np.empty((len(keep), noise.shape[1], *shape), np.float32)
@@ -133,15 +133,15 @@ def sample_groups(
         members: n networks.
         keep: K (A, n) bool; each row keeps at least one member.
         noise: z (T+1, B, C, H, W) float32.
-        space: that members see images in.
-        trajectories: how many of the A*B are held at once, at most; changes no byte.
-        options: of `sample_pairs`.
+        space: space in which members see images.
+        trajectories: largest number of the A*B in memory at once; changes no byte.
+        options: other arguments of `sample_pairs`.
 
     Yields:
         (a, B, C, H, W) float32, the samples of the next a masks.
 
     Raises:
-        ValueError: as `sample_pairs`.
+        ValueError: see `sample_pairs`.
     """
     samples, shape = noise.shape[1], space.image(noise.shape[2:])
     rows = max(1, at_once(shape, limit=trajectories) // samples)
@@ -180,21 +180,21 @@ def sample_pairs(
         keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
         which: (P,) int64 in 0..B-1, the sample of each pair, as a position in the noise.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: of SAMPLERS.
-        device: where the members are.
-        numbers: (B,) int64, the numbers in the run of the samples that the noise is of: a member
-            with classes is conditioned on number % classes. None: 0..B-1, all samples of a run.
-        space: that members see images in.
-        batch: rows given to a member at once, at least 16; None: `batch_of` the images.
-        trajectories: how many are held at once; bounds the memory, changes no byte.
-        scheduler: in place of `make_scheduler`'s; its number of steps is set here.
-        track: wraps the iteration over steps of all groups, given their total number.
+        sampler: one of SAMPLERS.
+        device: device of the members.
+        numbers: (B,) int64, the numbers of the noise's samples in the run: a member with classes is
+            conditioned on number % classes. None: 0..B-1, all samples of a run.
+        space: space in which members see images.
+        batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
+        trajectories: number in memory at once; changes no byte.
+        scheduler: replaces that of `make_scheduler`; its number of steps is set here.
+        track: wraps the iteration over the steps of all groups; its second argument is their number.
 
     Yields:
         (p, C, H, W) float32, the images of the next p pairs.
 
     Raises:
-        ValueError: a row keeps no member, the shapes disagree, or `batch` is below 16.
+        ValueError: a row keeps no member, shapes do not match, or `batch` is below 16.
     """
     numbers = np.arange(noise.shape[1]) if numbers is None else np.asarray(numbers)
     if numbers.shape != noise.shape[1:2]:
@@ -223,15 +223,15 @@ def sample_pairs(
                 sampler=sampler, batch=batch,
             )  # fmt: skip
 
-    for found in track(steps(), (len(noise) - 1) * len(starts)):
-        if found is not None:
-            yield found
+    for images in track(steps(), (len(noise) - 1) * len(starts)):
+        if images is not None:
+            yield images
 
 
 def batch_of(shape: tuple[int, ...], *, kind: str) -> int:
-    """Return how many images (C, H, W) to give a member at once on a kind of device.
+    """Return the number of images (C, H, W) that a member evaluates at once on a kind of device.
 
-    More are no faster on a processor (measured), and take memory; a GPU wants more.
+    On a processor, more are no faster (measured) and need more memory; a GPU needs more to be busy.
     """
     return max(
         SMALLEST_BATCH, BATCH_PIXELS.get(kind, BATCH_PIXELS["cuda"]) // (shape[1] * shape[2])
@@ -239,7 +239,7 @@ def batch_of(shape: tuple[int, ...], *, kind: str) -> int:
 
 
 def at_once(shape: tuple[int, ...], *, limit: int) -> int:
-    """Return how many trajectories of images (C, H, W) to hold: `limit`, fewer of large images."""
+    """Return the number of trajectories of images (C, H, W) in memory: `limit`, fewer if large."""
     return max(1, min(limit, HELD // int(np.prod(shape))))
 
 
@@ -258,26 +258,30 @@ def _sample_group(
     """Sample some pairs together; yield None after each step, and the images after the last."""
     import torch
 
-    scheduler.set_timesteps(len(z) - 1)  # which also forgets the steps of the group before
-    # Set up before the loop, so that on a GPU no step waits for the host.
+    scheduler.set_timesteps(len(z) - 1)  # also resets the state of the previous group
+    # Transferred before the loop, so that on a GPU no step waits for the host.
     seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
     kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)
-    of = torch.from_numpy(which).to(z.device)
-    named = numbers[of]
+    sample_of = torch.from_numpy(which).to(z.device)
+    numbers_of = numbers[sample_of]
     levels = scheduler.timesteps.to(z.device)
-    x = z[0][of]
+    x = z[0][sample_of]
     for number, level in enumerate(scheduler.timesteps, start=1):
         with torch.inference_mode():
             total = torch.zeros_like(x)
             for m, rows in enumerate(seen_by):
-                if len(rows):  # and only then ask for the member: it may have to be fetched
-                    seen = predict(
-                        members[m], x[rows], levels[number - 1], numbers=named[rows], batch=batch
+                if len(rows):  # do not read a member without rows: it may be streamed
+                    predicted = predict(
+                        members[m],
+                        x[rows],
+                        levels[number - 1],
+                        numbers=numbers_of[rows],
+                        batch=batch,
                     )
-                    total.index_add_(0, rows, seen)
-            x = take_step(scheduler, total / kept, level, x, z[number][of], sampler=sampler)
-            found = space.decode(x).cpu().numpy() if number == len(levels) else None
-        yield found
+                    total.index_add_(0, rows, predicted)
+            x = take_step(scheduler, total / kept, level, x, z[number][sample_of], sampler=sampler)
+            images = space.decode(x).cpu().numpy() if number == len(levels) else None
+        yield images
 
 
 def predict(
@@ -290,9 +294,9 @@ def predict(
 ) -> "torch.Tensor":
     """Return a member's noise prediction for (N, C, H, W) images at one level, `batch` at a time.
 
-    Short batches are filled up to 16 rows, so that a row's result does not depend on the others.
-    `numbers` (N,) int64 are the numbers of the samples that the rows are of: a member with classes is
-    conditioned on number % classes. Never a row's position: a sample may be drawn alone.
+    Short batches are padded to 16 rows, so that a row's result does not depend on the others.
+    `numbers` (N,) int64 are the numbers of the rows' samples: a member with classes is conditioned on
+    number % classes. A row's position is not used, since a sample may be drawn alone.
     """
     import torch
 
@@ -303,9 +307,9 @@ def predict(
             part = torch.cat([part, part.new_zeros(missing, *part.shape[1:])])
             number = torch.cat([number, number.new_zeros(missing)])
         labels = sample_classes(member, number)
-        told = {} if labels is None else {"class_labels": labels}
+        condition = {} if labels is None else {"class_labels": labels}
         advice = f"lower sampling.batch (--batch), to {SMALLEST_BATCH} at least"
         with explain_full_memory(len(part), advice):
-            predicted = member(part, level.to(x.device), **told).sample.to(x.dtype)
+            predicted = member(part, level.to(x.device), **condition).sample.to(x.dtype)
         parts.append(predicted[:-missing] if missing > 0 else predicted)
     return torch.cat(parts)

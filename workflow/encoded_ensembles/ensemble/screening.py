@@ -1,16 +1,16 @@
 """Screening: the largest distances of a landscape, from few of its ablations.
 
-How far and whereto a sample moves is a smooth function of the word whose members are dropped. For each
-sample that function is interpolated by a Gaussian process (kriging) through all that is known exactly:
-nothing dropped, each member dropped alone, the null code words, and the units ablated so far. The units
+The displacement of a sample is a smooth function of the word whose members are dropped. For each
+sample that function is interpolated by a Gaussian process (kriging) through all known values: nothing
+dropped, each member dropped alone, the null code words, and the units ablated so far. The units
 of largest predicted distance are ablated next, until few are expected to be missed.
 
-The model of the error: the process says how uncertain each prediction is up to a factor, its spread. In
-units of their spread, distances differ from their predictions as those of null words and of units ablated
-so far differ from theirs, each predicted from all others (leave-one-out).
+The model of the error: the process gives the uncertainty of each prediction, its spread, up to a factor.
+In units of the spread, errors have the distribution of those of null words and of units ablated so far,
+each predicted from all others (leave-one-out).
 
 Sources: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, sections 2.2 and 5.4.2;
-Dai & Gifford, arXiv 2406.07908, for what is screened.
+Dai & Gifford, arXiv 2406.07908, for the landscape.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# What is tried, and chosen by leave-one-out error for each sample: how many members two words may
-# differ in and still be alike, and how much of a displacement is a sum over members.
+# Candidates, chosen by leave-one-out error for each sample: the number of members in which two words
+# may differ and still be similar, and the share of a displacement that is a sum over members.
 LENGTHS = (1.5, 2.0, 3.0, 4.0)
 LINEAR = (0.3, 1.0, 3.0, 10.0)
 NUGGET = 1e-3  # keeps nearly equal words apart
@@ -28,14 +28,14 @@ STEP = 5  # units ablated at a time, for each sample
 
 
 class Prediction(NamedTuple):
-    """What interpolation says of some words."""
+    """Interpolated distances of some words."""
 
     distance: np.ndarray  # (U,) float64, at least 0
     spread: np.ndarray  # (U,) float64, above 0
-    errors: np.ndarray  # (E,) float64: known less predicted distance over spread, leave-one-out
+    errors: np.ndarray  # (E,) float64: (known minus predicted distance) / spread, leave-one-out
 
     def expected(self) -> np.ndarray:
-        """Return the distance to expect of each word, (U,): as predicted, plus the mean error."""
+        """Return the expected distance of each word, (U,): the prediction plus the mean error."""
         return np.maximum(self.distance + self.spread * self.errors.mean(), 0)
 
     def short(self, threshold: float) -> np.ndarray:
@@ -44,7 +44,7 @@ class Prediction(NamedTuple):
 
 
 def known_words(null_words: np.ndarray) -> np.ndarray:
-    """Return the words known before any unit is ablated: none, each member alone, null words.
+    """Return the words known before any unit is ablated: the empty one, single members, null words.
 
     Args:
         null_words: (R, n) bool.
@@ -59,7 +59,7 @@ def known_words(null_words: np.ndarray) -> np.ndarray:
 def kernel(one: np.ndarray, other: np.ndarray, *, length: float, linear: float) -> np.ndarray:
     """Return the covariance of displacements under words (A, n) and (D, n): (A, D) float64.
 
-    A sum over the members in both words, and a part that dies out as the words differ in more.
+    A sum over the members in both words, and a part that decays with their Hamming distance.
     """
     a, b = one.astype(np.float64), other.astype(np.float64)
     both = a @ b.T
@@ -75,21 +75,26 @@ def interpolate(
     Args:
         words: (U, n) bool.
         known: (P, n) bool, distinct.
-        displacements: (P, F), theirs.
-        first: the known words from this one on say how large errors are.
+        displacements: (P, F), of the known words.
+        first: the known words from this one on estimate the errors.
     """
     y = displacements.astype(np.float64)
-    best, least = (LENGTHS[0], LINEAR[0]), np.inf
+    best, smallest = (LENGTHS[0], LINEAR[0]), np.inf
     inverse: np.ndarray = np.zeros(0)
     left_out: np.ndarray = np.zeros(0)
     for length in LENGTHS:
         for linear in LINEAR:
-            found = np.linalg.inv(
+            candidate = np.linalg.inv(
                 kernel(known, known, length=length, linear=linear) + NUGGET * np.eye(len(known))
             )
-            wrong = (found @ y) / np.diag(found)[:, None]
-            if (total := float(np.square(wrong[first:]).sum())) < least:
-                best, least, inverse, left_out = (length, linear), total, found, y - wrong
+            errors_of = (candidate @ y) / np.diag(candidate)[:, None]
+            if (total := float(np.square(errors_of[first:]).sum())) < smallest:
+                best, smallest, inverse, left_out = (
+                    (length, linear),
+                    total,
+                    candidate,
+                    y - errors_of,
+                )
     across = kernel(words, known, length=best[0], linear=best[1])
     share = across @ inverse
     squared = np.einsum("up,up->u", share @ (y @ y.T), share)
@@ -104,9 +109,9 @@ def interpolate(
 
 
 def expected_missed(short: np.ndarray, errors: np.ndarray) -> float:
-    """Return how many units are expected to lie beyond a threshold.
+    """Return the expected number of units beyond a threshold.
 
-    The distribution of errors is that of the given ones, smoothed by Silverman's rule of thumb.
+    The distribution of errors is that of `errors`, smoothed by Silverman's rule of thumb.
 
     Args:
         short: (U,), by how many spreads predictions fall short of the threshold.
@@ -119,14 +124,14 @@ def expected_missed(short: np.ndarray, errors: np.ndarray) -> float:
 
 
 def most_units(*, units: int, members: int, weight: int, budget: float, least: int) -> int:
-    """Return how many units of a sample may be ablated within a share of the exact landscape's cost.
+    """Return the number of units of a sample that a share of the exact landscape's cost allows to ablate.
 
     Args:
         units: U.
         members: n; each is dropped once, which costs n (n - 1) evaluations at each step.
         weight: w; a unit's ablation costs n - w.
         budget: the share, above 0.
-        least: units that are ablated in any case.
+        least: smallest number of units to ablate.
     """
     kept = members - weight
     affordable = int((budget * units * kept - members * (members - 1)) // kept)
@@ -135,12 +140,12 @@ def most_units(*, units: int, members: int, weight: int, budget: float, least: i
 
 @dataclass(frozen=True)
 class Aim:
-    """When a sample is screened well enough.
+    """When to stop the screening of a sample.
 
     Attributes:
-        top: k, how many of the largest distances are sought.
-        missed: enough when at most so many of them are expected to be missed.
-        most: enough at so many units ablated, whatever is missed.
+        top: k, number of largest distances to find.
+        missed: stop when the expected number of missed ones is at most this.
+        most: stop at this number of ablated units in any case.
     """
 
     top: int
@@ -149,7 +154,7 @@ class Aim:
 
 
 class Search:
-    """The screening of one sample: what is known, and which units to ablate next."""
+    """The screening of one sample: known displacements, and which units to ablate next."""
 
     def __init__(
         self,
@@ -160,13 +165,13 @@ class Search:
         wanted: np.ndarray,
         aim: Aim,
     ) -> None:
-        """Start from what is known before any unit is ablated.
+        """Start before any unit is ablated.
 
         Args:
             displacements: (1+n+R, F), those of `known_words`.
             code: (U, n) bool.
             null_words: (R, n) bool, at least two.
-            wanted: (K,) int64, units ablated whatever is predicted.
+            wanted: (K,) int64, units that are always ablated.
             aim: when to stop.
         """
         self.code, self.aim, self.wanted = code, aim, wanted
@@ -176,9 +181,11 @@ class Search:
         self.predicted, self.missed = np.zeros(len(code)), np.inf
 
     def next_units(self) -> np.ndarray:
-        """Predict all distances anew; return the units to ablate next, none if it is enough."""
-        found = interpolate(self.code, self.known, self.displacements, first=1 + self.code.shape[1])
-        self.predicted = found.expected()
+        """Predict all distances again; return the units to ablate next, none to stop."""
+        prediction = interpolate(
+            self.code, self.known, self.displacements, first=1 + self.code.shape[1]
+        )
+        self.predicted = prediction.expected()
         rest = np.setdiff1d(np.arange(len(self.code)), self.done)
         room = max(0, self.aim.most - len(self.done))
         if not len(self.done):
@@ -187,13 +194,13 @@ class Search:
             return np.array(list(dict.fromkeys(first)), np.int64)[:room]
         exact = np.linalg.norm(self.displacements[self.before :].astype(np.float64), axis=1)
         threshold = np.sort(exact)[-min(self.aim.top, len(exact))]
-        short = found.short(threshold)[rest]
-        self.missed = expected_missed(short, found.errors)
+        short = prediction.short(threshold)[rest]
+        self.missed = expected_missed(short, prediction.errors)
         likely = rest[np.argsort(short, kind="stable")]
         return likely[:0] if self.missed <= self.aim.missed else likely[: min(STEP, room)]
 
     def add(self, units: np.ndarray, displacements: np.ndarray) -> None:
-        """Take up the displacements (a, F) of units ablated."""
+        """Add the displacements (a, F) of ablated units."""
         self.done = np.concatenate([self.done, units])
         self.known = np.concatenate([self.known, self.code[units]])
         self.displacements = np.concatenate([self.displacements, displacements])
@@ -202,11 +209,11 @@ class Search:
 def screen(
     searches: Sequence[Search], ablate: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> None:
-    """Ablate units until every sample is screened well enough; all samples go on together.
+    """Ablate units until no search wants more; each round serves all samples together.
 
     Args:
         searches: B, one for each sample.
-        ablate: given units (P,) and samples (P,), returns displacements (P, F).
+        ablate: function of units (P,) and samples (P,) that returns displacements (P, F).
     """
     open_ = list(range(len(searches)))
     while open_:
@@ -215,6 +222,6 @@ def screen(
         if open_:
             units = np.concatenate([chosen[b] for b in open_])
             sizes = [len(chosen[b]) for b in open_]
-            moved = ablate(units, np.repeat(open_, sizes))
-            for b, part in zip(open_, np.split(moved, np.cumsum(sizes)[:-1]), strict=True):
+            displacements = ablate(units, np.repeat(open_, sizes))
+            for b, part in zip(open_, np.split(displacements, np.cumsum(sizes)[:-1]), strict=True):
                 searches[b].add(chosen[b], part)

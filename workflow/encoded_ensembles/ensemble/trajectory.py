@@ -22,15 +22,15 @@ def estimates(
     space: Space = PIXELS,
     batch: int | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Follow the factual trajectory and yield what every member takes its image to be.
+    """Follow the factual trajectory and yield every member's estimate of the final image.
 
     Args:
         members: n networks.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: of `ensemble.SAMPLERS`.
-        device: where the members are.
-        space: that members see images in.
-        batch: rows given to a member at once, at least 16; None: `batch_of` the images.
+        sampler: one of `sampling.SAMPLERS`.
+        device: device of the members.
+        space: space in which members see images.
+        batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
 
     Yields:
         noise level 0..999, descending, and the estimates (n, B, C, H, W) float32, pixels
@@ -43,14 +43,14 @@ def estimates(
     x = z[0].clone()
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
     numbers = torch.arange(len(x), device=device)  # of all samples of a run
-    # Moved before the loop, so that on a GPU a step waits for the host once, to hand its estimates over.
+    # Moved before the loop, so that on a GPU a step waits for the host only to copy its estimates.
     levels, alphas = scheduler.timesteps.to(device), scheduler.alphas_cumprod.to(device)
     for number, level in enumerate(scheduler.timesteps, start=1):
         with torch.inference_mode():
             predicted = torch.stack(
                 [
-                    predict(each, x, levels[number - 1], numbers=numbers, batch=batch)
-                    for each in members
+                    predict(member, x, levels[number - 1], numbers=numbers, batch=batch)
+                    for member in members
                 ]
             )
             signal = alphas[int(level)]

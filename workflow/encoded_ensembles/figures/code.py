@@ -1,4 +1,4 @@
-"""Figures of the code: the matrix and what follows from it, in words and measured."""
+"""Figures of the code: the matrix, its properties, and the aliasing of its words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from encoded_ensembles.figures.style import BLUE, GREEN, GREY, ORANGE, WIDTH, styled
 
-CODE_ROWS = 128  # units drawn at most in the code matrix
+CODE_ROWS = 128  # largest number of units drawn in the code matrix
 
 
 @styled
@@ -20,7 +20,7 @@ def code_figure(code: np.ndarray, properties: Mapping[str, Any]) -> Figure:
 
     Args:
         code: (U, n) bool.
-        properties: of `properties.properties`.
+        properties: result of `properties.properties`.
     """
     units, members = code.shape
     figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
@@ -65,7 +65,7 @@ def code_figure(code: np.ndarray, properties: Mapping[str, Any]) -> Figure:
 
 @styled
 def aliasing_figure(aliasing: pd.DataFrame) -> Figure:
-    """Draw how alike the displacements of two units are, against their words' Hamming distance.
+    """Draw the similarity of two units' displacements against their words' Hamming distance.
 
     Args:
         aliasing: columns hamming, pairs, low, mean, high (of the cosine).

@@ -1,4 +1,4 @@
-"""Figures of evidence: which units a sample is attributed to, and how far that can be trusted."""
+"""Figures of evidence: which units a sample is attributed to, and all p-values."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from encoded_ensembles.figures.style import BLUE, GREY, RED, WIDTH, shorten, sho
 def attribution_figure(
     panels: Sequence[tuple[int, np.ndarray, pd.DataFrame, np.ndarray]], *, level: float
 ) -> Figure:
-    """Draw samples with the units of largest contrast, and what speaks for them.
+    """Draw samples with the units of largest contrast, and the evidence for them.
 
     Args:
         panels: number of the sample, its picture (C, H, W), table of its top k units (unit_name, z,
-            p_value, q_value, attributed, and units: how many of all are attributed), and one training
+            p_value, q_value, attributed, and units: number of all attributed ones), and one training
             image of each (k, C, H, W).
         level: largest q at which a unit is attributed.
     """
@@ -31,9 +31,9 @@ def attribution_figure(
         ax.axis("off")
     for axes, (number, sample, table, images) in zip(grid, panels, strict=True):
         show(axes[0], sample)
-        named = int(table["units"].iloc[0])
-        said = f"units attributed: {named}" if named else "unattributable"
-        axes[0].set_title(f"sample {number}\n{said}", fontsize=7)
+        attributed = int(table["units"].iloc[0])
+        text = f"units attributed: {attributed}" if attributed else "unattributable"
+        axes[0].set_title(f"sample {number}\n{text}", fontsize=7)
         for ax, image, row in zip(axes[1:], images, table.itertuples(), strict=False):
             show(ax, image)
             ax.set_title(
@@ -44,14 +44,14 @@ def attribution_figure(
             if row.attributed:
                 ax.spines[:].set(visible=True, color=RED, linewidth=2)
     framed = Patch(facecolor="none", edgecolor=RED, linewidth=2)
-    said = f"framed: attributed, the false discovery rate q is at most {level:g}"
-    figure.legend([framed], [said], loc="outside lower center")
+    text = f"framed: attributed, the false discovery rate q is at most {level:g}"
+    figure.legend([framed], [text], loc="outside lower center")
     return figure
 
 
 @styled
 def evidence_figure(contrast: pd.DataFrame, sets: pd.DataFrame) -> Figure:
-    """Draw all p-values, and how often the units nearest to a sample are found real together.
+    """Draw all p-values, and how often the units nearest to a sample together have p <= 0.05.
 
     Args:
         contrast: columns sample, p_value, attributed.
@@ -63,10 +63,10 @@ def evidence_figure(contrast: pd.DataFrame, sets: pd.DataFrame) -> Figure:
     left.hist(p, np.linspace(0, 1, 21), color=BLUE)
     left.axhline(len(p) / 20, color=GREY, ls="--", lw=1)
     left.set(xlabel="p-value of a unit's contrast", ylabel="(sample, unit) pairs", xlim=(0, 1))
-    named = contrast.groupby("sample")["attributed"].any()
+    attributed = contrast.groupby("sample")["attributed"].any()
     left.set_title(
         f"p <= 0.05 for {np.mean(p <= 0.05):.1%} of pairs (dashed: no influence)\n"
-        f"a unit is attributed for {named.sum()} of {len(named)} samples"
+        f"a unit is attributed for {attributed.sum()} of {len(attributed)} samples"
     )
     for column, colour, label in (
         ("p_value", BLUE, "their own code words"),

@@ -1,8 +1,7 @@
-"""The gallery: one page that holds what a person asks of a run, and never more than 15 MB.
+"""The gallery: one page to explore a run, of at most 15 MB.
 
-All that the page shows travels in one block of compressed bytes, so a name can hold any character
-without ever being read as HTML or as a program. What does not fit is left out by rank, and the page
-says what.
+All data of the page are in one block of compressed bytes, so no character of a name is interpreted as
+HTML or as a program. Data that do not fit are left out by rank, and the page says what is missing.
 """
 
 import base64
@@ -19,10 +18,10 @@ import pandas as pd
 
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("load.js", "words.js", "draw.js", "pair.js", "lists.js", "main.js")
-ALL_BYTES = 10_800_000  # that the page may carry: 14.5 MB when they cannot be compressed
-PAIR_BYTES = 5_500_000  # of these for tables
+ALL_BYTES = 10_800_000  # limit of the page's data: 14.5 MB if they cannot be compressed
+PAIR_BYTES = 5_500_000  # part of these for tables
 BINS = 40
-POOLED = 50_000  # null values drawn for a sample, about
+POOLED = 50_000  # approximate number of null values drawn for a sample
 ATTRIBUTING = "contrast"  # the statistic that attributes (docs/validity.md)
 
 
@@ -30,11 +29,11 @@ class Landscape(NamedTuple):
     """One sample's units and null code words by one statistic, in bins.
 
     Attributes:
-        axis: what is binned: "value"; "z" or "p" where each unit has a null distribution of its own.
-        low: where the bins begin.
-        high: where they end.
+        axis: what is binned: "value"; "z" or "p" if each unit has a separate null distribution.
+        low: lower end of the bins.
+        high: upper end of the bins.
         units: (BINS,) number of units in each.
-        null: (BINS,) number of null values in each, or what is expected without any influence.
+        null: (BINS,) number of null values in each, or the number expected without any influence.
     """
 
     axis: str
@@ -59,7 +58,7 @@ def depth(best: np.ndarray, *, room: int) -> int:
     """Return the largest rank down to which all pairs fit.
 
     Args:
-        best: (P,) int64, of `best_ranks`.
+        best: (P,) int64, ranks of `best_ranks`.
         room: number of pairs that fit.
     """
     ordered = np.sort(best)
@@ -71,18 +70,18 @@ def depth(best: np.ndarray, *, room: int) -> int:
 def choose_pairs(
     table: pd.DataFrame, statistics: Sequence[str], *, room: int
 ) -> tuple[np.ndarray, int]:
-    """Choose the pairs of sample and unit that the page holds: all, or the best by any statistic.
+    """Choose the pairs of sample and unit in the page: all, or the best by any statistic.
 
-    If not all fit, each unit's best sample is held too, so that every unit can be found, unless that
-    alone would take more than half of the room.
+    If not all fit, each unit's best sample is included too, so that every unit can be found, unless
+    this takes more than half of the room.
 
     Args:
         table: influence, one row per pair.
-        statistics: of `statistics_of`.
+        statistics: names of `statistics_of`.
         room: number of pairs that fit.
 
     Returns:
-        (P,) bool, and the rank down to which every pair is among them.
+        (P,) bool, and the rank down to which every pair is chosen.
     """
     best = best_ranks(table, statistics)
     chosen = np.zeros(len(table), bool)
@@ -90,50 +89,50 @@ def choose_pairs(
         first = table.assign(best=best).sort_values("best", kind="stable").drop_duplicates("unit")
         if 2 * len(first) <= room:
             chosen[table.index.get_indexer(first.index)] = True
-    deep = depth(best[~chosen], room=room - int(chosen.sum()))
-    return chosen | (best <= deep), deep
+    rank_limit = depth(best[~chosen], room=room - int(chosen.sum()))
+    return chosen | (best <= rank_limit), rank_limit
 
 
 def pair_room(statistics: Sequence[str]) -> int:
-    """Return how many pairs fit: five numbers for each statistic, and a few for the pair."""
+    """Return the number of pairs that fit, with five numbers per statistic and a few per pair."""
     return PAIR_BYTES // (20 * len(statistics) + 40)
 
 
 def pooled_null(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Return what null code words give one sample's units, in standard deviations, pooled.
+    """Return the contrasts of one sample's units under null code words, standardised and pooled.
 
     Args:
-        pull: (U, n), of one sample; evenly chosen units stand for all if they are many.
+        pull: (U, n), of one sample; evenly chosen units represent all if there are many.
         words: (R, n) bool, null code words.
 
     Returns:
-        about `POOLED` values.
+        approximately `POOLED` values.
     """
     from encoded_ensembles.influence.contrast import null_contrasts
 
-    some = max(1, POOLED // max(1, len(words)))
-    null = null_contrasts(pull[None, :: -(-len(pull) // some)], words)[:, 0]
+    count = max(1, POOLED // max(1, len(words)))
+    null = null_contrasts(pull[None, :: -(-len(pull) // count)], words)[:, 0]
     if not len(words):
         return null.ravel()
     spread = null.std(axis=1, keepdims=True)
-    away = null - null.mean(axis=1, keepdims=True)
-    return np.divide(away, spread, out=np.full(null.shape, np.nan), where=spread > 0).ravel()
+    deviation = null - null.mean(axis=1, keepdims=True)
+    return np.divide(deviation, spread, out=np.full(null.shape, np.nan), where=spread > 0).ravel()
 
 
 def landscape(axis: str, units: np.ndarray, null: np.ndarray) -> Landscape:
     """Return units and null values in bins of their common range, or of 0..1 for p-values.
 
     Args:
-        axis: "value", "z" or "p"; p-values have no null values, but are spread evenly without influence.
+        axis: "value", "z" or "p"; p-values have no null values, but are uniform without influence.
         units: (U,) float.
         null: (R,) float.
     """
     units, null = units[np.isfinite(units)], null[np.isfinite(null)]
-    both = np.concatenate([units, null])
-    low, high = (0.0, 1.0) if axis == "p" or not len(both) else (both.min(), both.max())
+    values = np.concatenate([units, null])
+    low, high = (0.0, 1.0) if axis == "p" or not len(values) else (values.min(), values.max())
     low, high = np.float32(low).item(), np.float32(high if high > low else low + 1).item()
     counted = [
-        np.histogram(np.clip(each, low, high), BINS, (low, high))[0] for each in (units, null)
+        np.histogram(np.clip(numbers, low, high), BINS, (low, high))[0] for numbers in (units, null)
     ]
     expected = np.full(BINS, len(units) / BINS) if axis == "p" else counted[1]
     return Landscape(axis, low, high, counted[0], expected)
@@ -151,38 +150,38 @@ def landscapes(
 
     Args:
         table: influence, rows by sample and unit.
-        null: what null code words give, columns sample and some of the statistics.
-        statistics: S of `statistics_of`.
+        null: values under null code words, columns sample and some of the statistics.
+        statistics: S names of `statistics_of`.
         pulls: (B, U, n).
         words: (R, n) bool, null code words of contrasts.
 
     Returns:
         landscape_range (B, S, 2), landscape_units and landscape_null (B, S, BINS), all float32.
     """
-    found = []
+    landscapes_found = []
     of_null = dict(list(null.groupby("sample")))
     for number in sorted(set(table["sample"].tolist())):
-        own = table[table["sample"] == number]
+        rows = table[table["sample"] == number]
         chance = of_null.get(number, null[:0])
         for name in statistics:
             axis = axis_of(name, null)
-            values = {"value": own[name], "z": own[f"{name}_z"], "p": own[f"{name}_p"]}[axis]
-            given = chance[name].to_numpy() if axis == "value" else np.empty(0)
+            values = {"value": rows[name], "z": rows[f"{name}_z"], "p": rows[f"{name}_p"]}[axis]
+            null_values = chance[name].to_numpy() if axis == "value" else np.empty(0)
             if axis == "z":
-                given = pooled_null(pulls[number], words)
-            found.append(landscape(axis, values.to_numpy(), given))
+                null_values = pooled_null(pulls[number], words)
+            landscapes_found.append(landscape(axis, values.to_numpy(), null_values))
     shape = (-1, len(statistics), BINS)
     return {
-        "landscape_range": _single([(each.low, each.high) for each in found]).reshape(
+        "landscape_range": _single([(part.low, part.high) for part in landscapes_found]).reshape(
             *shape[:2], 2
         ),
-        "landscape_units": _single([each.units for each in found]).reshape(shape),
-        "landscape_null": _single([each.null for each in found]).reshape(shape),
+        "landscape_units": _single([part.units for part in landscapes_found]).reshape(shape),
+        "landscape_null": _single([part.null for part in landscapes_found]).reshape(shape),
     }
 
 
 def axis_of(name: str, null: pd.DataFrame) -> str:
-    """Return what a statistic's landscape shows: values where its null is common to all units."""
+    """Return the axis of a statistic's landscape: "value" if all units share its null."""
     if name in null.columns:
         return "value"
     return "z" if name == ATTRIBUTING else "p"
@@ -191,8 +190,8 @@ def axis_of(name: str, null: pd.DataFrame) -> str:
 def pair_arrays(
     pairs: pd.DataFrame, statistics: Sequence[str], units: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the table of the pairs as arrays; units by their place among `units`, ascending."""
-    found = {
+    """Return the table of the pairs as arrays; units by their index in `units`, ascending."""
+    arrays = {
         "pair_sample": pairs["sample"].to_numpy(np.int32),
         "pair_unit": np.searchsorted(units, pairs["unit"]).astype(np.int32),
         "pair_attributed": pairs["attributed"].to_numpy(np.uint8),
@@ -200,33 +199,33 @@ def pair_arrays(
     }
     for name in statistics:
         for suffix in ("", "_z", "_p", "_q"):
-            found[f"{name}{suffix}"] = pairs[f"{name}{suffix}"].to_numpy(np.float32)
-        found[f"{name}_rank"] = pairs[f"{name}_rank"].to_numpy(np.int32)
+            arrays[f"{name}{suffix}"] = pairs[f"{name}{suffix}"].to_numpy(np.float32)
+        arrays[f"{name}_rank"] = pairs[f"{name}_rank"].to_numpy(np.int32)
     for name in ("prior", "expected", "low", "high"):
-        found[f"expected_{name}"] = pairs[name].to_numpy(np.float32)
-    return found
+        arrays[f"expected_{name}"] = pairs[name].to_numpy(np.float32)
+    return arrays
 
 
 def side_that_fits(count: int, *, side: int, channels: int, room: int, least: int = 4) -> int:
-    """Return the side at which so many square pictures fit into `room` bytes, at most `side`."""
+    """Return the side, at most `side`, at which `count` square pictures fit into `room` bytes."""
     fits = int(np.sqrt(room / max(1, count * channels)))
     return min(side, max(min(least, side), fits))
 
 
 def pack(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """Pack facts and arrays into text that HTML leaves alone: base64 of what zlib makes of them.
+    """Pack facts and arrays into text that is safe in HTML: base64 of zlib.
 
-    Inside: the length of the facts in 8 bytes, the facts as JSON with where each array is, the arrays,
-    each from a multiple of 8 bytes on.
+    The content: the length of the facts in 8 bytes, the facts as JSON with the offset of each array, and
+    the arrays, each aligned to 8 bytes.
     """
-    index, parts, place = {}, [], 0
+    index, parts, offset = {}, [], 0
     for name, array in arrays.items():
         content = np.ascontiguousarray(array).tobytes()
         padding = -len(content) % 8
-        index[name] = {"type": str(array.dtype), "shape": array.shape, "at": place}
+        index[name] = {"type": str(array.dtype), "shape": array.shape, "at": offset}
         parts.append(content + bytes(padding))
-        place += len(content) + padding
-    # ASCII, so that a name that is not valid Unicode, as of a file, can be written at all
+        offset += len(content) + padding
+    # ASCII, so that a file name that is not valid Unicode can be written too
     head = json.dumps({**facts, "arrays": index}).encode("ascii")
     head += b" " * (-len(head) % 8)
     packed = zlib.compress(b"".join([len(head).to_bytes(8, "little"), head, *parts]), 6)
@@ -239,18 +238,18 @@ def unpack(text: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     length = int.from_bytes(content[:8], "little")
     facts = json.loads(content[8 : 8 + length])
     arrays = {}
-    for name, where in facts.pop("arrays").items():
-        kind, count = np.dtype(where["type"]), int(np.prod(where["shape"]))
-        begin = 8 + length + where["at"]
+    for name, entry in facts.pop("arrays").items():
+        kind, count = np.dtype(entry["type"]), int(np.prod(entry["shape"]))
+        begin = 8 + length + entry["at"]
         flat = np.frombuffer(content[begin : begin + count * kind.itemsize], kind)
-        arrays[name] = flat.reshape(where["shape"])
+        arrays[name] = flat.reshape(entry["shape"])
     return facts, arrays
 
 
 def render(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the page as HTML that needs nothing but itself, and is allowed nothing else.
+    """Return the page as self-contained HTML.
 
-    Its content security policy lets no request out and runs no program but the one of this package.
+    Its content security policy blocks all requests, and all scripts except the one of this package.
     """
     script = "".join((PAGE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""Figures of grading: what the units that methods name are worth, by every kind of truth."""
+"""Figures of grading: attribution methods by every kind of truth."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from matplotlib.ticker import NullFormatter
 
 from encoded_ensembles.figures.style import BLUE, GREY, RED, WIDTH, plain_ticks, styled
 
-SHOWN = 8  # methods with a curve of their own
+SHOWN = 8  # largest number of methods with a curve
 LABELS = {
     "gain": "exposure gain",
     "within_samples": "retraining:\nunits of a sample",
@@ -29,13 +29,13 @@ MEASURES = {
     "planted_top": "share of samples",
     "planted_recall": "share of the plant's units",
     "planted_false": "share of samples",
-}  # of others: Spearman's correlation
+}  # all others: Spearman's correlation
 CHANCE = {"auc": 0.5}
 
 
 @styled
 def gains_figure(gains: pd.DataFrame, areas: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
-    """Draw exposure gain curves, and what was expected against what was found.
+    """Draw exposure gain curves, and predicted against measured contrast.
 
     Args:
         gains: columns method, k, gain, low, high.
@@ -57,7 +57,7 @@ def gains_figure(gains: pd.DataFrame, areas: pd.DataFrame, calibration: pd.DataF
         if not plain or name == "random":
             left.fill_between(rows["k"], rows["low"], rows["high"], color=colour, alpha=0.12, lw=0)
     left.axhline(0, color="black", lw=0.5)
-    # Said, not left to the data: with two members no contrast is known, and no curve is there.
+    # Set limits explicitly: with two members no contrast is known, and there is no curve.
     left.set(
         xscale="log",
         xlim=(0.9, 1.1 * gains["k"].max()),
@@ -108,12 +108,12 @@ def truth_figure(truth: pd.DataFrame, influence: pd.DataFrame) -> Figure:
         truth: columns sample, unit, chosen, same, fresh, seed.
         influence: columns sample, unit, distance.
     """
-    both = truth.merge(influence[["sample", "unit", "distance"]], on=["sample", "unit"])
-    fresh = both["fresh"].notna().any()
+    distances = truth.merge(influence[["sample", "unit", "distance"]], on=["sample", "unit"])
+    fresh = distances["fresh"].notna().any()
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3 if fresh else 2, squeeze=False)[0]
     for chosen, colour in (("random", GREY), ("near", BLUE), ("named", RED)):
-        rows = both[both["chosen"] == chosen]
+        rows = distances[distances["chosen"] == chosen]
         if rows.empty:
             continue
         axes[0].plot(
@@ -128,14 +128,16 @@ def truth_figure(truth: pd.DataFrame, influence: pd.DataFrame) -> Figure:
     axes[0].set(xlabel="moved by retraining without the unit", ylabel="moved by ablating the unit")
     _identity(axes[0])
     axes[0].legend(fontsize=6.5)
-    bins = np.linspace(0, np.nanmax(both[["same", "fresh", "seed", "distance"]].to_numpy()), 40)
+    bins = np.linspace(
+        0, np.nanmax(distances[["same", "fresh", "seed", "distance"]].to_numpy()), 40
+    )
     for column, colour, label in (
         ("same", BLUE, "retrained, same numbers"),
         ("distance", RED, "ablated"),
         ("fresh", "black", "retrained, fresh seed"),
         ("seed", GREY, "fresh seed alone"),
     ):
-        values = both[column].dropna()
+        values = distances[column].dropna()
         if len(values):
             axes[1].hist(
                 values, bins, histtype="step", density=True, color=colour,
@@ -144,14 +146,14 @@ def truth_figure(truth: pd.DataFrame, influence: pd.DataFrame) -> Figure:
     axes[1].set(xlabel="distance from the sample", ylabel="density")
     axes[1].legend(fontsize=6)
     if fresh:
-        axes[2].plot(both["seed"], both["fresh"], ".", ms=2, color=BLUE)
+        axes[2].plot(distances["seed"], distances["fresh"], ".", ms=2, color=BLUE)
         axes[2].set(xlabel="moved by the fresh seed alone", ylabel="and without the unit")
         _identity(axes[2])
     return figure
 
 
 def _calibration(ax: Axes, calibration: pd.DataFrame) -> None:
-    """Draw contrasts found against contrasts expected, linear near 0, where most pairs are."""
+    """Draw measured against predicted contrasts, linear near 0, where most pairs are."""
     near = float(calibration["predicted"].abs().median()) or 1.0
     linear = float(10 ** np.ceil(np.log10(near)))
     ax.set_xscale("symlog", linthresh=linear)
@@ -175,7 +177,7 @@ def _calibration(ax: Axes, calibration: pd.DataFrame) -> None:
 
 
 def _families(areas: pd.DataFrame) -> list[str]:
-    """Return the best method of each kind, best first: of trak.full, trak.one, ... one."""
+    """Return the best method of each kind, best first: one of trak.full, trak.one, ..."""
     ordered = areas.sort_values("area", ascending=False)["method"]
     kinds = ordered.str.partition(".")[0]
     return list(ordered[~kinds.duplicated()])
@@ -183,11 +185,11 @@ def _families(areas: pd.DataFrame) -> list[str]:
 
 def _dots(ax: Axes, rows: pd.DataFrame) -> None:
     """Draw values with intervals, one line for each row."""
-    place = np.arange(len(rows))
+    positions = np.arange(len(rows))
     bars = rows[["low", "high"]].notna().all(axis=1).to_numpy()
     known = rows["value"].notna().to_numpy()
-    ax.hlines(place[bars], rows["low"][bars], rows["high"][bars], color=BLUE, lw=1)
-    ax.plot(rows["value"][known], place[known], "o", ms=3, color=BLUE)
+    ax.hlines(positions[bars], rows["low"][bars], rows["high"][bars], color=BLUE, lw=1)
+    ax.plot(rows["value"][known], positions[known], "o", ms=3, color=BLUE)
     ax.tick_params(axis="x", labelsize=6.5)
     ax.grid(axis="y", lw=0.3)
 

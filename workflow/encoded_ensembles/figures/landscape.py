@@ -29,8 +29,8 @@ def samples_figure(
 
     Args:
         rows: label, second line of the label, (B, C, H, W) images in [-1, 1].
-        columns: pictures a row, at most.
-        remark: what to say below.
+        columns: largest number of pictures per row.
+        remark: text below the figure.
     """
     columns = min(columns, *(len(images) for _, _, images in rows))
     side = (WIDTH - 1.8) / columns
@@ -67,8 +67,8 @@ def influence_figure(
     )
     grid = figure.add_gridspec(3 * len(panels), top + 1, width_ratios=[3, *[1] * top])
     bound = max(float(np.abs(c - s).mean(axis=1).max()) for _, s, _, _, c in panels) or 1.0
-    for place, (number, sample, table, images, counterfactuals) in enumerate(panels):
-        first = 3 * place
+    for number_of_panel, (number, sample, table, images, counterfactuals) in enumerate(panels):
+        first = 3 * number_of_panel
         ax = figure.add_subplot(grid[first : first + 3, 0])
         show(ax, sample)
         ax.set_title(f"sample {number} (factual)", fontsize=7)
@@ -119,7 +119,7 @@ def landscape_figure(influence: pd.DataFrame, null: pd.DataFrame, samples: Seque
         units = influence.loc[influence["sample"] == number, "distance"].to_numpy()
         words = null.loc[null["sample"] == number, "distance"].to_numpy()
         bins = np.linspace(0, np.concatenate([units, words]).max() * 1.02 or 1, 24)
-        if len(words):  # some families leave none
+        if len(words):  # some families leave no null code words
             label = f"{len(words)} null code words"
             ax.hist(words, bins, density=True, color=GREY, alpha=0.5, label=label)
         ax.hist(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from encoded_ensembles.figures.style import BLUE, GREY, RED, shorten, show, show_change
 
-SIDE = 1.7  # inches of a picture
+SIDE = 1.7  # side of a picture, inches
 
 
 def draw_picture(image: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
@@ -24,22 +24,22 @@ def draw_picture(image: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
 def draw_attribution(
     sample: int, picture: np.ndarray, table: pd.DataFrame, images: Sequence[np.ndarray], named: int
 ) -> np.ndarray:
-    """Draw a sample and the first image of units, framed and said where the unit is attributed.
+    """Draw a sample and the first image of units, with attributed units framed and labelled.
 
     Args:
-        sample: its number.
+        sample: number of the sample.
         picture: s (C, H, W).
-        table: of the units: unit_name, value, p, q, attributed.
+        table: table of the units: unit_name, value, p, q, attributed.
         images: one (C, H, W) for each.
-        named: how many of all units are attributed.
+        named: number of all attributed units.
     """
     axes = _row(len(table) + 1)
-    said = f"units attributed: {named}" if named else "unattributable"
-    draw_picture(picture, f"sample {sample}\n{said}", axes[0])
+    text = f"units attributed: {named}" if named else "unattributable"
+    draw_picture(picture, f"sample {sample}\n{text}", axes[0])
     for ax, image, row in zip(axes[1:], images, table.itertuples(), strict=True):
         title = f"{shorten(str(row.unit_name))}\n{row.value:.2g}, p = {row.p:.2g}\nq = {row.q:.2g}"
         draw_picture(image, title, ax)
-        if row.attributed:  # said with its statistic: p and q may be of another
+        if row.attributed:  # name the statistic: p and q may be of another one
             ax.set_xlabel("attributed by contrast", fontsize=7, color=RED)
             ax.spines[:].set(visible=True, color=RED, linewidth=2)
     return axes
@@ -48,7 +48,7 @@ def draw_attribution(
 def draw_counterfactual(
     sample: int, factual: np.ndarray, without: np.ndarray, unit: str
 ) -> np.ndarray:
-    """Draw a sample (C, H, W), the same without a unit, and the change, mean over channels."""
+    """Draw a sample (C, H, W), its counterfactual, and the change, mean over channels."""
     axes = _row(3)
     draw_picture(factual, f"sample {sample}", axes[0])
     draw_picture(without, f"without {shorten(unit)}", axes[1])
@@ -70,12 +70,12 @@ def draw_landscape(
     """Draw a statistic of all units against that of null code words.
 
     Args:
-        sample: its number.
-        units: (U,).
-        words: (R,), of null code words.
-        marked: the value of a unit to mark.
-        statistic: what it is called.
-        ax: where to draw; a new figure if not given.
+        sample: number of the sample.
+        units: (U,), values of units.
+        words: (R,), values of null code words.
+        marked: value of a unit to mark.
+        statistic: name of the statistic.
+        ax: axes to draw on; a new figure if None.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(4.5, 2.6), layout="constrained")
@@ -93,7 +93,7 @@ def draw_landscape(
 
 
 def _row(count: int) -> np.ndarray:
-    """Return the axes of a new figure with so many pictures side by side."""
+    """Return the axes of a new figure with `count` pictures side by side."""
     _, axes = plt.subplots(
         1, count, figsize=(SIDE * count, SIDE + 0.5), squeeze=False, layout="constrained"
     )

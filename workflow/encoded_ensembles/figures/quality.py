@@ -23,15 +23,15 @@ def kept_figure(scores: pd.DataFrame, *, frechet_label: str, remark: str = "") -
 
     Args:
         scores: columns set, kept, frechet, frechet_error, kid_1000, kid_1000_error.
-        frechet_label: what the Frechet distance is called on these features.
-        remark: what to say below.
+        frechet_label: name of the Frechet distance on these features.
+        remark: text below the figure.
     """
     figure = Figure(figsize=(WIDTH, 3.2 if remark else 2.9), layout="constrained")
     axes = figure.subplots(1, 2)
     masks = scores[scores["kept"] > 0].copy()
-    same = masks.groupby("kept")["kept"]
-    middle = (same.transform("size") - 1) / 2
-    masks["place"] = masks["kept"] + 0.12 * (same.cumcount() - middle)  # beside each other
+    groups = masks.groupby("kept")["kept"]
+    middle = (groups.transform("size") - 1) / 2
+    masks["place"] = masks["kept"] + 0.12 * (groups.cumcount() - middle)  # side by side
     ablated = masks["set"] == "ablated"
     for ax, column, label in zip(
         axes, ("frechet", "kid_1000"), (frechet_label, "KID x 1000, same features"), strict=True

@@ -83,7 +83,7 @@ def sizes_figure(
 
 @styled
 def levels_figure(levels: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
-    """Draw at which noise level, and in which statistic, the nearest units show.
+    """Draw the evidence for the nearest units by noise level and by statistic.
 
     Args:
         levels: columns level, units, contrast, error, z, found, false.
@@ -111,7 +111,7 @@ def levels_figure(levels: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
 
 @styled
 def members_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw what the nearest units show against the number of members, one column for each run.
+    """Draw the evidence for the nearest units against the number of members, one column per run.
 
     Args:
         tables: by name of the run, columns members, units, contrast, error, z, found, false.
@@ -135,17 +135,17 @@ def members_figure(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _nearest(size: Any) -> str:
-    """Return what the set of the `size` units nearest to a sample is called."""
+    """Return the label of the set of the `size` units nearest to a sample."""
     return "nearest" if size == 1 else f"nearest {size}"
 
 
 def _legend_below(ax: Axes) -> None:
-    """Say under an axis what its lines are."""
+    """Draw the legend below an axis."""
     ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2, fontsize=6)
 
 
 def _significant(ax: Axes, xlabel: str) -> None:
-    """Label an axis of shares of samples, and draw what is expected where nothing is."""
+    """Label an axis of shares of samples, and draw the share expected without influence."""
     ax.axhline(0.05, color="black", lw=0.5, ls="--")
     ax.set(
         ylim=(-0.02, 1.02),

@@ -1,4 +1,4 @@
-"""The figures: arrays and tables in, matplotlib figures out."""
+"""Style shared by all figures: colours, sizes, pictures, and how figures are saved."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from encoded_ensembles.storage.files import replacing, sha256_file
 from encoded_ensembles.storage.seals import blank_seal, seal
 
-# Okabe & Ito's colours, told apart by colour-blind people
+# Okabe & Ito's colours, distinguishable by colour-blind people
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
 DPI = 200
 WIDTH = 7.0  # inches, the text width of a page
@@ -34,7 +34,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Let a function draw in `STYLE`, leaving matplotlib's own settings as they are."""
+    """Make a function draw in `STYLE` without changing matplotlib's global settings."""
 
     @wraps(draw)
     def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
@@ -81,7 +81,7 @@ def _bare(ax: Axes) -> None:
 
 
 def say_below(figure: Figure, remark: str) -> None:
-    """Write a remark below a figure, if there is any."""
+    """Write a remark below a figure, if it is not empty."""
     if remark:
         figure.supxlabel("\n".join(wrap(remark, 110)), fontsize=6.5)
 
@@ -95,9 +95,9 @@ def shorten(text: str, length: int = 18) -> str:
 
 
 def save(figure: Figure, output: Path) -> None:
-    """Write a figure as PNG and PDF, its keeper, without dates: equal figures are equal bytes.
+    """Write a figure as PNG and PDF (its keeper), without dates, so that equal figures have equal bytes.
 
-    Both are drawn in memory first: on a full disk Matplotlib's PDF writer trips over its own error.
+    Both are drawn in memory first: on a full disk Matplotlib's PDF writer hides the error by another.
     """
     png = output.with_suffix(".png")
     drawn = io.BytesIO()

@@ -8,7 +8,7 @@ from encoded_ensembles.randomness import Purpose, generator
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the rank correlation of two arrays along their first axis, ties ranked in the middle.
+    """Return the rank correlation of two arrays along their first axis, ties at their mean rank.
 
     Args:
         first: (K, B).
@@ -19,7 +19,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     from scipy.stats import rankdata
 
-    centred = [rankdata(each, axis=0) - (len(each) + 1) / 2 for each in (first, second)]
+    centred = [rankdata(values, axis=0) - (len(values) + 1) / 2 for values in (first, second)]
     length = np.sqrt(np.square(centred).sum(axis=1))
     product = (centred[0] * centred[1]).sum(axis=0)
     scale = length[0] * length[1]
@@ -30,18 +30,18 @@ def within_samples(scores: np.ndarray, truth: np.ndarray) -> float:
     """Return how well scores order the units of a sample, the attribution question.
 
     Args:
-        scores: (K, B), of K units on B samples.
+        scores: (K, B), scores of K units on B samples.
         truth: (K, B), how far each sample moves without each unit.
 
     Returns:
-        mean over samples of Spearman's correlation over units; samples without any are left out, NaN
-        if none is left.
+        mean over samples of Spearman's correlation over units, without samples that have none; NaN if
+        no sample has one.
     """
     return _mean(spearman(scores, truth))
 
 
 def within_units(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return how well scores order the samples of a unit: whom it moves most.
+    """Return how well scores order the samples of a unit, by how far it moves them.
 
     Args:
         scores: (K, B).
@@ -54,12 +54,12 @@ def within_units(scores: np.ndarray, truth: np.ndarray) -> float:
 
 
 def top_auc(scores: np.ndarray, truth: np.ndarray, *, share: float = 0.1) -> float:
-    """Return how well scores find the units whose absence moves a sample most.
+    """Return how well scores identify the units whose absence moves a sample most.
 
     Args:
         scores: (K, B).
         truth: (K, B).
-        share: of the units that are to be found, at least one.
+        share: share of the units to identify, at least one unit.
 
     Returns:
         mean over samples of the area under the ROC curve, 0..1; 0.5 is chance.
@@ -67,10 +67,10 @@ def top_auc(scores: np.ndarray, truth: np.ndarray, *, share: float = 0.1) -> flo
     from scipy.stats import rankdata
 
     units = len(truth)
-    found = max(1, round(share * units))
-    top = np.argsort(-truth, axis=0, kind="stable")[:found]
+    count = max(1, round(share * units))
+    top = np.argsort(-truth, axis=0, kind="stable")[:count]
     rank = np.take_along_axis(rankdata(scores, axis=0), top, axis=0).sum(axis=0)
-    return _mean((rank - found * (found + 1) / 2) / (found * (units - found)))
+    return _mean((rank - count * (count + 1) / 2) / (count * (units - count)))
 
 
 def bootstrap(
@@ -80,25 +80,25 @@ def bootstrap(
     draws: int,
     seed: int,
 ) -> np.ndarray:
-    """Draw rows and columns with replacement and take a statistic of each draw.
+    """Draw rows and columns with replacement and return a statistic of each draw.
 
-    The draws follow from the seed and the shape alone: those of two methods can be compared pairwise.
+    The draws depend only on seed and shape: those of two methods can be compared pairwise.
 
     Args:
-        statistic: takes the numbers of the rows (K,) and of the columns (B,).
+        statistic: function of the numbers of the rows (K,) and of the columns (B,).
         shape: (K, B).
         draws: S.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         (S,) float64.
     """
-    found = np.empty(draws)
+    values = np.empty(draws)
     for row in range(draws):
         rng = generator(seed=seed, purpose=Purpose.GRADING, key=3, counter=row)
         rows, columns = (rng.integers(size, size=size) for size in shape)
-        found[row] = statistic(rows, columns)
-    return found
+        values[row] = statistic(rows, columns)
+    return values
 
 
 def _mean(values: np.ndarray) -> float:

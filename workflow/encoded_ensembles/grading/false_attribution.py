@@ -1,11 +1,11 @@
-"""False attribution: does the unit that a sample is nearest to stay nearest when it is ablated?
+"""False attribution: whether a sample's nearest unit stays nearest when that unit is ablated.
 
-A sample attributed to its nearest training unit, whose counterfactual without that unit still lies
-nearest to it, was attributed falsely: the unit cannot have been the reason.
+If the counterfactual without a sample's nearest unit is still nearest to that unit, attributing the
+sample to the unit was false: the unit cannot be the cause.
 
 Source: Dai & Gifford, arXiv 2406.07908, and data/false_attribution.csv of
-zheng-dai/counterfactualuniverses at 562effa8. There the ablation it is compared with is of one random
-unit; here it is of every other unit, which gives the mean of that draw.
+zheng-dai/counterfactualuniverses at 562effa8. There it is compared with the ablation of one random
+unit; here with that of every other unit, which gives the mean over that draw.
 """
 
 from typing import TYPE_CHECKING
@@ -24,12 +24,12 @@ def unchanged(attributed: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np
         after: (U, B) int64, the unit nearest to each counterfactual.
 
     Returns:
-        (B,) bool, and (B,) share of the other units whose ablation leaves the attribution as it is.
+        (B,) bool, and (B,) share of the other units whose ablation leaves the attribution unchanged.
     """
     units, samples = after.shape
     same = after == attributed
-    own = same[attributed, np.arange(samples)]
-    return own, (same.sum(axis=0) - own) / max(1, units - 1)
+    stays = same[attributed, np.arange(samples)]
+    return stays, (same.sum(axis=0) - stays) / max(1, units - 1)
 
 
 def attribution_table(
@@ -38,21 +38,21 @@ def attribution_table(
     """Return metric, sample, unit, unit_name, unchanged and unchanged_other, a row for each sample.
 
     Args:
-        metric: what nearness is measured by.
+        metric: name of the distance that defines nearest.
         attributed: (B,) int64, the unit nearest to each sample.
         after: (U, B) int64, the unit nearest to each counterfactual.
         names: (U,) names of the units.
     """
     import pandas as pd
 
-    own, other = unchanged(attributed, after)
+    stays, other = unchanged(attributed, after)
     return pd.DataFrame(
         {
             "metric": metric,
             "sample": np.arange(len(attributed)),
             "unit": attributed,
             "unit_name": names[attributed],
-            "unchanged": own,
+            "unchanged": stays,
             "unchanged_other": other,
         }
     )

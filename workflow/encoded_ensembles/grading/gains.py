@@ -1,11 +1,11 @@
 """Grading attribution methods without retraining: the exposure gain curve.
 
-Which members see a unit is settled by chance, so a unit's contrast estimates without bias what seeing
-it does to a sample. One contrast is noisy; the mean over the units that a method names first is not.
-The exposure gain curve of a method is that mean for its first k units, over k.
+Which members see a unit is random, so a unit's contrast is an unbiased estimate of the effect of seeing
+it on a sample. One contrast is noisy; the mean over the first units that a method ranks is less so.
+The exposure gain curve of a method is that mean for its first k units, as a function of k.
 
 A method that used the contrasts of some members must not be graded with those members: the members
-are parted into two folds, and each fold grades what was made without it. A method that used no member
+are split into two folds, and each fold grades scores made without it. A method that used no member
 has the same scores for both.
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 from encoded_ensembles.influence.contrast import weighed_contrasts
 from encoded_ensembles.randomness import Purpose, generator
 
-LARGEST = 1024  # units of each sample that a curve goes down to
-HELD = 2_000_000  # contrasts of bootstrap draws held at once
+LARGEST = 1024  # largest number of units per sample in a curve
+HELD = 2_000_000  # contrasts of bootstrap draws in memory at once
 
 
 class Gains(NamedTuple):
@@ -28,11 +28,11 @@ class Gains(NamedTuple):
 
 
 def member_folds(members: int, *, seed: int) -> np.ndarray:
-    """Part the members at random into two folds of sizes that differ by one at most.
+    """Split the members at random into two folds whose sizes differ by at most one.
 
     Args:
         members: n.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         (n,) int64, 0 or 1.
@@ -42,16 +42,16 @@ def member_folds(members: int, *, seed: int) -> np.ndarray:
 
 
 def graded_samples(samples: int) -> np.ndarray:
-    """Return which samples grade: every other one, since choices were made on the rest; (B,) bool."""
+    """Return the samples used for grading, (B,) bool: every other one, since the rest made choices."""
     return np.arange(samples) % 2 == 1 if samples > 1 else np.ones(samples, bool)
 
 
 def order_units(scores: np.ndarray, *, largest: int = LARGEST) -> np.ndarray:
-    """Return the units that scores name first for each sample; ties by unit number, NaN last.
+    """Return the units with the largest scores for each sample; ties by unit number, NaN last.
 
     Args:
         scores: (U, B).
-        largest: how many at most.
+        largest: largest number of units.
 
     Returns:
         (B, min(U, largest)) int64.
@@ -60,10 +60,10 @@ def order_units(scores: np.ndarray, *, largest: int = LARGEST) -> np.ndarray:
 
 
 def gain_curves(contrast: np.ndarray) -> np.ndarray:
-    """Return the mean of the first k contrasts over k, leaving out NaN.
+    """Return the mean of the first k contrasts for each k, leaving out NaN.
 
     Args:
-        contrast: (B, K, S), of each sample's units in order.
+        contrast: (B, K, S), contrasts of each sample's units in order.
 
     Returns:
         (B, K, S) float64; NaN until a contrast is known.
@@ -85,7 +85,7 @@ def gains(
     """Return the gain curve of a method and its bootstrap over samples and members.
 
     The bootstrap is Rubin's: members and samples get exponential weights, so that no unit loses all
-    members that saw it. The draws are the same for all methods: differences can be taken draw by draw.
+    members that saw it. All methods share the draws, so they can be compared draw by draw.
 
     Args:
         pull: (B, U, n).
@@ -93,7 +93,7 @@ def gains(
         orders: for each fold f, (B, K) int64: units ordered without the members of fold f.
         folds: (n,) int64 of `member_folds`.
         draws: S.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Source: Rubin, *The Bayesian bootstrap*, Annals of Statistics 9, 1981.
     """
@@ -105,7 +105,7 @@ def gains(
         (np.take_along_axis(pull, order[..., None], axis=1).astype(np.float64), code[order])
         for order in orders
     ]
-    found = np.empty((draws + 1, width))
+    curves = np.empty((draws + 1, width))
     step = max(1, HELD // (count * width))
     for start in range(0, draws + 1, step):
         part = slice(start, start + step)
@@ -117,16 +117,16 @@ def gains(
         ) / len(chosen)  # (B, K, S)
         weight = np.isfinite(curve) * samples[part].T[:, None]
         with np.errstate(invalid="ignore"):
-            found[part] = (
+            curves[part] = (
                 (np.where(weight > 0, curve, 0) * weight).sum(axis=0) / weight.sum(axis=0)
             ).T
-    return Gains(found[0], found[1:])
+    return Gains(curves[0], curves[1:])
 
 
 def best_orders(
     pull: np.ndarray, code: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the units in the order of the very contrasts that grade them, for both folds.
+    """Return the units in the order of the contrasts that grade them, for both folds.
 
     Args:
         pull: (B, U, n).
@@ -134,24 +134,26 @@ def best_orders(
         folds: (n,).
     """
     words = np.broadcast_to(code, pull.shape)
-    found = [
+    contrasts = [
         weighed_contrasts(pull.astype(np.float64), words, (folds == fold)[:, None].astype(float))
         for fold in (0, 1)
     ]
-    first, second = (np.where(np.isfinite(each), each, -np.inf)[..., 0].T for each in found)
+    first, second = (
+        np.where(np.isfinite(contrast), contrast, -np.inf)[..., 0].T for contrast in contrasts
+    )
     return order_units(first), order_units(second)
 
 
 def area(curve: np.ndarray) -> np.ndarray:
     """Return the area under gain curves over log k, divided by its width: a mean gain.
 
-    On a linear axis nearly all of the area would lie where every method has taken most units.
+    On a linear axis nearly all of the area would come from large k, where methods hardly differ.
 
     Args:
         curve: (..., K).
 
     Returns:
-        (...): the mean of the curve, k counting as 1/k.
+        (...): the mean of the curve, k weighted by 1/k.
     """
     weight = 1 / np.arange(1, curve.shape[-1] + 1)
     known = np.isfinite(curve)
@@ -168,12 +170,12 @@ def interval(draws: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarray, np.
 
 
 def shuffle_words(code: np.ndarray, words: np.ndarray, *, seed: int) -> np.ndarray:
-    """Return words for the units that nothing happened under: drawn from their own and nobody's.
+    """Return shuffled words for the units, drawn from code words and null code words together.
 
     Args:
         code: (U, n) bool.
-        words: (R, n) bool, of no unit.
-        seed: of the draw.
+        words: (R, n) bool, null code words.
+        seed: seed of the draw.
 
     Returns:
         (U, n) bool, distinct words.

@@ -1,8 +1,8 @@
-"""Gradients of single images: what one image, or one sample, asks of a network's weights.
+"""Gradients of a network's loss for single images and samples.
 
-Rival attribution methods rest on them: a training image is held responsible for a sample if its
-gradient is like the sample's. A network has too many weights to keep them, so gradients are
-projected at random to a few dimensions, which preserves inner products on average.
+Rival attribution methods use them: a training image counts as responsible for a sample if their
+gradients are similar. Gradients have too many entries to store, so they are projected at random to a
+few dimensions, which preserves inner products on average.
 
 Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., *Intriguing Properties of Data
 Attribution on Diffusion Models*, arXiv 2311.00500 (D-TRAK: levels, functions, averages); Xie et al.,
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
-CHUNK = 16  # images whose gradients are taken at once; always so many, so that none changes another
-TILE = 1024  # rows of the projection that exist at once
+CHUNK = 16  # images per gradient call; constant, so that no image changes another's gradient
+TILE = 1024  # rows of the projection in memory at once
 
 
 def spread_levels(count: int) -> np.ndarray:
-    """Return `count` noise levels evenly spaced from 0 up, as D-TRAK's: (K,) int64 in 0..999."""
+    """Return `count` evenly spaced noise levels from 0, as in D-TRAK: (K,) int64 in 0..999."""
     return np.arange(count) * LEVELS // count
 
 
@@ -35,10 +35,10 @@ def spread_levels(count: int) -> np.ndarray:
 def level_noise(
     names: Sequence[str], *, level: int, shape: tuple[int, ...], seed: int
 ) -> np.ndarray:
-    """Draw the noise that images get at a level; it follows from (seed, name, level).
+    """Draw the noise of images at a level; it depends only on (seed, name, level).
 
     Args:
-        names: of b images.
+        names: names of b images.
         level: 0..999.
         shape: (C, H, W).
         seed: 0..2^64-1.
@@ -64,14 +64,14 @@ def image_gradients(
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Return each image's gradients of two functions of the network's output.
 
-    One forward pass serves both: they differ in what is sent back through the network.
+    Both share one forward pass and differ in the backward pass.
 
     Args:
-        model: with P weights that training changed, for inference.
+        model: network with P trained weights, for inference.
         noisy: (b, C, H, W), images with noise of the level.
-        noise: (b, C, H, W), what was added.
+        noise: (b, C, H, W), the added noise.
         level: 0..999.
-        labels: (b,) int64, where the network is told them.
+        labels: (b,) int64 if the network is conditioned on labels.
 
     Returns:
         gradient of the denoising loss mean((output - noise)^2), and that of mean(output^2), each
@@ -81,18 +81,18 @@ def image_gradients(
     from torch.func import functional_call, vjp, vmap
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    weights = {name: each.detach() for name, each in trained_weights(model).items()}
+    weights = {name: tensor.detach() for name, tensor in trained_weights(model).items()}
     when = torch.tensor(level, device=noisy.device)
 
     def flat(gradient: Any) -> "torch.Tensor":
         return torch.cat([part.flatten() for part in gradient[0].values()])
 
     def of_one(
-        x: "torch.Tensor", z: "torch.Tensor", *told: "torch.Tensor"
+        x: "torch.Tensor", z: "torch.Tensor", *label_of: "torch.Tensor"
     ) -> tuple["torch.Tensor", "torch.Tensor"]:
-        def output(given: dict[str, "torch.Tensor"]) -> "torch.Tensor":
-            label = {"class_labels": told[0][None]} if told else {}
-            return functional_call(model, given, (x[None], when), label).sample[0]
+        def output(parameters: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+            label = {"class_labels": label_of[0][None]} if label_of else {}
+            return functional_call(model, parameters, (x[None], when), label).sample[0]
 
         predicted, back = vjp(output, weights)  # type: ignore[misc]
         scale = 2 / predicted.numel()
@@ -100,10 +100,10 @@ def image_gradients(
 
     missing = -len(noisy) % CHUNK
     filled = [
-        torch.cat([each, each.new_zeros(missing, *each.shape[1:])])
-        for each in (noisy, noise, *(() if labels is None else (labels,)))
+        torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
+        for tensor in (noisy, noise, *(() if labels is None else (labels,)))
     ]
-    with sdpa_kernel(SDPBackend.MATH):  # the attention that vmap knows
+    with sdpa_kernel(SDPBackend.MATH):  # the attention that vmap supports
         loss, norm = vmap(of_one, chunk_size=CHUNK)(*filled)
     return loss[: len(noisy)], norm[: len(noisy)]
 
@@ -116,25 +116,25 @@ def signs(tile: int, *, dimensions: int, seed: int) -> np.ndarray:
 
 
 def project(gradients: "torch.Tensor", *, dimensions: int, seed: int) -> "torch.Tensor":
-    """Project gradients by random signs, which exist a tile at a time.
+    """Project gradients by random signs, with one tile of signs in memory.
 
     Args:
         gradients: (b, P) float32.
         dimensions: k.
-        seed: of the signs.
+        seed: seed of the signs.
 
     Returns:
-        (b, k) float32; inner products are those of the gradients, on average over seeds.
+        (b, k) float32; inner products equal those of the gradients on average over seeds.
 
     Source: Achlioptas, *Database-friendly random projections*, 2003.
     """
     import torch
 
-    found = gradients.new_zeros(len(gradients), dimensions)
+    projected = gradients.new_zeros(len(gradients), dimensions)
     for tile, part in enumerate(gradients.split(TILE, dim=1)):
         matrix = torch.from_numpy(signs(tile, dimensions=dimensions, seed=seed)[: part.shape[1]])
-        found += part @ matrix.to(part)
-    return found / dimensions**0.5
+        projected += part @ matrix.to(part)
+    return projected / dimensions**0.5
 
 
 def chunk_gradients(
@@ -144,13 +144,13 @@ def chunk_gradients(
     """Yield gradients chunk by chunk, each chunk at every level.
 
     Args:
-        model: with P weights.
+        model: network with P weights.
         pictures: (b, C, H, W) float32.
-        names: b names, which the noise follows from.
+        names: b names, which determine the noise.
         levels: (K,) int64.
-        seed: of the noise.
-        device: where the model is.
-        labels: (b,) int64; None for a network that is told none.
+        seed: seed of the noise.
+        device: device of the model.
+        labels: (b,) int64; None for a network without labels.
 
     Yields:
         number of the level 0..K-1, rows, and `image_gradients` of these rows.
@@ -162,14 +162,14 @@ def chunk_gradients(
     for start in range(0, len(pictures), CHUNK):
         rows = slice(start, min(start + CHUNK, len(pictures)))
         x = torch.from_numpy(pictures[rows])
-        told = None if labels is None else torch.from_numpy(labels[rows]).to(device)
+        condition = None if labels is None else torch.from_numpy(labels[rows]).to(device)
         for number, level in enumerate(levels.tolist()):
             noise = torch.from_numpy(
                 level_noise(names[rows], level=level, shape=pictures.shape[1:], seed=seed)
             )
             noisy = scheduler.add_noise(x, noise, torch.full((len(x),), level))
-            both = noisy.to(device), noise.to(device)
-            yield number, rows, *image_gradients(model, *both, level, told)
+            inputs = noisy.to(device), noise.to(device)
+            yield number, rows, *image_gradients(model, *inputs, level, condition)
 
 
 def network_gradients(
@@ -187,21 +187,21 @@ def network_gradients(
     held: int = 1 << 27,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> dict[str, np.ndarray]:
-    """Return what the gradient methods need of one network.
+    """Return one network's input to the gradient methods.
 
     Args:
-        model: with P weights.
+        model: network with P weights.
         images: (N, C, H, W) float32, training images as the network sees them.
-        samples: (B, C, H, W), queries; their gradients are held at every level, K*B*P numbers.
-        names: of the N images.
+        samples: (B, C, H, W), queries; their gradients at every level, K*B*P numbers, stay in memory.
+        names: names of the N images.
         levels: (K,) int64.
         dimensions: k, of the projected gradients.
-        seed: of noise and projection.
-        device: where the model is.
-        labels: (N,) int64, of the images; None for a network that is told none.
-        common: give all images and samples the same noise at a level, not each its own.
-        held: numbers in the images' gradients held at once; bounds the memory.
-        track: wraps the iteration over chunks and levels, given their number.
+        seed: seed of noise and projection.
+        device: device of the model.
+        labels: (N,) int64, of the images; None for a network without labels.
+        common: use the same noise for all images and samples of a level, not separate noise.
+        held: numbers of the images' gradients in memory at once.
+        track: wraps the iteration over chunks and levels; its second argument is their number.
 
     Returns:
         loss.images (N, k), loss.samples (B, k), norm.images and norm.samples: projected gradients,
@@ -210,11 +210,17 @@ def network_gradients(
     import torch
 
     def follow(
-        pictures: np.ndarray, names: Sequence[str], told: np.ndarray | None
+        pictures: np.ndarray, names: Sequence[str], sample_labels: np.ndarray | None
     ) -> Iterator[Any]:
-        named = ["common"] * len(pictures) if common else names
+        noise_names = ["common"] * len(pictures) if common else names
         steps = chunk_gradients(
-            model, pictures, named, levels=levels, seed=seed, device=device, labels=told
+            model,
+            pictures,
+            noise_names,
+            levels=levels,
+            seed=seed,
+            device=device,
+            labels=sample_labels,
         )
         return track(steps, -(-len(pictures) // CHUNK) * len(levels))
 
@@ -226,11 +232,11 @@ def network_gradients(
     count = len(levels)
     queries = torch.zeros(count, len(samples), size, device=device)
     total = torch.zeros(2, len(samples), size, device=device)
-    named = [f"sample {b}" for b in range(len(samples))]
-    told = None
+    noise_names = [f"sample {b}" for b in range(len(samples))]
+    sample_labels = None
     if labels is not None:
-        told = np.arange(len(samples)) % model.config.num_class_embeds
-    for number, rows, loss, norm in follow(samples, named, told):
+        sample_labels = np.arange(len(samples)) % model.config.num_class_embeds
+    for number, rows, loss, norm in follow(samples, noise_names, sample_labels):
         queries[number, rows] = loss
         total[:, rows] += torch.stack([loss, norm])
     loss_samples, norm_samples = averaged(total)
@@ -238,9 +244,9 @@ def network_gradients(
     step = -(-held // (2 * size * CHUNK)) * CHUNK
     for group in (slice(start, start + step) for start in range(0, len(images), step)):
         total = torch.zeros(2, len(images[group]), size, device=device)
-        named = [f"image {name}" for name in names[group]]
+        noise_names = [f"image {name}" for name in names[group]]
         for number, rows, loss, norm in follow(
-            images[group], named, None if labels is None else labels[group]
+            images[group], noise_names, None if labels is None else labels[group]
         ):
             total[:, rows] += torch.stack([loss, norm])
             retrac[group][rows] += renormalised_products(loss, queries[number]).cpu().numpy()
@@ -257,7 +263,7 @@ def network_gradients(
 
 # DEVIATES: Diffusion-ReTrac at the end.
 def renormalised_products(images: "torch.Tensor", samples: "torch.Tensor") -> "torch.Tensor":
-    """Return inner products of gradients, those of the images divided by their length.
+    """Return inner products of gradients, with those of the images scaled to length one.
 
     Args:
         images: (b, P).

@@ -1,4 +1,4 @@
-"""Studies: where the signal of an ensemble lies, and what members and training size do to it."""
+"""Studies: the evidence for nearest units by noise level, statistic and number of members."""
 
 from typing import NamedTuple
 
@@ -9,49 +9,49 @@ from encoded_ensembles.influence.calibration import p_and_z, set_p_values
 from encoded_ensembles.influence.contrast import null_contrasts, own_contrasts
 from encoded_ensembles.randomness import Purpose, generator
 
-DRAWS = 999  # of null words for each set
-FAKES = 8  # sets of null words that are treated as units' own, at most
+DRAWS = 999  # draws of null words for each set
+FAKES = 8  # largest number of sets of null words that replace the units' code words
 ALPHA = 0.05
 
 
 class Signal(NamedTuple):
-    """What the units nearest to each sample show together."""
+    """Evidence for the units nearest to each sample, together."""
 
     contrast: float  # mean over samples
     error: float  # its standard error over samples
     z: float  # mean z of the single units
     found: float  # share of samples for which the set has p <= 0.05
-    false: float  # the same with words that are nobody's in place of the units' own
+    false: float  # the same with null code words in place of the units' code words
 
 
 def near_signal(
     pull: np.ndarray, code: np.ndarray, words: np.ndarray, near: np.ndarray, *, seed: int
 ) -> Signal | None:
-    """Return what the k units nearest to each sample show together.
+    """Return the evidence for the k units nearest to each sample, together.
 
     Args:
         pull: (B, U, n).
         code: (U, n) bool.
         words: (R, n) bool, null code words.
         near: (B, k) int64, units.
-        seed: of the draws of words.
+        seed: seed of the draws of words.
 
     Returns:
-        None where the words do not suffice: half of them are treated as units' own for `false`.
+        None if there are too few words: `false` uses k of them in place of the units' code words.
     """
     count, size = near.shape
     if 2 * size > len(words):
         return None
     pulled = np.take_along_axis(pull, near[..., None], axis=1)
-    own = np.stack([own_contrasts(each[None], code[units])[:, 0]
-                    for each, units in zip(pulled, near, strict=True)])  # fmt: skip
+    contrasts = np.stack([own_contrasts(pull_of_sample[None], code[units])[:, 0]
+                    for pull_of_sample, units in zip(pulled, near, strict=True)])  # fmt: skip
     null = null_contrasts(pulled, words).transpose(1, 0, 2)
-    together = own.mean(axis=1)
+    together = contrasts.mean(axis=1)
     return Signal(
         float(together.mean()),
         float(together.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
-        float(p_and_z(own, null)[1].mean()),
-        _share(set_p_values(own, null, draws=DRAWS, seed=seed)),
+        float(p_and_z(contrasts, null)[1].mean()),
+        _share(set_p_values(contrasts, null, draws=DRAWS, seed=seed)),
         float(
             np.mean([_fake_share(null, group, seed=seed) for group in _groups(len(words), size)])
         ),
@@ -59,14 +59,14 @@ def near_signal(
 
 
 def _groups(words: int, size: int) -> np.ndarray:
-    """Return the numbers of null words that are treated as units' own: (groups, size), disjoint."""
+    """Return disjoint groups of null words that replace code words of units: (groups, size)."""
     return np.arange(min(FAKES, words // (2 * size)) * size).reshape(-1, size)
 
 
 def _fake_share(null: np.ndarray, group: np.ndarray, *, seed: int) -> float:
-    """Return the share of samples that a test under some null words finds, (B, k, R) given."""
-    own = null[:, np.arange(len(group)), group]
-    return _share(set_p_values(own, np.delete(null, group, axis=2), draws=DRAWS, seed=seed))
+    """Return the share of samples with p <= 0.05 under one group of null words; null is (B, k, R)."""
+    contrasts = null[:, np.arange(len(group)), group]
+    return _share(set_p_values(contrasts, np.delete(null, group, axis=2), draws=DRAWS, seed=seed))
 
 
 def _share(p: np.ndarray) -> float:
@@ -79,9 +79,9 @@ def member_subsets(members: int, *, size: int, count: int, seed: int) -> np.ndar
 
     Args:
         members: n.
-        size: members in each, 1..n.
-        count: sets; one where all members are in it.
-        seed: of the draws.
+        size: number of members in each, 1..n.
+        count: number of sets; a single one if size is n.
+        seed: seed of the draws.
 
     Returns:
         (count, size) int64, each row ascending.
@@ -95,10 +95,10 @@ def member_subsets(members: int, *, size: int, count: int, seed: int) -> np.ndar
 def with_members(
     pull: np.ndarray, code: np.ndarray, words: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return pulls, code and null words as if there were only some of the members.
+    """Return pulls, code and null words of an ensemble of some of the members.
 
-    Pulls are measured from the mean of these members. Units and words that all of them saw, or none,
-    have no contrast.
+    Pulls are measured from the mean of these members. A unit or word of all of them, or of none,
+    has no contrast.
 
     Args:
         pull: (B, U, n).
@@ -107,14 +107,16 @@ def with_members(
         chosen: (m,) int64.
 
     Returns:
-        pull (B, U, m), code (U, m), words (R', m) of those with a contrast, and which units have
-        one (U,) bool.
+        pull (B, U, m), code (U, m), words (R', m) that have a contrast, and (U,) bool, which units
+        have one.
     """
     part = pull[..., chosen]
     part = part - part.mean(axis=-1, keepdims=True)
-    own, null = code[:, chosen], words[:, chosen]
-    known, usable = (np.logical_and(each.any(axis=1), ~each.all(axis=1)) for each in (own, null))
-    return part, own, null[usable], known
+    words_of_units, null = code[:, chosen], words[:, chosen]
+    known, usable = (
+        np.logical_and(rows.any(axis=1), ~rows.all(axis=1)) for rows in (words_of_units, null)
+    )
+    return part, words_of_units, null[usable], known
 
 
 def first_known(order: np.ndarray, known: np.ndarray, *, size: int) -> np.ndarray:
@@ -137,39 +139,39 @@ def slope(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def seed_share(moved: np.ndarray, seed: np.ndarray) -> float:
-    """Return the mean distance under the fresh seed alone over the mean distance of another way.
+    """Return the mean distance under the fresh seed alone, divided by that of another way.
 
     Both means are over the same pairs of a sample and a unit: those that have a fresh seed.
 
     Args:
         moved: (P,), distances of that way.
-        seed: (P,), distances under the fresh seed alone, NaN where a pair has none.
+        seed: (P,), distances under the fresh seed alone, NaN if a pair has none.
 
     Returns:
-        NaN where no pair has a fresh seed.
+        the ratio; NaN if no pair has a fresh seed.
     """
     both = np.isfinite(seed)
     return float(seed[both].mean() / moved[both].mean()) if both.any() else float("nan")
 
 
-SIZES = (1, 3, 10, 30)  # of the sets of nearest units
+SIZES = (1, 3, 10, 30)  # sizes of the sets of nearest units
 SEED = 0
 
 
 def signals(
     pull: np.ndarray, code: np.ndarray, words: np.ndarray, order: np.ndarray
 ) -> list[dict[str, object]]:
-    """Return what the nearest units show, one row for each size of the set."""
-    found = {
+    """Return the evidence for the nearest units, one row for each size of the set."""
+    signal_of = {
         size: near_signal(pull, code, words, order[:, :size], seed=SEED)
         for size in SIZES
         if size <= order.shape[1]
     }
-    return [dict(units=size, **each._asdict()) for size, each in found.items() if each]
+    return [dict(units=size, **signal._asdict()) for size, signal in signal_of.items() if signal]
 
 
 def by_statistic(table: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
-    """Return what each statistic says of the nearest units, and of all."""
+    """Return each statistic's evidence for the nearest units, and for all units."""
     shape = order.shape
     rows = []
     for name in [each.removesuffix("_z") for each in table.columns if each.endswith("_z")]:

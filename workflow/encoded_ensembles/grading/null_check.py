@@ -1,6 +1,6 @@
-"""Does the calibration hold? Words that are nobody's are treated as units and tested.
+"""Check of the calibration: null code words are tested as if they were units.
 
-Nothing is to be found under them, so their p-values should be uniform.
+They have no effect, so their p-values should be uniform.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ from encoded_ensembles.influence.contrast import null_contrasts
 from encoded_ensembles.influence.directional import excess
 from encoded_ensembles.randomness import Purpose, generator
 
-TESTS = 3000  # of each statistic, about
-DRAWS = 199  # of null words for each set
+TESTS = 3000  # approximate number of tests of each statistic
+DRAWS = 199  # draws of null words for each set
 
 
 def halves_p_values(value: np.ndarray, *, seed: int) -> np.ndarray:
@@ -20,7 +20,7 @@ def halves_p_values(value: np.ndarray, *, seed: int) -> np.ndarray:
 
     Args:
         value: (R, B), R >= 2.
-        seed: of the halves.
+        seed: seed of the halves.
 
     Returns:
         (R, B) p-values, in the order of the halves.
@@ -33,9 +33,9 @@ def halves_p_values(value: np.ndarray, *, seed: int) -> np.ndarray:
 
 
 def contrast_p_values(pull: np.ndarray, words: np.ndarray, *, seed: int) -> np.ndarray:
-    """Test contrasts of random (unit, sample) pairs under words that are nobody's.
+    """Test contrasts of random (unit, sample) pairs under null code words.
 
-    Half of the words are treated as units' own, the other half makes the null distribution.
+    Half of the null words replace the units' code words, the other half is the null distribution.
 
     Args:
         pull: (B, U, n).
@@ -46,14 +46,14 @@ def contrast_p_values(pull: np.ndarray, words: np.ndarray, *, seed: int) -> np.n
         (TESTS,).
     """
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=4)
-    fake, null = np.array_split(words[rng.permutation(len(words))], 2)
+    unit_words, null = np.array_split(words[rng.permutation(len(words))], 2)
     sample, unit = (rng.integers(size, size=TESTS) for size in pull.shape[:2])
     chosen = pull[sample, unit][:, None]  # (TESTS, 1, n)
-    word = fake[rng.integers(len(fake), size=TESTS)]
+    word = unit_words[rng.integers(len(unit_words), size=TESTS)]
     value = np.array(
         [
-            null_contrasts(each[None], own[None])[0, 0, 0]
-            for each, own in zip(chosen, word, strict=True)
+            null_contrasts(member_pulls[None], null_word[None])[0, 0, 0]
+            for member_pulls, null_word in zip(chosen, word, strict=True)
         ]
     )
     return p_and_z(value, null_contrasts(chosen, null)[0])[0]
@@ -62,39 +62,39 @@ def contrast_p_values(pull: np.ndarray, words: np.ndarray, *, seed: int) -> np.n
 def set_null_p_values(
     pull: np.ndarray, words: np.ndarray, order: np.ndarray, *, sizes: tuple[int, ...], seed: int
 ) -> np.ndarray:
-    """Test sets of near units under words that are nobody's.
+    """Test sets of near units under null code words.
 
     Args:
         pull: (B, U, n).
         words: (R, n) bool.
         order: (B, U), units, nearest first.
-        sizes: of the sets; those that the words do not suffice for are passed over.
+        sizes: sizes of the sets; a size with too few words is skipped.
         seed: of the draws.
 
     Returns:
         (tests,).
     """
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=5)
-    fake, null = np.array_split(words[rng.permutation(len(words))], 2)
-    sizes = tuple(size for size in sizes if size <= min(len(fake), len(null), order.shape[1]))
-    found = []
+    unit_words, null = np.array_split(words[rng.permutation(len(words))], 2)
+    sizes = tuple(size for size in sizes if size <= min(len(unit_words), len(null), order.shape[1]))
+    p_values = []
     for _ in range(-(-TESTS // (len(order) * max(1, len(sizes))))):
         for size in sizes:
             chosen = np.take_along_axis(pull, order[:, :size, None], axis=1)
-            given = fake[rng.permutation(len(fake))[:size]]
-            own = null_contrasts(chosen, given)[np.arange(size), :, np.arange(size)].T
+            drawn = unit_words[rng.permutation(len(unit_words))[:size]]
+            contrasts = null_contrasts(chosen, drawn)[np.arange(size), :, np.arange(size)].T
             chance = null_contrasts(chosen, null).transpose(1, 0, 2)
             draw = int(rng.integers(2**32))
-            found.append(set_p_values(own, chance, draws=DRAWS, seed=draw))
-    return np.concatenate(found) if found else np.zeros(0)
+            p_values.append(set_p_values(contrasts, chance, draws=DRAWS, seed=draw))
+    return np.concatenate(p_values) if p_values else np.zeros(0)
 
 
 def directional_p_values(
     moved: np.ndarray, words: np.ndarray, images: np.ndarray, unit_of: np.ndarray, *, seed: int
 ) -> np.ndarray:
-    """Test the directional statistic of random units under a null word in place of their own.
+    """Test the directional statistic of random units under a null word in place of their code word.
 
-    The masks are those of the null words alone, so that the units' own play no part.
+    The masks are those of the null words alone, so that the units' code words have no effect.
 
     Args:
         moved: (R, B, C, H, W), counterfactuals of the null words.
@@ -109,29 +109,29 @@ def directional_p_values(
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=7)
     points = moved.reshape(*moved.shape[:2], -1)
     flat = images.reshape(len(images), -1)
-    found = []
+    p_values = []
     for unit in rng.integers(unit_of.max() + 1, size=-(-TESTS // moved.shape[1])):
         near = flat[unit_of == unit]
         distance = np.stack(
             [nearest_distances(sample, near)[:, 0] for sample in points.swapaxes(0, 1)]
         )
         value = excess(distance, words, words)
-        own = int(rng.integers(len(words)))
-        found.append(p_and_z(value[:, own], np.delete(value, own, axis=1))[0])
-    return np.concatenate(found)
+        word = int(rng.integers(len(words)))
+        p_values.append(p_and_z(value[:, word], np.delete(value, word, axis=1))[0])
+    return np.concatenate(p_values)
 
 
 def uniformity(p: np.ndarray, *, words: int, seed: int) -> tuple[float, float]:
     """Return the share of p-values at or below 0.05, and the p-value of a test that they are uniform.
 
-    A rank among R + 1 values is a multiple of 1 / (R + 1); it is spread evenly over its step, or
-    fewer than 5 % would be at or below 0.05 wherever that is no such multiple. Kolmogorov and Smirnov's
-    test takes p-values for independent, which those of one sample are not quite.
+    A p-value is a multiple of 1 / (R + 1); it is spread uniformly over its step, since otherwise fewer
+    than 5 % are at or below 0.05 if 0.05 is not such a multiple. The Kolmogorov-Smirnov test assumes
+    independent p-values, which those of one sample are only approximately.
 
     Args:
         p: (tests,).
-        words: R, of the null distribution.
-        seed: of the spreading.
+        words: R, number of words of the null distribution.
+        seed: seed of the spreading.
     """
     from scipy.stats import kstest
 

@@ -1,7 +1,7 @@
-"""Rival attribution methods: how responsible each unit is for each sample, by other means.
+"""Rival attribution methods: scores of the responsibility of each unit for each sample.
 
-They see the same members, images and samples as the ensemble's own methods. A score is (U, B) float,
-higher being more responsible; a unit's is the mean, or for distances the best, over its images.
+They use the same members, images and samples as the ensemble's methods. Scores are (U, B) float,
+higher for more responsible; a unit's score is the mean, or for distances the best, over its images.
 
 Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., arXiv 2311.00500 (D-TRAK); Xie et al.,
 arXiv 2401.09031 (Diffusion-ReTrac). Their gradients are in `gradients`.
@@ -14,12 +14,12 @@ import numpy as np
 from encoded_ensembles.data.likeness import by_unit
 from encoded_ensembles.randomness import Purpose, generator, name_key
 
-FORWARD, BACKWARD = 1, 2  # member evaluations that a pass of one image through a network counts
-METHODS = {"trak": "loss", "d-trak": "norm"}  # whose gradients a kernel method takes
+FORWARD, BACKWARD = 1, 2  # cost of a pass of one image through a network, in member evaluations
+METHODS = {"trak": "loss", "d-trak": "norm"}  # the gradients that each kernel method uses
 
 
 def random_scores(unit_names: Sequence[str], *, samples: int, seed: int) -> np.ndarray:
-    """Return scores that know nothing; a unit's follow from (seed, its name).
+    """Return random scores; those of a unit depend only on (seed, its name).
 
     Args:
         unit_names: U names.
@@ -42,16 +42,16 @@ def random_scores(unit_names: Sequence[str], *, samples: int, seed: int) -> np.n
 def degraded_scores(
     scores: np.ndarray, unit_names: Sequence[str], *, shares: Sequence[float], seed: int
 ) -> list[np.ndarray]:
-    """Return a method's scores mixed with noise: methods known to be worse, to check grades by.
+    """Return a method's scores mixed with noise: methods known to be worse, to check grades.
 
     Args:
         scores: (U, B).
-        unit_names: U names, which the noise follows from; it is the same for all shares.
-        shares: of the variance over a sample's units that is noise, each 0..1.
+        unit_names: U names, which determine the noise; it is the same for all shares.
+        shares: shares of noise in the variance over a sample's units, each 0..1.
         seed: 0..2^64-1.
 
     Returns:
-        (U, B) float64 for each share; over each sample's units the scores have variance 1 but for chance.
+        (U, B) float64 for each share; over each sample's units the scores have expected variance 1.
     """
     spread = scores.std(axis=0)
     scaled = (scores - scores.mean(axis=0)) / np.where(spread > 0, spread, 1)
@@ -69,7 +69,7 @@ def unit_means(scores: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
 
 # ASSUME: TRAK of the loss.
 def kernel_scores(images: np.ndarray, samples: np.ndarray, *, damping: np.ndarray) -> np.ndarray:
-    """Return TRAK's scores: sample (Phi^T Phi + lambda I)^-1 image, Phi being all images' gradients.
+    """Return TRAK's scores: sample (Phi^T Phi + lambda I)^-1 image, Phi the gradients of all images.
 
     Args:
         images: Phi (N, k), projected gradients.
@@ -85,31 +85,34 @@ def kernel_scores(images: np.ndarray, samples: np.ndarray, *, damping: np.ndarra
     kernel = images.T @ images
     diagonal = np.eye(len(kernel)) * np.trace(kernel) / len(kernel)
     return np.stack(
-        [images @ solve(kernel + each * diagonal, samples.T, assume_a="pos") for each in damping]
+        [
+            images @ solve(kernel + factor * diagonal, samples.T, assume_a="pos")
+            for factor in damping
+        ]
     )
 
 
 def network_scores(
     gradients: dict[str, np.ndarray], unit_of: np.ndarray, *, damping: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the scores that one network's gradients give.
+    """Return the scores from one network's gradients.
 
     Args:
-        gradients: of `gradients.network_gradients`.
+        gradients: tensors of `gradients.network_gradients`.
         unit_of: (N,) int64.
         damping: (D,).
 
     Returns:
         trak and d-trak (D, U, B), retrac (U, B), float64.
     """
-    found = {
+    image_scores = {
         name: kernel_scores(
             gradients[f"{kind}.images"], gradients[f"{kind}.samples"], damping=damping
         )
         for name, kind in METHODS.items()
     }
-    found["retrac"] = gradients["retrac"].astype(np.float64)
-    return {name: unit_means(scores, unit_of) for name, scores in found.items()}
+    image_scores["retrac"] = gradients["retrac"].astype(np.float64)
+    return {name: unit_means(scores, unit_of) for name, scores in image_scores.items()}
 
 
 def gradient_scores(
@@ -130,25 +133,25 @@ def gradient_scores(
     Returns:
         trak.full, trak.one, trak.mean, d-trak.full ... (D, U, B), retrac.full ... (U, B), float64.
     """
-    alone = network_scores(full, unit_of, damping=damping)
-    each = [network_scores(gradients, unit_of, damping=damping) for gradients in members]
+    full_scores = network_scores(full, unit_of, damping=damping)
+    member_scores = [network_scores(gradients, unit_of, damping=damping) for gradients in members]
     scores = {}
-    for name in alone:
-        scores[f"{name}.full"] = alone[name]
-        scores[f"{name}.one"] = each[0][name]
-        scores[f"{name}.mean"] = np.mean([found[name] for found in each], axis=0)
+    for name in full_scores:
+        scores[f"{name}.full"] = full_scores[name]
+        scores[f"{name}.one"] = member_scores[0][name]
+        scores[f"{name}.mean"] = np.mean([scores_of[name] for scores_of in member_scores], axis=0)
     return scores
 
 
 def member_evaluations(
     methods: Iterable[str], *, pictures: int, levels: int, members: int
 ) -> dict[str, int]:
-    """Return what each method costs: passes of one image through one network, backward ones twice.
+    """Return the cost of each method: passes of one image through one network, backward ones twice.
 
     Args:
         methods: names such as pixels or trak.mean.
         pictures: N + B, images and samples.
-        levels: K, noise levels at which each picture's gradient is taken.
+        levels: K, noise levels at which each picture's gradient is computed.
         members: n.
     """
     networks = {"full": 1, "one": 1, "mean": members}
@@ -161,12 +164,12 @@ def member_evaluations(
 def choose_damping(
     rivals: dict[str, np.ndarray], area: Callable[[np.ndarray, np.ndarray], float]
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Choose the damping of each method that has one: the largest area under its gain curve."""
+    """Choose the damping of each method that has one, by the largest area under its gain curve."""
     methods, chosen = {}, {}
-    for name, each in rivals.items():
-        if each.ndim == 2:
-            methods[name] = each
-        elif each.ndim == 3:
-            best = max(range(len(each)), key=lambda i: area(each[i], each[i]))
-            methods[name], chosen[name] = each[best], float(rivals["damping"][best])
+    for name, scores in rivals.items():
+        if scores.ndim == 2:
+            methods[name] = scores
+        elif scores.ndim == 3:
+            best = max(range(len(scores)), key=lambda i: area(scores[i], scores[i]))
+            methods[name], chosen[name] = scores[best], float(rivals["damping"][best])
     return methods, chosen

@@ -9,12 +9,12 @@ import numpy as np
 from encoded_ensembles.grading import agreement as truth
 from encoded_ensembles.grading.gains import interval
 
-DRAWS = 1000  # of each bootstrap
-TOP = 10  # units named, for the recall of planted ones
+DRAWS = 1000  # draws of each bootstrap
+TOP = 10  # first units among which planted ones are counted
 
 
 class Grade(NamedTuple):
-    """What a method gets in one kind of truth."""
+    """Grade of a method by one kind of truth."""
 
     method: str
     grade: str
@@ -34,7 +34,7 @@ def by_retraining(
 
     Args:
         methods: scores.
-        units: (K,) int64, those left out.
+        units: (K,) int64, units left out.
         chosen: (K,) str, how each was chosen: random, near or named.
         moved: (K, B), distances.
 
@@ -62,8 +62,8 @@ def by_retraining(
     for kind, statistics in kinds.items():
         rows = {"within_near": near, "within_random": random}.get(kind, everything).sum()
         if rows > 2:
-            found, draws[kind] = _graded(kind, statistics, (int(rows), moved.shape[1]))
-            grades += found
+            new_grades, draws[kind] = _graded(kind, statistics, (int(rows), moved.shape[1]))
+            grades += new_grades
     return grades, draws
 
 
@@ -75,7 +75,7 @@ def by_models(
     Args:
         methods: scores.
         held: (M, U) bool, the units that each model saw.
-        measured: by grade, (M, B), larger where a model does better on a sample.
+        measured: by grade, (M, B), larger if a model is better on a sample.
 
     Returns:
         grades, and the bootstrap over models and samples.
@@ -87,8 +87,8 @@ def by_models(
             name: partial(_taken, truth.within_samples, held.astype(np.float64) @ scores, outputs)
             for name, scores in methods.items()
         }
-        found, draws[kind] = _graded(kind, statistics, outputs.shape)  # type: ignore[arg-type]
-        grades += found
+        new_grades, draws[kind] = _graded(kind, statistics, outputs.shape)  # type: ignore[arg-type]
+        grades += new_grades
     return grades, draws
 
 
@@ -101,20 +101,20 @@ def by_plants(methods: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]
 
     Returns:
         grades planted_top (share of bearing samples whose first unit is planted), planted_recall
-        (share of the planted units among the first 10, or as many as there are) and planted_false
+        (share of the planted units among the first 10, or the first P of P > 10) and planted_false
         (share of the other samples whose first unit is planted), shares with Wilson's intervals.
     """
     grades = []
     for name, scores in methods.items():
         first, recall, wrong = [], [], []
         for bears, units in plants.values():
-            named = np.argsort(-scores, axis=0, kind="stable")[: max(TOP, len(units))]
-            first.append(np.isin(named[0, bears], units))
-            recall.append(np.isin(named[:, bears], units).sum(axis=0) / len(units))
-            wrong.append(np.isin(named[0, ~bears], units))
+            ranked = np.argsort(-scores, axis=0, kind="stable")[: max(TOP, len(units))]
+            first.append(np.isin(ranked[0, bears], units))
+            recall.append(np.isin(ranked[:, bears], units).sum(axis=0) / len(units))
+            wrong.append(np.isin(ranked[0, ~bears], units))
         grades += _share(name, "planted_top", np.concatenate(first))
-        if len(found := np.concatenate(recall)):
-            grades.append(Grade(name, "planted_recall", float(found.mean()), np.nan, np.nan))
+        if len(recalls := np.concatenate(recall)):
+            grades.append(Grade(name, "planted_recall", float(recalls.mean()), np.nan, np.nan))
         grades += _share(name, "planted_false", np.concatenate(wrong))
     return grades
 
@@ -122,7 +122,7 @@ def by_plants(methods: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]
 def attributed_plants(
     attributed: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> list[Grade]:
-    """Grade statistics by whether they attribute planted units where they should, and only there.
+    """Grade statistics by whether they attribute bearing samples, and only these, to planted units.
 
     Args:
         attributed: by statistic, (U, B) bool.
@@ -133,32 +133,30 @@ def attributed_plants(
         which a planted unit is attributed, with Wilson's intervals.
     """
     grades = []
-    for name, each in attributed.items():
+    for name, mask in attributed.items():
         for kind, wanted in (("planted_found", True), ("planted_wrong", False)):
-            named = [
-                each[units][:, bears == wanted].any(axis=0) for bears, units in plants.values()
-            ]
-            grades += _share(name, kind, np.concatenate(named))
+            hits = [mask[units][:, bears == wanted].any(axis=0) for bears, units in plants.values()]
+            grades += _share(name, kind, np.concatenate(hits))
     return grades
 
 
-def _share(name: str, kind: str, found: np.ndarray) -> list[Grade]:
-    """Return the share of what is true as a grade, or none where there is nothing."""
+def _share(name: str, kind: str, values: np.ndarray) -> list[Grade]:
+    """Return the share of true values as a grade; no grade without values."""
     from scipy.stats import binomtest
 
-    if not len(found):
+    if not len(values):
         return []
-    share = binomtest(int(found.sum()), len(found))
+    share = binomtest(int(values.sum()), len(values))
     low, high = share.proportion_ci(method="wilson")
-    return [Grade(name, kind, float(found.mean()), float(low), float(high))]
+    return [Grade(name, kind, float(values.mean()), float(low), float(high))]
 
 
 def agreement(draws: Draws, grades: list[Grade]) -> list[tuple[str, str, int, float, float, float]]:
-    """Compare the order of the methods by their gain with that by every other grade.
+    """Compare the order of methods by gain with that by every other grade.
 
     Args:
         draws: bootstrap draws by grade and method.
-        grades: their values.
+        grades: grades of all methods.
 
     Returns:
         for each other grade: "gain", the grade, number of methods with both, Kendall's tau, and its

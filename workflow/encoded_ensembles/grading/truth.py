@@ -1,4 +1,4 @@
-"""The truth that methods are graded by: what retraining, held-out models and plants show."""
+"""The truth that grades methods: from retraining, held-out models and plants."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ def retraining_distances(
     drawn: dict[str, np.ndarray], factual: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return how far samples moved in retraining: (K, B) for each arm."""
-    return {arm: distances(factual, each) for arm, each in drawn.items() if arm != "units"}
+    return {arm: distances(factual, samples) for arm, samples in drawn.items() if arm != "units"}
 
 
 def truth_table(chosen: pd.DataFrame, moved: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Return one row per (sample, retrained unit); empty where an arm has no such unit."""
+    """Return one row per (sample, retrained unit); NaN if an arm lacks the unit."""
     controls, samples = moved["same"].shape
     row = np.tile(np.arange(controls), samples)
     table = {"sample": np.repeat(np.arange(samples), controls)}
@@ -37,12 +37,13 @@ def sample_distances(
     factual: np.ndarray,
     features: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Return how far in features each held-out model's samples are from the factual ones: (M, B)."""
+    """Return the distances in features of held-out models' samples from the factual ones, (M, B)."""
     target = features(to_bytes(factual))
     return np.stack(
         [
             np.mean(
-                [np.linalg.norm(features(to_bytes(each)) - target, axis=1) for each in drawn], 0
+                [np.linalg.norm(features(to_bytes(samples)) - target, axis=1) for samples in drawn],
+                0,
             )
             for drawn in held["samples"]
         ]
@@ -50,17 +51,17 @@ def sample_distances(
 
 
 def planted_units(table: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return for each plant whether each sample bears it, and its units."""
-    found = {}
+    """Return for each plant whether each sample bears it (B,), and its units (k,)."""
+    units_of = {}
     for plant, rows in table.sort_values("sample").groupby("plant"):
         units = [int(number) for number in str(rows["units"].iloc[0]).split(";") if number]
         if units:
-            found[str(plant)] = (rows["bears"].to_numpy(bool), np.array(units))
-    return found
+            units_of[str(plant)] = (rows["bears"].to_numpy(bool), np.array(units))
+    return units_of
 
 
 def attributed_units(table: pd.DataFrame, *, shape: tuple[int, int]) -> dict[str, np.ndarray]:
-    """Return which units each statistic attributes at a false discovery rate of 5 %: (U, B) bool."""
+    """Return the units that each statistic attributes at a false discovery rate of 5 %, (U, B) bool."""
     names = [each.removesuffix("_q") for each in table.columns if each.endswith("_q")]
     return {
         "contrast z" if name == "contrast" else f"ablation {name}": (

@@ -1,1 +1,1 @@
-"""Influence: what ablations and contrasts say of a unit, each against its null distribution."""
+"""Influence of a unit by ablation and by contrast, each against its null distribution."""

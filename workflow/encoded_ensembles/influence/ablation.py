@@ -1,7 +1,7 @@
 """Influence: how far ablating a unit moves a sample, against its null distribution.
 
 Sources: Dai & Gifford, arXiv 2306.02174 (ablation) and arXiv 2406.07908 (counterfactual radius). The
-null distribution is ours: ablations by code words that belong to no unit.
+null distribution is our addition: ablations by null code words.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from encoded_ensembles.codes.words import hamming
 
 # ASSUME: scale of distances.
-PUBLISHED_SIZE = 256 * 256 * 3  # values of an image at the scale of the published radii
+PUBLISHED_SIZE = 256 * 256 * 3  # number of values of an image at the scale of the published radii
 WINDOW = 7  # side of the window of SSIM; smaller than the published 11, for images of 8x8
 
 
@@ -23,10 +23,10 @@ def distances(factual: np.ndarray, counterfactuals: np.ndarray) -> np.ndarray:
     Returns:
         (A, B) float64, 0..2 sqrt(C H W).
     """
-    found = np.empty(counterfactuals.shape[:2])
-    for row, each in zip(found, counterfactuals, strict=True):
-        row[:] = np.sqrt(np.square(each.astype(np.float64) - factual).sum(axis=(1, 2, 3)))
-    return found
+    result = np.empty(counterfactuals.shape[:2])
+    for row, images in zip(result, counterfactuals, strict=True):
+        row[:] = np.sqrt(np.square(images.astype(np.float64) - factual).sum(axis=(1, 2, 3)))
+    return result
 
 
 def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.ndarray:
@@ -44,10 +44,10 @@ def published_scale(distance: np.ndarray, *, shape: tuple[int, int, int]) -> np.
 
 # ASSUME: window of SSIM.
 def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the mean structural similarity of images in [-1, 1], window by window and channel by channel.
+    """Return the structural similarity of images in [-1, 1], averaged over windows and channels.
 
-    A window is 7x7 with equal weights, or the largest odd square that the images hold; only whole
-    windows count.
+    A window is 7x7 with equal weights, or the largest odd square that fits the images; only whole
+    windows are used.
     Source: Wang et al., *Image quality assessment: from error visibility to structural similarity*,
     IEEE TIP 2004, equation 13 with K1 = 0.01, K2 = 0.03 and L = 2.
 
@@ -56,7 +56,7 @@ def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         other: (B, C, H, W).
 
     Returns:
-        (B,) float64, at most 1, which equal images have.
+        (B,) float64, at most 1, its value for equal images.
     """
     from scipy.ndimage import uniform_filter
 
@@ -70,25 +70,25 @@ def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     mx, my = mean(x), mean(y)
     vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
     c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
-    found = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
-    return found.mean(axis=(1, 2, 3))
+    similarity = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return similarity.mean(axis=(1, 2, 3))
 
 
 def matched(moved: np.ndarray, total: np.ndarray, *, masks: int) -> np.ndarray:
-    """Return the Euclidean distance of one counterfactual from the mean of all other masks'.
+    """Return the Euclidean distance of one counterfactual from the mean of those of all other masks.
 
-    All of them drop as many members: what dropping any so many does on average is taken out.
+    All masks drop the same number of members: the average effect of dropping that number cancels.
 
     Args:
         moved: (B, C, H, W).
         total: (B, C, H, W) float64, the sum over all masks, this one among them.
-        masks: how many; the distance is 0 if there is no other.
+        masks: number of masks; the distance is 0 for a single one.
 
     Returns:
         (B,) float64.
     """
-    apart = (masks * moved.astype(np.float64) - total) / max(1, masks - 1)
-    return np.sqrt(np.square(apart).sum(axis=(1, 2, 3)))
+    difference = (masks * moved.astype(np.float64) - total) / max(1, masks - 1)
+    return np.sqrt(np.square(difference).sum(axis=(1, 2, 3)))
 
 
 def ranks(distance: np.ndarray) -> np.ndarray:
@@ -119,10 +119,10 @@ def radius(distance: np.ndarray) -> np.ndarray:
 
 
 def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Measure how alike the displacements of two units are, by the Hamming distance of their words.
+    """Measure the similarity of two units' displacements by the Hamming distance of their words.
 
-    The displacement of a unit is counterfactual less factual. A cosine of 1 means that the two
-    units' ablations cannot be told apart. Pairs in which a displacement is zero are left out.
+    The displacement of a unit is counterfactual minus factual. A cosine of 1 means that the two
+    units' ablations cannot be distinguished. Pairs with a zero displacement are left out.
 
     Args:
         displacement: (U, B, F) float.
@@ -142,7 +142,15 @@ def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
     known = np.isfinite(value)
     distance, value = distance[known], value[known]
     rows = []
-    for each in np.unique(distance):
-        of = value[distance == each]
-        rows.append((each, len(of), np.quantile(of, 0.25), of.mean(), np.quantile(of, 0.75)))
+    for hamming_distance in np.unique(distance):
+        cosines = value[distance == hamming_distance]
+        rows.append(
+            (
+                hamming_distance,
+                len(cosines),
+                np.quantile(cosines, 0.25),
+                cosines.mean(),
+                np.quantile(cosines, 0.75),
+            )
+        )
     return np.array(rows, np.float64).reshape(-1, 5)

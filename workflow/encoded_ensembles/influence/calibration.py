@@ -1,8 +1,8 @@
-"""Calibration: what a statistic is worth against its null distribution.
+"""Calibration: p-values of a statistic against its null distribution.
 
-Under the null hypothesis that a unit did nothing to a sample, its code word is like any word that no
-unit has: chance settled which of them is its own. So the p-value is the rank of the unit's value
-among the values that those words would have given it, exact for any number of words.
+Under the null hypothesis that a unit has no effect on a sample, its code word is exchangeable with null
+code words: chance decided which of them the unit has. So the p-value is the rank of the unit's value
+among its values under null code words, exact for any number of words.
 """
 
 import numpy as np
@@ -10,17 +10,17 @@ import numpy as np
 
 # DEVIATES: null code words.
 def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Test values against their null distributions, large values being evidence.
+    """Return p and z of values against their null distributions; large values are evidence.
 
     p = (1 + #{null >= value}) / (1 + R): never zero; 1 without null values.
 
     Args:
-        value: (...) float, or (U, B) where all U units share a null distribution.
-        null: (..., R), the values under R null code words; (B, R) where units share them.
+        value: (...) float, or (U, B) if all U units share a null distribution.
+        null: (..., R), the values under R null code words; (B, R) if units share them.
 
     Returns:
         p (...) in [1/(R+1), 1], and z (...): standard deviations of the null from its mean, NaN where
-        it has none.
+        the null has no spread.
 
     Source: Phipson & Smyth, *Permutation p-values should never be zero*, 2010.
     """
@@ -29,7 +29,9 @@ def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray
         reached = (null >= value[..., None]).sum(axis=-1)
     else:
         shared = zip(value.T, np.sort(null, axis=-1), strict=True)
-        reached = words - np.stack([np.searchsorted(row, own) for own, row in shared], axis=-1)
+        reached = words - np.stack(
+            [np.searchsorted(row, column) for column, row in shared], axis=-1
+        )
     p = (1 + reached) / (1 + words)
     if not words:
         return p, np.full(value.shape, np.nan)
@@ -38,27 +40,27 @@ def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def set_p_values(value: np.ndarray, null: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
-    """Test the units of a set together: their mean value, against that with null words instead.
+    """Return the p-value of each set's mean value, against its mean under null words.
 
-    Each draw gives the units of a set different null words. p = (1 + #{draws that reach it}) /
+    Each draw gives the units of a set different null words. p = (1 + #{draws that reach the mean}) /
     (1 + draws).
 
     Args:
         value: (B, k), the values of the k units of each sample's set.
-        null: (B, k, R), what R null code words give them instead, k <= R.
+        null: (B, k, R), their values under R null code words, k <= R.
         draws: number of draws.
-        seed: of them; the same for all samples.
+        seed: seed of the draws, which all samples share.
 
     Returns:
         (B,) in [1/(draws+1), 1].
 
     Raises:
-        ValueError: there are fewer null words than units in a set.
+        ValueError: a set has more units than there are null words.
     """
     size, words = null.shape[1:]
     if size > words:
         raise ValueError(f"a set has {size} units, but there are {words} null words")
     rng = np.random.default_rng(seed)
-    given = np.stack([rng.permutation(words)[:size] for _ in range(draws)])
-    chance = null[:, np.arange(size), given].mean(axis=-1)
+    chosen = np.stack([rng.permutation(words)[:size] for _ in range(draws)])
+    chance = null[:, np.arange(size), chosen].mean(axis=-1)
     return (1 + (chance >= value.mean(axis=1)[:, None]).sum(axis=1)) / (1 + draws)

@@ -1,13 +1,13 @@
-"""Contrast: what members that saw a unit do differently along the factual trajectory.
+"""Contrast: how members that saw a unit differ from the others along the factual trajectory.
 
 Which members see a unit is drawn at random, so an ensemble is a randomised experiment: the difference
-between members that saw the unit and members that did not estimates, without bias, what seeing it
-does. No counterfactual is needed: at each sampling step every member says how it would denoise the
-factual trajectory, and these estimates are what is compared.
+between members that saw the unit and members that did not is an unbiased estimate of the effect of
+seeing it. No counterfactual is needed: the comparison uses every member's estimate of the denoised
+image at each sampling step of the factual trajectory.
 
-Here a member's *pull* towards a unit is how far its estimate lies from the ensemble's in the direction
-of the unit's images; a unit's *contrast* is the mean pull of the members that saw it less that of the
-others. A null code word has a contrast towards the same unit too: that is the null distribution.
+A member's *pull* towards a unit is how far its estimate lies from the ensemble's in the direction
+of the unit's images; a unit's *contrast* is the mean pull of the members that saw it minus that of the
+others. The contrasts towards the same unit under null code words are the null distribution.
 """
 
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ def level_pulls(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the pulls at each noise level up to `highest`, in units of their root mean square.
 
-    So every level counts alike: a pull of 1 is as large as pulls of that level commonly are, over all
-    members, units and samples.
+    So every level has the same weight: a pull of 1 is the root mean square of that level's pulls over
+    all members, units and samples.
 
     Args:
-        steps: noise levels and estimates (n, B, C, H, W), as from `estimates`.
+        steps: noise levels and estimates (n, B, C, H, W), of `trajectory.estimates`.
         images: (N, C, H, W) float, as members see them.
         unit_of: unit of each image (N,) int.
-        highest: noise level 0..999.
+        highest: largest noise level used, 0..999.
 
     Yields:
         noise level, descending, and pulls (B, U, n) float32.
@@ -48,8 +48,8 @@ def level_pulls(
 def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
     """Return how far each member's estimate lies from their mean in the direction of each unit.
 
-    The direction is that from the mean estimate to an image, of length one; a unit's pull is the mean
-    over its images.
+    The direction is the unit vector from the mean estimate to an image; a unit's pull is the mean over
+    its images.
 
     Args:
         estimate: (n, B, F) float.
@@ -61,18 +61,20 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
     """
     mean = estimate.mean(axis=0, dtype=np.float64)
     order, starts, sizes = by_unit(unit_of)
-    found = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
-    for row, centre, each in zip(found, mean, estimate.transpose(1, 0, 2), strict=True):
+    result = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
+    for row, centre, member_estimates in zip(
+        result, mean, estimate.transpose(1, 0, 2), strict=True
+    ):
         direction = images[order] - centre
         length = np.linalg.norm(direction, axis=1, keepdims=True)
         direction /= np.where(length > 0, length, 1)
-        projected = direction @ (each - centre).T
+        projected = direction @ (member_estimates - centre).T
         row[:] = np.add.reduceat(projected, starts, axis=0) / sizes[:, None]
-    return found
+    return result
 
 
 def weights(words: np.ndarray) -> np.ndarray:
-    """Return what turns pulls into contrasts: mean over the members in a word less the others'.
+    """Return weights that turn pulls into contrasts: mean over the word's members minus the others'.
 
     Args:
         words: (A, n) bool, each with at least one member in and one out.
@@ -111,7 +113,7 @@ def null_contrasts(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def weighed_contrasts(pull: np.ndarray, words: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return contrasts in which members count by weight.
+    """Return contrasts with weighted members.
 
     Args:
         pull: (..., n).
@@ -119,8 +121,8 @@ def weighed_contrasts(pull: np.ndarray, words: np.ndarray, weight: np.ndarray) -
         weight: (n, S), at least 0.
 
     Returns:
-        (..., S) float64: weighed mean pull of the members in the word less that of the others, NaN
-        where a side weighs nothing.
+        (..., S) float64: weighted mean pull of the members in the word minus that of the others, NaN
+        where the weights of a side add up to zero.
     """
     sides = []
     for side in (words, ~words):

@@ -6,8 +6,8 @@ import pandas as pd
 from encoded_ensembles.influence.calibration import p_and_z, set_p_values
 from encoded_ensembles.influence.contrast import null_contrasts, own_contrasts
 
-HELD = 10_000_000  # null contrasts held at once
-SIZES = (1, 3, 10, 30)  # of the sets of nearest units that are tested together
+HELD = 10_000_000  # null contrasts in memory at once
+SIZES = (1, 3, 10, 30)  # sizes of the sets of nearest units that are tested together
 DRAWS = 999
 
 
@@ -42,7 +42,7 @@ def test_sets(
         pull: (B, U, n).
         value: (U, B), the units' contrasts.
         words: (R, n) bool, null code words.
-        order: (B, U), units.
+        order: (B, U), units of each sample in order.
 
     Returns:
         columns sample, units, contrast, p_value, p_null.
@@ -53,19 +53,19 @@ def test_sets(
             continue
         chosen = order[:, :size]
         pulled = np.take_along_axis(pull, chosen[..., None], axis=1)
-        own = np.take_along_axis(value.T, chosen, axis=1)
+        contrasts = np.take_along_axis(value.T, chosen, axis=1)
         null = null_contrasts(pulled, words).transpose(1, 0, 2)
-        # The same units as if the first null words were theirs: nothing is there to be found.
-        fake = null[:, np.arange(size), np.arange(size)]
-        found = pd.DataFrame(
+        # The same units under the first null words: a test without any effect to find.
+        null_contrast = null[:, np.arange(size), np.arange(size)]
+        part = pd.DataFrame(
             {
                 "sample": np.arange(len(order)),
                 "units": size,
-                "contrast": own.mean(axis=1),
-                "p_value": set_p_values(own, null, draws=DRAWS, seed=0),
-                "p_null": set_p_values(fake, null[..., size:], draws=DRAWS, seed=0),
+                "contrast": contrasts.mean(axis=1),
+                "p_value": set_p_values(contrasts, null, draws=DRAWS, seed=0),
+                "p_null": set_p_values(null_contrast, null[..., size:], draws=DRAWS, seed=0),
             }
         )
-        rows.append(found)
+        rows.append(part)
     columns = ["sample", "units", "contrast", "p_value", "p_null"]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)

@@ -1,9 +1,9 @@
 """Directional: does dropping a unit's members move the sample away from the unit's own images?
 
-A unit leaves a trace where counterfactuals lie the farther from its images, the more of its members
-they drop. So each unit's images are compared with counterfactuals of many masks, not with its own
-counterfactual alone: the line that fits distance to members dropped says how much farther the sample
-is expected to lie when all w are dropped.
+A unit has an effect if counterfactuals that drop more of its members lie farther from its images. So
+each unit's images are compared with counterfactuals of many masks, not only with its own: a line
+fitted to distance against the number of its members dropped predicts how much farther the sample
+lies when all w are dropped.
 """
 
 import numpy as np
@@ -11,21 +11,21 @@ import numpy as np
 from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z
 
-HELD = 10_000_000  # distances, or weights of masks, held at once: 80 MB
+HELD = 10_000_000  # distances, or weights of masks, in memory at once: 80 MB
 
 
 def excess_weights(dropped: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Return what turns distances under masks into the excess predicted when a word is dropped.
+    """Return weights that turn distances under masks into the excess predicted when a word is dropped.
 
     With h the number of the word's members that a mask drops, the excess is the least-squares slope
-    of distance on h, times w less the mean of h. It is linear in the distances.
+    of distance on h, times (w minus the mean of h). It is linear in the distances.
 
     Args:
         dropped: (V, n) bool, the members that each mask drops.
         words: (A, n) bool.
 
     Returns:
-        (V, A) float64; zero for words of which all masks drop as many members, where no line fits.
+        (V, A) float64; zero for a word of which all masks drop the same number of members.
     """
     h = dropped.astype(np.float64) @ words.T.astype(np.float64)
     mean = h.mean(axis=0)
@@ -63,11 +63,11 @@ def directional(
     """Return the directional statistic of each unit, with p and z against the null code words.
 
     The masks of a unit are those of all null words, those of the units held, and always its own. For
-    its null distribution each null word takes the place of its own in h. If the unit did nothing, chance
-    alone settled which of these words is its own; and exchanging it with a null word leaves both
-    the set of masks and the unit's images as they are, since both words' masks are in the set either
-    way and which other units' masks are follows from their numbers. So the permutation p-value,
-    (1 + #{null >= value}) / (1 + R), is exact for any R, and however many units are held.
+    its null distribution each null word replaces its own word in h. If the unit has no effect, chance
+    alone decided which of these words is its own; and exchanging it with a null word changes neither
+    the set of masks nor the unit's images: both words' masks are in the set in either case, and which
+    other units' masks are depends only on their numbers. So the permutation p-value,
+    (1 + #{null >= value}) / (1 + R), is exact for any R and any number of units held.
 
     Args:
         held: (R + k, B, F) float, counterfactuals of the null words, then of the units held.
@@ -94,13 +94,13 @@ def directional(
         distance = np.stack(
             [nearest_distances(sample, near, begin) for sample in held.swapaxes(0, 1)]
         )
-        for place, unit in enumerate(units):
+        for position, unit in enumerate(units):
             others = of_mask != unit
-            found = excess(
-                np.column_stack([distance[:, others, place], own[unit]]),
+            excesses = excess(
+                np.column_stack([distance[:, others, position], own[unit]]),
                 np.concatenate([dropped[others], code[unit, None]]),
                 np.concatenate([code[unit, None], null_words]),
             )
-            value[unit] = found[:, 0]
-            p[unit], z[unit] = p_and_z(found[:, 0], found[:, 1:])
+            value[unit] = excesses[:, 0]
+            p[unit], z[unit] = p_and_z(excesses[:, 0], excesses[:, 1:])
     return value, p, z

@@ -1,11 +1,11 @@
-"""Exposure-calibrated attribution: how much influence to expect from what is known of a pair.
+"""Exposure-calibrated attribution: the expected influence of a pair, given the facts about it.
 
 The contrasts of all (unit, sample) pairs are a large, noisy, unbiased training set: a small model
-learns from them how much pull to expect from how alike unit and sample are. That is the *prior* of a
-pair. The pair's own contrast is then weighed against it by how noisy it is, as empirical Bayes does:
-the *expected* influence of the pair, with an interval.
+learns from them the pull to expect from the similarity of unit and sample. That is the *prior* of a
+pair. Empirical Bayes then combines it with the pair's own contrast, weighted by the noise of the
+contrast: the *expected* influence of the pair, with an interval.
 
-Source: Efron & Morris, *Data analysis using Stein's estimator*, JASA 70, 1975, for the weighing.
+Source: Efron & Morris, *Data analysis using Stein's estimator*, JASA 70, 1975, for the weights.
 """
 
 from typing import Any, NamedTuple
@@ -16,18 +16,18 @@ from encoded_ensembles.influence.contrast import weighed_contrasts
 from encoded_ensembles.randomness import Purpose, generator
 
 SAMPLE_FOLDS = 5
-LEARNT = 200_000  # pairs that a model learns from, at most
-TIE = 1e-6  # of a prediction that is added to what it is straightened to
-BINS = 10  # of the prior, in each of which the spread of true influences is estimated
-SCALES = (0.5, 1.0, 2.0, 4.0)  # of the distance of a sample's tenth nearest unit
+LEARNT = 200_000  # largest number of pairs that a model learns from
+TIE = 1e-6  # share of the raw prediction added to the isotonic one, to break ties
+BINS = 10  # bins of the prior, in each of which the spread of true influences is estimated
+SCALES = (0.5, 1.0, 2.0, 4.0)  # kernel widths, in distances of a sample's tenth nearest unit
 
 
 class Facts(NamedTuple):
-    """What is known of every (unit, sample) pair without any code word."""
+    """Facts about every (unit, sample) pair that do not depend on code words."""
 
     values: np.ndarray  # (U, B, F) float32
     names: list[str]  # F
-    rising: np.ndarray  # (F,) int: 1 where more can only mean more influence, 0 where unknown
+    rising: np.ndarray  # (F,) int: 1 if influence cannot fall as the fact rises, 0 if unknown
 
 
 class Posterior(NamedTuple):
@@ -39,19 +39,19 @@ class Posterior(NamedTuple):
 
 
 def likeness(distance: np.ndarray, name: str) -> dict[str, np.ndarray]:
-    """Return facts that follow from the distance of units from samples.
+    """Return facts derived from the distance of units from samples.
 
     Closeness: the distance, negated, in units of the sample's tenth nearest unit. Order: minus the
-    logarithm of the unit's rank. Share: what the unit gets of one vote that the sample splits among
-    all units by a Gaussian kernel, in logarithm, for several widths of the kernel; this is how the
-    ideal denoiser of the training set weighs its images at several noise levels.
+    logarithm of the unit's rank. Share: the logarithm of the unit's weight in a softmax over all units
+    with a Gaussian kernel, for several widths of the kernel; the ideal denoiser of the training set
+    weighs its images in this way at several noise levels.
 
     Args:
         distance: (U, B), at least 0.
-        name: of the distance.
+        name: name of the distance.
 
     Returns:
-        (U, B) for each fact.
+        an array (U, B) for each fact.
     """
     tenth = np.sort(distance, axis=0)[min(9, len(distance) - 1)]
     scaled = distance / np.where(tenth > 0, tenth, 1)
@@ -75,7 +75,7 @@ def variances(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
         words: (U, n) bool.
 
     Returns:
-        (U, B) float64; NaN where a word has no member, or all.
+        (U, B) float64; NaN for a word with no member, or with all.
     """
     members, weight = pull.shape[2], words.sum(axis=1)
     spread = pull.astype(np.float64).var(axis=2, ddof=1).T if members > 1 else np.nan
@@ -89,21 +89,21 @@ def variances(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
 def gather_facts(
     methods: dict[str, np.ndarray], *, labels: np.ndarray, sensitivity: np.ndarray
 ) -> Facts:
-    """Gather what is known of each pair; the first fact is the closeness of the pixels.
+    """Return the facts of each pair; the first is the closeness of the pixels.
 
     Label: the share of the ten units nearest to the sample that have the unit's label.
 
     Args:
         methods: scores (U, B) by name: pixels and features are negated distances; those whose names
-            begin with trak, d-trak or retrac are taken as they are, in units of their spread.
-        labels: (U,) of the units.
+            begin with trak, d-trak or retrac are used unchanged, in units of their spread.
+        labels: (U,) labels of the units.
         sensitivity: (B,), how far each sample moves when members are dropped.
     """
     facts = likeness(-methods["pixels"], "pixels") | likeness(-methods["features"], "features")
-    for name, each in methods.items():
+    for name, scores in methods.items():
         if name.startswith(("trak", "d-trak", "retrac")):
-            spread = each.std(axis=0)
-            facts[name] = each / np.where(spread > 0, spread, 1)
+            spread = scores.std(axis=0)
+            facts[name] = scores / np.where(spread > 0, spread, 1)
     rising = [1] * len(facts)
     near = np.argsort(-methods["pixels"], axis=0, kind="stable")[:10]
     facts["label"] = (labels[near][None] == labels[:, None, None]).mean(axis=1)
@@ -115,7 +115,7 @@ def gather_facts(
 def of_members(
     pull: np.ndarray, code: np.ndarray, members: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the contrasts (U, B) that some of the members give, and their variances.
+    """Return contrasts (U, B) of some of the members, and their variances.
 
     Args:
         pull: (B, U, n).
@@ -130,15 +130,15 @@ def of_members(
 def compare(
     predicted: np.ndarray, found: np.ndarray, *, bins: int = 20
 ) -> list[tuple[int, float, float, float, int]]:
-    """Compare what was expected with what was found, in bins of equally many pairs.
+    """Compare predicted with measured contrasts, in bins of equal numbers of pairs.
 
     Args:
-        predicted: of any shape.
-        found: of the same shape, NaN where unknown.
-        bins: how many.
+        predicted: predicted contrasts, of any shape.
+        found: measured contrasts, of the same shape, NaN where unknown.
+        bins: number of bins.
 
     Returns:
-        for each bin its number, mean predicted, mean found, its standard error, and pairs.
+        for each bin its number, mean predicted, mean found, its standard error, and number of pairs.
     """
     predicted, found = predicted.ravel(), found.ravel()
     order = np.argsort(predicted, kind="stable")
@@ -170,7 +170,7 @@ def make_model(kind: str, rising: np.ndarray) -> Any:
     """Return an untrained model of scikit-learn that predicts a contrast from facts.
 
     isotonic: a monotone function of the first fact alone. linear: ridge regression on all facts.
-    boosted: gradient-boosted trees that rise with each fact that is said to.
+    boosted: gradient-boosted trees, monotone in each rising fact.
 
     Args:
         kind: isotonic, linear or boosted.
@@ -181,7 +181,7 @@ def make_model(kind: str, rising: np.ndarray) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if kind == "isotonic":  # a straight line, which is then straightened
+    if kind == "isotonic":  # a line, which `predict_prior` then maps by an isotonic function
         return LinearRegression()
     if kind == "linear":
         return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 6, 9)))
@@ -203,20 +203,20 @@ KINDS = ("isotonic", "linear", "boosted")
 def predict_prior(
     facts: Facts, contrast: np.ndarray, scale: np.ndarray, *, kind: str, seed: int
 ) -> np.ndarray:
-    """Return what influence to expect of each pair, learnt from the pairs of other samples.
+    """Return the prior influence of each pair, learnt from the pairs of other samples.
 
-    What a straight line predicts is straightened by a monotone function, so that it is what is found on
-    average; a trace of the prediction itself keeps the order of the units that this makes equal.
+    Predictions of a linear model are calibrated by a monotone function, so that they match contrasts on
+    average; a small share of the raw prediction keeps the order of units that this makes equal.
 
-    Samples differ in how strongly anything pulls them. Contrasts are learnt in units of `scale`, so
-    that all samples count alike and what is expected grows with it.
+    Samples differ in how strongly members pull them. Contrasts are learnt in units of `scale`, so
+    that all samples have the same weight and predictions are proportional to it.
 
     Args:
-        facts: of the pairs.
+        facts: facts of the pairs.
         contrast: (U, B), NaN where unknown.
         scale: (B,), above 0: how strongly members pull each sample.
-        kind: of `make_model`.
-        seed: of the folds of samples, and of the pairs learnt from where they are many.
+        kind: kind of `make_model`.
+        seed: seed of the folds of samples, and of the choice of pairs if there are too many.
 
     Returns:
         (U, B) float64.
@@ -230,28 +230,28 @@ def predict_prior(
     target = contrast / scale
     known = np.isfinite(target)
     prior = np.zeros((units, samples))
-    for each in np.unique(fold):
-        here = fold == each
-        learnt = np.flatnonzero((known & (~here if samples > 1 else here)).ravel())
+    for number in np.unique(fold):
+        in_fold = fold == number
+        learnt = np.flatnonzero((known & (~in_fold if samples > 1 else in_fold)).ravel())
         if len(learnt) > LEARNT:
             learnt = np.sort(rng.choice(learnt, LEARNT, replace=False))
         if len(learnt) < 2:
             continue
-        rows, found = table.reshape(-1, table.shape[2])[learnt], target.ravel()[learnt]
-        model = make_model(kind, facts.rising).fit(rows, found)
-        raw = model.predict(table[:, here].reshape(-1, table.shape[2]))
-        if kind != "boosted":  # which has the freedom to be straight by itself
-            straight = IsotonicRegression(out_of_bounds="clip").fit(model.predict(rows), found)
-            raw = straight.predict(raw) + TIE * raw
-        prior[:, here] = raw.reshape(units, -1)
+        rows, targets = table.reshape(-1, table.shape[2])[learnt], target.ravel()[learnt]
+        model = make_model(kind, facts.rising).fit(rows, targets)
+        raw = model.predict(table[:, in_fold].reshape(-1, table.shape[2]))
+        if kind != "boosted":  # boosted trees fit a curve without calibration
+            calibration = IsotonicRegression(out_of_bounds="clip").fit(model.predict(rows), targets)
+            raw = calibration.predict(raw) + TIE * raw
+        prior[:, in_fold] = raw.reshape(units, -1)
     return prior * scale
 
 
 def combine(prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray) -> Posterior:
-    """Weigh the pair's own contrast against the prior.
+    """Return the posterior from the prior and each pair's own contrast.
 
     In each of `BINS` bins of the prior the variance of the true influences is that of the contrasts
-    about the prior less their mean noise, at least 0. Where a contrast is unknown the prior stays.
+    about the prior minus their mean noise, at least 0. If a contrast is unknown, the prior stays.
 
     Args:
         prior: (U, B).

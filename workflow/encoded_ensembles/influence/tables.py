@@ -17,12 +17,12 @@ def influence_table(
     shape: tuple[int, int, int],
     exact: np.ndarray,
 ) -> pd.DataFrame:
-    """Return the table of all statistics, given value, p and z (each (U, B)), with contrast's.
+    """Return the table of all statistics from value, p and z (each (U, B)), with those of contrast.
 
-    `exact` (U, B) says which are measured, not predicted.
+    `exact` (U, B) is true for measured distances, false for predicted ones.
 
     Raises:
-        InputError: contrast is of other units or samples.
+        InputError: the table of contrast has other units or samples.
     """
     units, count = statistics["distance"][0].shape
     unit = np.tile(np.arange(units), count)
@@ -31,10 +31,10 @@ def influence_table(
     }  # fmt: skip
     for name, (value, p, z) in statistics.items():
         q, rank = false_discovery_control(p, axis=0), ranks(np.where(np.isnan(z), value, z))
-        for suffix, each in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
-            columns[f"{name}{suffix}"] = each.T.ravel()
-    theirs = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
-    tested = read_table(contrast).rename(columns=theirs)
+        for suffix, values in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
+            columns[f"{name}{suffix}"] = values.T.ravel()
+    names_of = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
+    tested = read_table(contrast).rename(columns=names_of)
     table = pd.DataFrame(columns).merge(tested, on=["sample", "unit", "unit_name"])
     if len(table) != len(tested) or len(table) != len(unit):
         raise InputError(
@@ -60,7 +60,7 @@ def null_table(nulls: dict[str, np.ndarray]) -> pd.DataFrame:
 def radius_table(
     distance: np.ndarray, null: np.ndarray, shape: tuple[int, int, int]
 ) -> pd.DataFrame:
-    """Return the counterfactual radius of each sample, given distances (U, B) and (R, B)."""
+    """Return the counterfactual radius of each sample from distances (U, B) and null ones (R, B)."""
     largest = radius(distance)
     return pd.DataFrame(
         {

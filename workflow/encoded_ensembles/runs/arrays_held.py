@@ -1,4 +1,4 @@
-"""What the arrays of a job take at once, in bytes, by rule: the terms of `peaks`."""
+"""Bytes of the arrays that a job has in memory at once, by rule: the terms of `peaks`."""
 
 import math
 from collections.abc import Mapping
@@ -15,23 +15,23 @@ from encoded_ensembles.runs.size import Size, count_heldout
 
 MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
-LISTED = 1 << 24  # words of a family that are listed at most (`assignment.ENUMERATED`)
-HELD = 10_000_000  # null contrasts, or distances, held at once (`commands.contrast`, `directional`)
-COMPARED = 512  # units whose counterfactuals are compared at once (`commands.influence`)
-CODED = (
-    8000  # bytes for each pixel of an image that an autoencoder decodes, of one picture at a time
+LISTED = 1 << 24  # largest number of words of a family that are listed (`assignment.ENUMERATED`)
+HELD = (
+    10_000_000  # null contrasts, or distances, in memory at once (`contrast_tests`, `directional`)
 )
+COMPARED = 512  # units whose counterfactuals are compared at once (`commands.measure_influence`)
+CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one picture at a time
 INCEPTION_BYTES = 1_500 * MB
 NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
 
 
 def read(config: Mapping[str, Any], size: Size) -> float:
-    """Return the bytes of the training images as they are read: pixels, names and digests."""
+    """Return the bytes of reading the training images: pixels, names and digests."""
     return size.images * (math.prod(size.shape) + 4 * NAME)
 
 
 def nearest(size: Size) -> float:
-    """Return the bytes of looking for the units nearest to samples, by pixels."""
+    """Return the bytes of finding the units nearest to samples, by pixels."""
     return size.images * math.prod(size.shape) * (1 + FLOAT + 3 * DOUBLE)
 
 
@@ -41,53 +41,53 @@ def table(rows: float, columns: int) -> float:
 
 
 def words(config: Mapping[str, Any]) -> float:
-    """Return the bytes of listing all words of the code's family, where they are listed."""
+    """Return the bytes of listing all words of the code's family; 0 if they are not listed."""
     code = config["code"]
     count = math.comb(code["members"], code["weight"])
     return 4 * DOUBLE * count if code["family"] not in SHARED and count <= LISTED else 0.0
 
 
 def free_words(config: Mapping[str, Any], size: Size, limit: int) -> int:
-    """Return how many words of no unit there are, `limit` at most."""
+    """Return the number of null code words, at most `limit`."""
     code = config["code"]
     free = math.comb(code["members"], code["weight"]) - size.units
     return 0 if code["family"] in SHARED else max(0, min(limit, free))
 
 
 def features(config: Mapping[str, Any], size: Size, images: float) -> float:
-    """Return the bytes of taking features of so many images at once."""
+    """Return the bytes of computing features of `images` images at once."""
     frechet, heldout, values = (
         config["frechet"],
         count_heldout(config["dataset"]),
         math.prod(size.shape),
     )
-    own = images * values * 3 * FLOAT
+    pixels = images * values * 3 * FLOAT
     file = frechet["inception"] or f"resources/{INCEPTION}"
     if frechet["extractor"] == "inception" or (
         frechet["extractor"] == "auto" and Path(file).is_file()
     ):
-        return own + INCEPTION_BYTES
+        return pixels + INCEPTION_BYTES
     if frechet["extractor"] == "pixels":
-        least = min(heldout, values)
-        return own + DOUBLE * (2 * images * values + 3 * heldout * values + 3 * least * values)
-    return own + min(images, 1024) * 96 * size.shape[1] * size.shape[2]
+        smaller = min(heldout, values)
+        return pixels + DOUBLE * (2 * images * values + 3 * heldout * values + 3 * smaller * values)
+    return pixels + min(images, 1024) * 96 * size.shape[1] * size.shape[2]
 
 
 def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
-    """Return the bytes of rules that prepare: data, units, splits, noise, networks that are given."""
+    """Return the bytes of rules that prepare data, units, splits, noise and frozen networks."""
     dataset, values = config["dataset"], math.prod(size.shape)
     kept = size.images + count_heldout(dataset) + dataset["spare"]
-    own = OWN[dataset["name"]]
-    whole = max(kept, (own.images or 0) + own.test)
-    # Of celeba and metfaces only chosen pictures are read.
-    pixels = own.channels * own.side**2 if own.side else 0 if own.images else values
+    source = OWN[dataset["name"]]
+    whole = max(kept, (source.images or 0) + source.test)
+    # Only chosen pictures of celeba and metfaces are read.
+    pixels = source.channels * source.side**2 if source.side else 0 if source.images else values
     pairs = min(size.units, 4096) ** 2
     scored = size.units * config["sampling"]["samples"] * bool(config["grade"]["scores"])
-    alike = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
+    compared = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
     return frozen | {
-        "fetch_dataset": whole * (4 * pixels + 8 * NAME) + 3 * kept * values + alike,
-        "encode_units": read(config, size) + 50 * pairs + words(config) + alike
+        "fetch_dataset": whole * (4 * pixels + 8 * NAME) + 3 * kept * values + compared,
+        "encode_units": read(config, size) + 50 * pairs + words(config) + compared
         + size.images * 10 * NAME,
         "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
         **dict.fromkeys(
@@ -100,7 +100,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
 
 
 def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict[str, float]:
-    """Return the bytes of rules that train a network, or take its gradients."""
+    """Return the bytes of rules that train a network, or compute its gradients."""
     training, rivals = config["training"], config["rivals"]
     samples, seen = config["sampling"]["samples"], math.prod(size.seen)
     values, flipped = math.prod(size.shape), 1 + (training["flip"] and "autoencoder" in size.frozen)
@@ -110,10 +110,10 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         mean = images / training["steps_per_epoch"]
         batch = min(images, mean + 4 * math.sqrt(mean))
         weights = FLOAT * (network.weights + 4 * size.weights)
-        held = images * (2 * values + FLOAT * seen * flipped)
-        return read(config, size) + weights + held + batch * FLOAT * network.trained
+        images_bytes = images * (2 * values + FLOAT * seen * flipped)
+        return read(config, size) + weights + images_bytes + batch * FLOAT * network.trained
 
-    chunk = 16  # images whose gradients are taken at once
+    chunk = 16  # images whose gradients are computed at once
     gradients = (
         bool(network.trained)
         * size.weights
@@ -137,10 +137,10 @@ def _engine(
     config: Mapping[str, Any], size: Size, network: NetworkSize,
     networks: int, samples: int, masks: float,
 ) -> float:  # fmt: skip
-    """Return the bytes of sampling with so many networks, for so many samples and keep masks."""
+    """Return the bytes of sampling with a number of networks, samples and keep masks."""
     values, seen = math.prod(size.shape), math.prod(size.seen)
     together = min(masks, max(1, at_once(size.shape, limit=8192) // samples)) * samples
-    held = bool(network.held) * FLOAT * together * (8 * seen + 2 * values)
+    activations = bool(network.held) * FLOAT * together * (8 * seen + 2 * values)
     weights = FLOAT * (networks * size.weights + network.weights)
     coder = 2 * FLOAT * size.frozen.get("autoencoder", 0)
     if coder and network.held:
@@ -148,7 +148,7 @@ def _engine(
     noise = (config["sampling"]["steps"] + 1) * samples * seen * FLOAT
     batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
     rows = min(batch, max(SMALLEST_BATCH, masks * samples))
-    return held + weights + coder + noise + 1.2 * FLOAT * rows * network.held
+    return activations + weights + coder + noise + 1.2 * FLOAT * rows * network.held
 
 
 def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict[str, float]:
@@ -199,7 +199,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     sets = count * 30 * DOUBLE * (2 * free + 999)
     compared = max(2 * null + 7 * held, null + held + block) + 6
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
-    # Distances of all masks from some units' images; tables that are merged are there twice.
+    # Distances of all masks from some units' images; merged tables are in memory twice.
     influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
     influence += 2 * table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 200 * MB
     ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT

@@ -1,4 +1,4 @@
-"""Forgetting units: who never saw them, and what has to be trained again to be without them."""
+"""Forgetting units: which members never saw them, and which networks to train again without them."""
 
 import copy
 from typing import Any, NamedTuple
@@ -11,13 +11,13 @@ from encoded_ensembles.storage.files import InputError
 
 
 class Forgetting(NamedTuple):
-    """What it takes to be without some units.
+    """A run without some units.
 
     Attributes:
-        units: names, ascending.
+        units: their names, ascending.
         keep: (n,) bool, the members that never saw them.
-        config: under which the others, and no more, are trained again without them.
-        changes: what else the configuration no longer says, a sentence each.
+        config: configuration that trains only the other members again, without the units.
+        changes: other changes of the configuration, one sentence each.
     """
 
     units: list[str]
@@ -27,15 +27,15 @@ class Forgetting(NamedTuple):
 
 
 def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) -> Forgetting:
-    """Return who never saw some units, and the configuration of the run without them.
+    """Return the members that never saw some units, and the configuration without the units.
 
     Args:
-        config: of the run, with defaults.
+        config: configuration of the run, with defaults.
         code: arrays code (U, n), unit_names (U,) and unit_of (N,).
-        units: names.
+        units: names of the units.
 
     Raises:
-        InputError: there is no name, one is no unit's, or all units are named.
+        InputError: no name is passed, a name is not a unit's, or all units are named.
     """
     numbers = find_units(code["unit_names"], units)
     names = code["unit_names"][numbers].tolist()
@@ -57,13 +57,13 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
 def _fit(
     config: dict[str, Any], code: dict[str, np.ndarray], numbers: np.ndarray, left: int
 ) -> list[str]:
-    """Let blocks and steps be no more than there are units and images, and return what was changed.
+    """Limit blocks and steps to the numbers of units and images, and return the changes.
 
     Args:
-        config: to change.
-        code: as of `plan`.
-        numbers: of the units that are left out.
-        left: number of the others.
+        config: configuration to change.
+        code: as in `plan`.
+        numbers: numbers of the units that are left out.
+        left: number of the other units.
     """
     changes, landscape, training = [], config["landscape"], config["training"]
     if landscape["blocks"] > left:
@@ -85,28 +85,28 @@ def _fit(
 
 
 def _leave_out_of_sets(config: dict[str, Any], names: list[str]) -> list[str]:
-    """Leave units out of `landscape.sets`, and return what was changed."""
+    """Remove units from `landscape.sets`, and return the changes."""
     changes, sets = [], {}
     for name, members in config["landscape"]["sets"].items():
-        left = [unit for unit in members if unit not in names]
-        if left:
-            sets[name] = left
-        if len(left) < len(members):
+        remaining = [unit for unit in members if unit not in names]
+        if remaining:
+            sets[name] = remaining
+        if len(remaining) < len(members):
             changes.append(
-                f"landscape.sets.{name} is without {len(members) - len(left)} of its {len(members)} "
-                f"units{'' if left else ', and dropped'}."
+                f"landscape.sets.{name} is without {len(members) - len(remaining)} of its {len(members)} "
+                f"units{'' if remaining else ', and dropped'}."
             )
     config["landscape"]["sets"] = sets
     return changes
 
 
 def _leave_out_of_retraining(config: dict[str, Any], names: list[str], left: int) -> list[str]:
-    """Leave units out of `retrain`, and return what was changed.
+    """Remove units from `retrain`, and return the changes.
 
     Args:
-        config: to change.
-        names: of the units.
-        left: number of the others.
+        config: configuration to change.
+        names: names of the units.
+        left: number of the other units.
     """
     retrain, before = config["retrain"], copy.deepcopy(config["retrain"])
     retrain["named"] = [unit for unit in before["named"] if unit not in names]

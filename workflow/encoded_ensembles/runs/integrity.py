@@ -1,4 +1,4 @@
-"""The files of a run: which are as they were written, and what killed writers left behind."""
+"""Integrity of a run: damaged and missing files, and leftovers of killed writers."""
 
 import os
 import re
@@ -47,12 +47,12 @@ BY_NAME = {
 }  # keepers of members' files
 BY_SUFFIX = {".csv": ".parquet", ".png": ".pdf", ".sha256": ".json"}
 SUFFIXES = {".csv", ".json", ".npz", ".parquet", ".pdf", ".png", ".safetensors", ".sha256"}
-DAMAGED = ".damaged"  # in the name of a file that is set aside
-SKEW = 60  # seconds that clocks of machines with one disk may differ by
+DAMAGED = ".damaged"  # suffix of a damaged file that is kept
+SKEW = 60  # largest difference of the clocks of machines that share a disk, seconds
 
 
 def keeper(path: Path) -> Path | None:
-    """Return the file whose seal holds the digest of another; None for one with a seal of its own."""
+    """Return the file whose seal holds the digest of `path`; None if `path` has its own seal."""
     if path.name in BY_NAME:
         return path.with_name(BY_NAME[path.name])
     if path.suffix in BY_SUFFIX:
@@ -64,7 +64,7 @@ def check_any(path: Path) -> None:
     """Check a file of a run, by its own seal or its keeper's.
 
     Raises:
-        InputError: its bytes are not those that were written.
+        InputError: its bytes differ from those written.
         FileNotFoundError: it or its keeper is missing.
     """
     beside = keeper(path)
@@ -75,7 +75,7 @@ def check_any(path: Path) -> None:
 
 
 def is_named(file: str) -> bool:
-    """Say whether a rule, with some configuration, writes a file of this name in the folder of a run."""
+    """Return whether a rule writes a file of this name in a run's folder, under some configuration."""
     folder, _, rest = file.partition("/")
     if (
         folder in ("members", "retrain", "heldout", *KINDS)
@@ -86,17 +86,17 @@ def is_named(file: str) -> bool:
 
 
 def files_of(run: Path) -> Iterator[Path]:
-    """Yield the files of a run that are sealed or kept, or named as those are, in order."""
+    """Yield the files of a run that have a seal or a keeper, or a name of such files, in order."""
     for file in sorted(run.rglob("*")):
         name = file.relative_to(run)
         first, *rest = name.parts
-        ours = first in FOLDERS and file.suffix in SUFFIXES if rest else first in TOP
-        if ours and file.is_file() and (is_named(name.as_posix()) or _is_marked(file)):
+        written = first in FOLDERS and file.suffix in SUFFIXES if rest else first in TOP
+        if written and file.is_file() and (is_named(name.as_posix()) or _is_marked(file)):
             yield file
 
 
 def _is_marked(file: Path) -> bool:
-    """Say whether a file holds a seal, or another's seal names it."""
+    """Return whether a file holds a seal, or its keeper's seal names it."""
     beside = keeper(file)
     if beside is None:
         return is_sealed(file)
@@ -104,22 +104,22 @@ def _is_marked(file: Path) -> bool:
 
 
 def find_damage(run: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each damaged file of a run, and what is wrong with it."""
+    """Yield each damaged file of a run, with the error message."""
     for file in files_of(run):
         beside = keeper(file)
         try:
             if beside and not beside.exists():
                 raise InputError(f"{file} cannot be checked: {beside.name} is missing; run again.")
-            if beside is None or not _damaged(beside):  # then the keeper itself is named
+            if beside is None or not _damaged(beside):  # a damaged keeper is reported itself
                 check_any(file)
-        except FileNotFoundError:  # of a job that runs
+        except FileNotFoundError:  # replaced by a running job
             continue
         except InputError as error:
             yield file, str(error)
 
 
 def wanted_files(run: Path) -> list[Path] | None:
-    """Return every file that a run has when it is whole, by its record; None if there is no good one."""
+    """Return every file of the whole run, by its record; None if the record is missing or damaged."""
     record = run / "run.json"
     if not record.is_file() or _damaged(record):
         return None
@@ -136,7 +136,7 @@ def wanted_files(run: Path) -> list[Path] | None:
 
 
 def _has_classifier(run: Path) -> bool:
-    """Say whether a finished run has trained a classifier for its features."""
+    """Return whether a finished run has trained a classifier for its features."""
     scores = run / "frechet" / "scores.parquet"
     if not scores.is_file() or _damaged(scores):
         return any((run / file).is_file() for file in CLASSIFIER)
@@ -144,11 +144,11 @@ def _has_classifier(run: Path) -> bool:
 
 
 def find_missing(run: Path, wanted: list[Path] | None) -> Iterator[Path]:
-    """Yield the files of a run that are not there: those of a whole one, and those that a seal names.
+    """Yield the missing files of a run: those of the whole run, and those that a seal names.
 
     Args:
-        run: its folder.
-        wanted: of `wanted_files`.
+        run: folder of the run.
+        wanted: files of `wanted_files`.
     """
     yield from (file for file in wanted or [] if not file.exists())
     known = set(wanted or [])
@@ -167,7 +167,7 @@ def _damaged(path: Path) -> bool:
 
 
 def find_leftovers(run: Path) -> Iterator[Path]:
-    """Yield what killed writers left behind in a run."""
+    """Yield the leftovers of killed writers in a run."""
     for file in sorted(run.rglob(f".*{SUFFIX}")):
         if is_leftover(file):
             yield file
@@ -176,25 +176,25 @@ def find_leftovers(run: Path) -> Iterator[Path]:
 def files_ahead(run: Path) -> list[Path]:
     """Return the files of a run that are dated in the future, the oldest first.
 
-    There are some when the clock went back: then a newer file may have the older date, and Snakemake
-    would take what is outdated for up to date.
+    They occur when the clock was set back: then a newer file may have an older date, and Snakemake
+    would treat outdated files as up to date.
     """
     now, dated = time.time(), []
     for folder, _, names in os.walk(run):
         for file in (Path(folder) / name for name in names):
-            with suppress(FileNotFoundError):  # of a job that runs
+            with suppress(FileNotFoundError):  # replaced by a running job
                 dated.append((file.stat().st_mtime, file))
     return [file for date, file in sorted(dated) if date > now + SKEW]
 
 
 def redate(run: Path) -> int:
-    """Date now the files of a run that are dated in the future, in the order of their dates.
+    """Set dates in the future to the current time, and keep the order of the files' dates.
 
     Returns:
-        how many there were.
+        the number of files.
     """
     ahead, now = files_ahead(run), time.time_ns()
-    for place, file in enumerate(ahead):
-        date = now - (len(ahead) - place) * 1_000_000  # apart by what every disk can tell
+    for position, file in enumerate(ahead):
+        date = now - (len(ahead) - position) * 1_000_000  # 1 ms apart, which every disk can store
         os.utime(file, ns=(date, date))
     return len(ahead)

@@ -1,8 +1,8 @@
-"""The layout of a run: which files a whole run has, by its configuration.
+"""The layout of a run: the files of a whole run, by its configuration.
 
-`rule all` asks for every one of them, so that a file that is deleted comes back; the record of the run
-lists the digests of those that hold results. Logs, benchmarks, checkpoints and ledgers are not among
-them.
+`rule all` requests every one of them, so that a deleted file is made again; the record of the run
+lists the digests of those that hold results. Logs, benchmarks, checkpoints and ledgers are not
+included.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ FIGURES = (
     "code", "samples", "influence", "landscape", "aliasing", "attribution", "evidence", "gains",
     "scoreboard", "kept", "loss",
 )  # fmt: skip
-# In the folder of the run; a table's .csv lies beside it.
+# Relative to the folder of the run; each table also has a .csv.
 ARRAYS = (
     "data/training.npz", "data/heldout.npz", "data/spare.npz", "code/code.npz",
     "noise/landscape.safetensors", "noise/frechet.safetensors", "samples/ensemble.safetensors",
@@ -32,7 +32,7 @@ TABLES = (
     "expected/expected", "expected/calibration", "grade/gains", "grade/areas", "grade/scoreboard",
     "grade/truth", "grade/agreement", "frechet/scores",
 )  # fmt: skip
-# Made when they are asked for by name, and no part of a whole run.
+# Made only on request, and not part of a whole run.
 ON_DEMAND = (
     "grade/null_check", "influence/false_attribution", "studies/levels", "studies/statistics",
     "studies/members", "studies/retraining",
@@ -51,7 +51,7 @@ def members(config: Config) -> list[str]:
 
 
 def controls(config: Config) -> int:
-    """Return how many units are retrained without."""
+    """Return the number of units to retrain without."""
     return config["retrain"]["units"] + len(config["retrain"]["named"])
 
 
@@ -61,26 +61,26 @@ def figures(config: Config) -> list[str]:
 
 
 def frozen(config: Config) -> list[str]:
-    """Return the networks that the run is given and does not train, by their keys in `model`."""
+    """Return the frozen networks, which the run does not train, by their keys in `model`."""
     return [part for part in KINDS if config["model"].get(part)]
 
 
 def own_files(config: Config) -> list[str]:
-    """Return what the two files of a member are called that sampling reads."""
+    """Return the names of the two files of a member that sampling reads."""
     return member_files(adapter=config["model"].get("base") is not None)
 
 
 def truths(config: Config) -> dict[str, str]:
-    """Return what methods are graded by besides contrasts: options of score-methods and their files."""
-    found = {}
+    """Return the kinds of truth besides contrasts: options of score-methods and their files."""
+    files = {}
     if controls(config):
-        found["--controls"] = "retrain/controls.parquet"
-        found["--retrained"] = "retrain/samples.safetensors"
+        files["--controls"] = "retrain/controls.parquet"
+        files["--retrained"] = "retrain/samples.safetensors"
     if config["heldout"]["models"]:
-        found["--models"] = "heldout/measured.safetensors"
+        files["--models"] = "heldout/measured.safetensors"
     if config["dataset"]["plant"]:
-        found["--planted"] = "planted/planted.parquet"
-    return found
+        files["--planted"] = "planted/planted.parquet"
+    return files
 
 
 def block_names(count: int) -> list[str]:
@@ -92,7 +92,7 @@ def recorded(config: Config, *, landscape: int, frechet: int) -> list[str]:
     """Return the files of a whole run whose digests its record lists, relative to its folder.
 
     Args:
-        config: checked.
+        config: checked configuration.
         landscape: number of blocks of the landscape.
         frechet: number of blocks of the samples that are scored.
     """
@@ -114,10 +114,10 @@ def outputs(config: Config, *, landscape: int, frechet: int, classifier: bool) -
     """Return every file of a whole run, relative to its folder, each once.
 
     Args:
-        config: checked.
+        config: checked configuration.
         landscape: number of blocks of the landscape.
         frechet: number of blocks of the samples that are scored.
-        classifier: whether features come from a classifier that is trained for the run.
+        classifier: whether features come from a classifier trained for the run.
     """
     hashed = recorded(config, landscape=landscape, frechet=frechet)
     files = [
@@ -180,14 +180,14 @@ def seed_of(network: str, config: Config) -> int:
 
     Args:
         network: its folder, as in `split_of`.
-        config: checked.
+        config: checked configuration.
     """
     if network.startswith("retrain/fresh/"):
         return int(config["retrain"]["seed"])
-    own = int(config["training"]["seed"])
+    seed = int(config["training"]["seed"])
     if network.startswith("heldout/"):
-        return own + 1 + int(network.rpartition(".")[2])
-    return own
+        return seed + 1 + int(network.rpartition(".")[2])
+    return seed
 
 
 def checkpoint_of(network: str) -> str:

@@ -1,7 +1,7 @@
-"""How much memory the jobs of each rule take at their peak, from the configuration and the sizes of a run.
+"""Peak memory of the jobs of each rule, from the configuration and the sizes of a run.
 
-What a job holds beside Python and its packages are arrays: each term below is one, or several of one
-size that are held at once, in bytes. `benchmarks/plan.py` compares the sums with what jobs took.
+Besides Python and its packages a job holds arrays: each term is the size in bytes of one array, or of
+several in memory at once. `benchmarks/plan.py` compares the sums with measured memory.
 """
 
 import math
@@ -16,33 +16,33 @@ from encoded_ensembles.runs.size import Size
 
 # Measured, in MB: Python with the packages that a job imports.
 START, START_TORCH, START_FIGURE = 200, 800, 220
-MARGIN = 1.5  # of what is asked for over what is expected
-GPU_MB = 3000  # of the host's memory, that CUDA takes beside: its libraries and their context
-LEAST_MB = 1000  # asked for at least
+MARGIN = 1.5  # ratio of requested to expected memory
+GPU_MB = 3000  # host memory of CUDA: its libraries and their context
+LEAST_MB = 1000  # smallest request
 MB = 1_000_000
 
 
 def gpu_is_here() -> bool:
-    """Say whether this machine has a GPU of NVIDIA's, without starting CUDA."""
+    """Return whether this machine has an NVIDIA GPU, without starting CUDA."""
     return Path("/dev/nvidia0").exists()
 
 
 def memory_mb(
     rule: str, config: Mapping[str, Any], size: Size, network: NetworkSize, *, gpu: bool
 ) -> int:
-    """Return the memory in MB that a job of a rule asks for, that computes on a GPU or not."""
-    asked = MARGIN * peak_mb(rule, peaks(config, size, network, gpu=gpu))
+    """Return the memory in MB that a job of a rule requests, on a GPU or not."""
+    requested = MARGIN * peak_mb(rule, peaks(config, size, network, gpu=gpu))
     if gpu:
-        asked += GPU_MB
-    return max(LEAST_MB, 100 * math.ceil(asked / 100))
+        requested += GPU_MB
+    return max(LEAST_MB, 100 * math.ceil(requested / 100))
 
 
 def peak_mb(rule: str, found: Mapping[str, float]) -> float:
-    """Return the memory in MB that a job of a rule is expected to take at its peak.
+    """Return the expected peak memory of a job of a rule, in MB.
 
     Args:
-        rule: its name.
-        found: of `peaks`.
+        rule: name of the rule.
+        found: bytes of `peaks`.
     """
     start = START_FIGURE if rule.startswith("plot_") else START
     return (START_TORCH if rule in TORCH else start) + found.get(rule, 0) / MB
@@ -51,13 +51,13 @@ def peak_mb(rule: str, found: Mapping[str, float]) -> float:
 def peaks(
     config: Mapping[str, Any], size: Size, network: NetworkSize, *, gpu: bool = False
 ) -> dict[str, float]:
-    """Return the bytes that the arrays of a job take at most, by rule.
+    """Return the peak bytes of the arrays of a job, by rule.
 
     Args:
-        config: of `check_config`.
-        size: of the run.
-        network: of a member.
-        gpu: whether what networks compute lies in the memory of a GPU, not of the host.
+        config: configuration from `check_config`.
+        size: size of the run.
+        network: size of a member's network.
+        gpu: whether activations are in the memory of a GPU, not of the host.
     """
     if gpu:
         network = NetworkSize(network.weights, 0, 0)

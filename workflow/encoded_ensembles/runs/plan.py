@@ -1,7 +1,7 @@
-"""What a run takes before it is run: jobs, member evaluations, bytes on disk, processor seconds.
+"""The cost of a run: member evaluations, training steps, bytes on disk, processor seconds.
 
-The work of each rule follows from the configuration. How long it takes follows from a few rates that
-are measured on the machine at hand (`Rates`).
+The work of each rule depends on the configuration alone. Its duration follows from a few rates that are
+measured on this machine (`Rates`).
 """
 
 import math
@@ -13,7 +13,7 @@ from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.runs.rates import Rates
 from encoded_ensembles.runs.size import FLOAT, Size
 
-SMALLEST = 16  # rows that short batches are filled up to
+SMALLEST = 16  # rows that short batches are padded to
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
 
 # Rules whose jobs start PyTorch.
@@ -28,13 +28,13 @@ TORCH = {
 
 @dataclass(frozen=True)
 class Work:
-    """What all jobs of a rule do.
+    """The work of all jobs of a rule.
 
     Attributes:
-        calls: of a network, forward, when sampling.
+        calls: forward calls of a network in sampling.
         rows: images in all these calls.
-        steps: of training, each a pair of how many and of how many images.
-        bytes: that stay on disk.
+        steps: training steps, as pairs (number of steps, images per step).
+        bytes: bytes that stay on disk.
         encoded: images that an autoencoder encodes.
         decoded: images that it decodes.
     """
@@ -47,7 +47,7 @@ class Work:
     decoded: float = 0
 
     def __add__(self, other: "Work") -> "Work":
-        """Return both together."""
+        """Return the sum of both."""
         return Work(
             self.calls + other.calls,
             self.rows + other.rows,
@@ -58,7 +58,7 @@ class Work:
         )
 
     def seconds(self, rates: Rates) -> float:
-        """Return the processor seconds it takes, but for starting jobs."""
+        """Return the processor seconds, without the start of jobs."""
         trained = sum(count * (rates.step + images * rates.image) for count, images in self.steps)
         coded = self.encoded * rates.encode + self.decoded * rates.decode
         return self.calls * rates.call + self.rows * rates.row + trained + coded
@@ -70,18 +70,18 @@ class Work:
 
 
 def start(rule: str, rates: Rates) -> float:
-    """Return the processor seconds of starting a job of a rule, and of its work if that is little."""
+    """Return the processor seconds to start a job of a rule, with its work if that is small."""
     if rule in TORCH:
         return rates.start
     return rates.start_figure if rule.startswith("plot_") else rates.start_light
 
 
 def plan(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
-    """Return the work of each rule that has any beside starting its jobs.
+    """Return the work of each rule that takes more than starting its jobs.
 
     Args:
-        config: of `check_config`.
-        size: of the run.
+        config: configuration from `check_config`.
+        size: size of the run.
     """
     return _sampled(config, size) | _trained(config, size)
 
@@ -126,7 +126,7 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
 
 def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
-    """Return the work of rules that train, or take gradients."""
+    """Return the work of rules that train, or compute gradients."""
     code, training, retrain = config["code"], config["training"], config["retrain"]
     heldout, rivals, n = config["heldout"], config["rivals"], config["code"]["members"]
     per_epoch = training["steps_per_epoch"]

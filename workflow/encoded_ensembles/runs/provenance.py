@@ -1,4 +1,4 @@
-"""Where a run comes from: the commit, the versions, the machine."""
+"""Provenance of a run: the commit, the versions, the machine."""
 
 import platform
 import subprocess
@@ -27,7 +27,7 @@ PACKAGES = [
 def git_state(folder: Path) -> dict[str, str | bool | None]:
     """Return the commit checked out in `folder` and whether files differ from it.
 
-    Both are None where there is no git or no repository.
+    Both are None without git or a repository.
     """
 
     def git(*arguments: str) -> str | None:
@@ -44,14 +44,14 @@ def git_state(folder: Path) -> dict[str, str | bool | None]:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of Python, the platform and the packages that decide results."""
-    found: dict[str, str | None] = {
+    """Return the versions of Python, the platform and the packages that affect results."""
+    version_of: dict[str, str | None] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            version_of[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+            version_of[name] = None
+    return version_of

@@ -1,6 +1,6 @@
-"""How fast this machine is: what sampling, training and starting a job take, measured at hand.
+"""Speed of this machine: measured time of sampling, training and starting a job.
 
-On a CPU processor time is measured, which other work on the machine does not change much; on a GPU, time.
+On a CPU, processor time is measured, which other work on the machine changes little; on a GPU, wall time.
 """
 
 import statistics
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from encoded_ensembles.members.latents import Space
 
 TURNS = 3
-SOME = 10  # labels, whose number is not known before the data is fetched and hardly matters
+SOME = 10  # assumed number of labels, unknown before the data is fetched; it hardly matters
 START = """
 import torch
 from encoded_ensembles import unet
@@ -41,19 +41,19 @@ for kind in ("pdf", "png"):
 
 @dataclass(frozen=True)
 class Rates:
-    """What was measured on the machine at hand, in processor seconds.
+    """Times measured on this machine, in processor seconds.
 
     Attributes:
-        call: of a forward call, whatever its rows.
-        row: of each row of it.
-        step: of a training step, whatever its images.
-        image: of each image of it.
-        start: of a job that starts PyTorch.
-        start_figure: of a job that draws a figure, drawing included.
-        start_light: of another job.
-        flops: of one image's forward pass.
-        encode: of an image by the autoencoder, if there is one.
-        decode: of an image by the autoencoder, if there is one.
+        call: constant part of a forward call.
+        row: part per row of the call.
+        step: constant part of a training step.
+        image: part per image of the step.
+        start: start of a job that uses PyTorch.
+        start_figure: start of a job that draws a figure, with the drawing.
+        start_light: start of another job.
+        flops: floating point operations of one image's forward pass, not a time.
+        encode: encoding an image by the autoencoder; 0 without one.
+        decode: decoding an image by the autoencoder; 0 without one.
     """
 
     call: float
@@ -70,12 +70,12 @@ class Rates:
 
 @dataclass(frozen=True)
 class Networks:
-    """How large networks are, and what members see.
+    """Sizes of networks, and of their input.
 
     Attributes:
-        seen: (C, H, W) of what members see of an image.
-        weights: numbers in a member that are trained.
-        frozen: numbers in networks that the run is given, by the key of `model` that names them.
+        seen: (C, H, W) of an image as members see it.
+        weights: number of trained weights of a member.
+        frozen: numbers of weights of frozen networks, by their keys in `model`.
     """
 
     seen: tuple[int, int, int]
@@ -99,10 +99,10 @@ def measure(
         device: auto, cpu, cuda or cuda:N.
 
     Returns:
-        the rates, and how large the networks are.
+        the rates, and the sizes of the networks.
 
     Raises:
-        InputError: base or autoencoder are in no folder here, or are for other images.
+        InputError: base or autoencoder are not local folders, or do not fit the images.
     """
     from encoded_ensembles.members.device import choose_device
 
@@ -117,7 +117,7 @@ def _measure(
     shape: tuple[int, int, int],
     where: "torch.device",
 ) -> tuple[Rates, Networks]:
-    """Measure as `measure`, with the networks that a run is given as it keeps them."""
+    """Measure as `measure` does, with frozen networks already copied."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -165,7 +165,7 @@ def _coding(
         return {}
 
     def timed(work: Callable[[], Any]) -> float:
-        work()  # once before, for what comes once
+        work()  # warm-up
         before = _clock(device)
         for _ in range(TURNS):
             work()
@@ -179,34 +179,34 @@ def _coding(
 
 
 def with_copies(model: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """Return keys of `model` with copies of the networks that a run would keep, put in a folder.
+    """Return keys of `model` with paths to copies of the frozen networks in a folder.
 
     Raises:
-        InputError: one is in no folder here.
+        InputError: a network is not a local folder.
     """
     from encoded_ensembles.members.given import KINDS, copy_frozen
     from encoded_ensembles.storage.files import InputError
 
-    given = {part: Path(model[part]) for part in KINDS if model.get(part)}
-    for part, source in given.items():
+    folders = {part: Path(model[part]) for part in KINDS if model.get(part)}
+    for part, source in folders.items():
         if not source.is_dir():
             raise InputError(
-                f"config key model.{part} is {source}, which is no folder here, and a plan is "
-                "measured on it; name a folder."
+                f"config key model.{part} is {source}, expected a folder on this machine, on which a "
+                "plan can be measured; name a folder."
             )
         copy_frozen(part, str(source), folder / part)
-    return {**model, **{part: str(folder / part) for part in given}}
+    return {**model, **{part: str(folder / part) for part in folders}}
 
 
 def initial(
     model: Mapping[str, Any], shape: tuple[int, int, int], *, scale: int = 1
 ) -> Callable[[], Any]:
-    """Return a function that makes networks to train, as `model` in the configuration says.
+    """Return a function that makes networks to train, from `model` in the configuration.
 
     Args:
         model: keys of `model`.
-        shape: (C, H, W) of what members see.
-        scale: pixels of a side of the image for each of what they see.
+        shape: (C, H, W) of an image as members see it.
+        scale: ratio of the image's side to the side that members see.
     """
     from encoded_ensembles.members.given import KINDS
     from encoded_ensembles.members.training import make_initial
@@ -221,12 +221,12 @@ def initial(
 
 
 def for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", int, int]:
-    """Return a network as members are sampled with, and how many weights are trained, and frozen."""
+    """Return a network ready to sample with, and its numbers of trained and of frozen weights."""
     from encoded_ensembles.members.adapter_training import save_adapter
     from encoded_ensembles.members.load import load_unet
 
-    trained = sum(each.numel() for each in start.parameters() if each.requires_grad)
-    frozen = sum(each.numel() for each in start.parameters()) - trained
+    trained = sum(weight.numel() for weight in start.parameters() if weight.requires_grad)
+    frozen = sum(weight.numel() for weight in start.parameters()) - trained
     if not model.get("base"):
         return start.eval().requires_grad_(False), trained, frozen
     with tempfile.TemporaryDirectory() as folder:
@@ -235,12 +235,12 @@ def for_sampling(model: Mapping[str, Any], start: Any) -> tuple["UNet2DModel", i
 
 
 def line(seconds: Callable[[int], float], small: int, large: int) -> tuple[float, float]:
-    """Measure something that takes a + b x seconds at two sizes x, in turns; return (a, b), from 0.
+    """Fit a + b x to the seconds at two sizes x, measured in turns; return (a, b), both at least 0.
 
     Args:
-        seconds: what a size takes.
-        small: one size.
-        large: the other.
+        seconds: function from a size to seconds.
+        small: the smaller size.
+        large: the larger size.
     """
     pairs = [(seconds(small), seconds(large)) for _ in range(TURNS)]
     low, high = (statistics.median(each) for each in zip(*pairs, strict=True))
@@ -249,7 +249,7 @@ def line(seconds: Callable[[int], float], small: int, large: int) -> tuple[float
 
 
 def _clock(device: "torch.device") -> float:
-    """Return processor time on a CPU, time on a GPU once it has nothing left to do."""
+    """Return processor time on a CPU, or wall time on a GPU after its queued work has finished."""
     import torch
 
     if device.type == "cpu":
@@ -278,7 +278,7 @@ def _training_step(
     shape: tuple[int, int, int],
     device: "torch.device",
 ) -> float:
-    """Return the seconds of a training step, without what comes once: a long less a short training."""
+    """Return the seconds of a training step without startup: a long minus a short training."""
     from encoded_ensembles.members.batches import Recipe
     from encoded_ensembles.members.training import train
 
@@ -303,9 +303,9 @@ def _start(program: str) -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
-    found = []
+    seconds = []
     for _ in range(TURNS):
         before = used()
         subprocess.run([sys.executable, "-c", program], check=True)
-        found.append(used() - before)
-    return statistics.median(found)
+        seconds.append(used() - before)
+    return statistics.median(seconds)

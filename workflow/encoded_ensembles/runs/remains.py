@@ -1,7 +1,7 @@
-"""What remains of some units in the folder of a run, and what takes it away.
+"""What remains of some units in the folder of a run, and what deletes it.
 
-By place, not by content: what a file holds follows from the rule or verb that writes it. Outside the
-folder nothing is looked for.
+Found by place, not by content: the rule or verb that writes a file determines what it holds. Other
+folders are not searched.
 """
 
 from collections.abc import Container, Iterable
@@ -18,7 +18,7 @@ from encoded_ensembles.storage.disk import FOLDERS, SUFFIX
 
 
 class Goes(StrEnum):
-    """What takes a file away, or replaces it by one without the units."""
+    """What deletes a file, or replaces it by one without the units."""
 
     RERUN = "goes when the run is made again under the new configuration"
     DELETED = "goes with --delete-remains"
@@ -26,7 +26,7 @@ class Goes(StrEnum):
 
 
 class Remain(NamedTuple):
-    """Files of one place that hold something of the units."""
+    """Files in one place that hold data of the units."""
 
     place: str  # relative to the run
     holds: str
@@ -40,8 +40,8 @@ NUMBERS = f"{NAMES}, and numbers measured on them"
 PICTURES = "the pictures, their names, samples"
 SAMPLES = "samples by members that saw them"
 WEIGHTS = "weights trained on them"
-RECORDS = ("run.json", "config.yaml")  # of the configuration
-# By the first part of a path; None: nothing of any unit.
+RECORDS = ("run.json", "config.yaml")  # records of the configuration
+# By the first part of a path; None: no data of any unit.
 HOLDS = {
     "data": "the pictures and their names",
     "code": f"{NAMES}, digests and code words",
@@ -74,40 +74,40 @@ HOLDS = {
     **dict.fromkeys(("noise", "autoencoder", "base", "benchmarks")),
 }
 OF_NETWORKS = ("splits", "members", "checkpoints")
-OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of which saw them
+OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of these saw the units
 EXPORTS = ("ensemble", "universe.ctf", "universe.npz", "certificates", "logs")
 OF_SPARE_IMAGES = ("data/heldout.npz", "data/spare.npz", "frechet/classifier")
-REQUESTS = ("answer.json", "config.yaml")  # of all requests, in forget/
+REQUESTS = ("answer.json", "config.yaml")  # files of each request, in forget/
 
 
 def find_remains(
     run: Path, *, saw: Iterable[str], again: Iterable[str], answer: Path
 ) -> list[Remain]:
-    """Return what holds something of some units, by place.
+    """Return the files that hold data of some units, by place.
 
     Args:
-        run: its folder.
+        run: folder of the run.
         saw: names of the networks that saw one of the units.
-        again: files that the run has under the new configuration, relative to its folder.
+        again: files of the run under the new configuration, relative to its folder.
         answer: folder of the answer to this request, which stays.
     """
-    known, made = {*saw}, {*again}
-    ours = {file.relative_to(run).as_posix() for file in files_of(run)}
-    found: dict[tuple[str, str, Goes], list[Path]] = {}
+    known, new_files = {*saw}, {*again}
+    written = {file.relative_to(run).as_posix() for file in files_of(run)}
+    files_of_place: dict[tuple[str, str, Goes], list[Path]] = {}
     for file in sorted(run.rglob("*")):
         name = file.relative_to(run).as_posix()
         place, holds = _look(name, known)
         if holds and (file.is_symlink() or file.is_file()):
             stays = file.absolute().is_relative_to(answer.absolute())
-            goes = Goes.STAYS if stays else _goes(name, made, ours)
+            goes = Goes.STAYS if stays else _goes(name, new_files, written)
             if goes is Goes.STAYS and place.split("/")[0] in FOLDERS - {"ledger"}:
                 place, holds = name, UNKNOWN
-            found.setdefault((place, holds, goes), []).append(file)
-    return [Remain(*key, files) for key, files in sorted(found.items())]
+            files_of_place.setdefault((place, holds, goes), []).append(file)
+    return [Remain(*key, files) for key, files in sorted(files_of_place.items())]
 
 
 def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
-    """Return the place that a file is counted to, and what it holds of the units, if anything."""
+    """Return the place of a file, and what it holds of the units; None if nothing."""
     first, *rest = name.split("/")
     if name.endswith(SUFFIX) or first.startswith(".ensemble."):
         return first, "what a killed job was writing"
@@ -125,7 +125,7 @@ def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
 
 
 def _goes(name: str, again: set[str], ours: set[str]) -> Goes:
-    """Return what takes a file away."""
+    """Return what deletes a file."""
     first, last = name.split("/")[0], name.rpartition("/")[2]
     if name in again:
         return Goes.STAYS if name in RECORDS else Goes.RERUN
@@ -138,23 +138,23 @@ def _goes(name: str, again: set[str], ours: set[str]) -> Goes:
 
 
 def find_kin(images: ImageSet, names: list[str], pixels: Container[str], *, by: str) -> list[str]:
-    """Return the names of images set aside that belong to some units, though nothing trains on them.
+    """Return the names of held-out or spare images that belong to some units.
 
     Args:
-        images: held-out or spare ones.
-        names: of the units.
+        images: held-out or spare images.
+        names: names of the units.
         pixels: digests of the pixels of the units' images.
         by: what makes images a unit, as in `units.by`; by label and folder such images belong to units.
     """
     same = np.array([digest in pixels for digest in pixel_digests(images.images)], bool)
     if len(images) and by in ("label", "folder"):
-        found = assign_units(images, Grouping(by))
-        same |= np.isin(found.names, names)[found.unit_of]
+        units = assign_units(images, Grouping(by))
+        same |= np.isin(units.names, names)[units.unit_of]
     return images.names[same].tolist()
 
 
 def delete(remains: Iterable[Remain]) -> int:
-    """Delete what goes on request, and folders that this leaves empty; return how many files it were."""
+    """Delete files that are deleted on request, and folders then empty; return the number of files."""
     files = [file for each in remains if each.goes is Goes.DELETED for file in each.files]
     for file in files:
         file.unlink(missing_ok=True)

@@ -1,12 +1,12 @@
-"""What runs again: Snakemake's plan, made anew when a job's files come out as they were before.
+"""What runs again: Snakemake's plan, updated when a job's outputs have not changed.
 
-Snakemake plans at its start: every job below one that runs is to run, too. It compares contents (of files
-up to its --max-checksum-file-size) only in that plan. So a deleted digest of a split, made again byte for
-byte, would have all samples drawn again. With `replan_after_equal_outputs` it also looks when a job
-ends: where the files that a job below reads are what they were, the plan is made anew, without the
-reasons that this job had given.
+Snakemake plans at its start that every job downstream of one that runs will run too. It compares
+contents (of files up to its --max-checksum-file-size) only in that plan. So a deleted split digest, made
+again with the same bytes, would cause all samples to be drawn again. With `replan_after_equal_outputs`
+it also compares when a job ends: if the inputs of a downstream job have not changed, it plans again,
+without the reasons that came from the finished job.
 
-This reaches into Snakemake (9.27). Without it more runs than has to, and never less.
+This uses internals of Snakemake (9.27). Without it more jobs run than necessary, never fewer.
 """
 
 import os
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 def replan_after_equal_outputs() -> None:
-    """Let Snakemake make its plan anew where a finished job changed nothing; done once a process."""
+    """Make Snakemake plan again after a job that changed nothing; applied once per process."""
     from snakemake.dag import DAG
 
     if getattr(DAG, "replans", False):
         return
     update_needrun, finish = DAG.update_needrun, DAG.finish
 
-    async def update_anew(self: "DAG", *arguments: Any, **named: Any) -> None:
+    async def update_anew(self: "DAG", *arguments: Any, **options: Any) -> None:
         for job in self.jobs:
             if not self.finished(job) and job not in self._running:
-                reason = self.reason(job)  # what follows from other jobs is found again below
+                reason = self.reason(job)  # reasons from other jobs are computed again below
                 reason.updated_input_run.clear()
                 reason.missing_output.clear()
-        await update_needrun(self, *arguments, **named)
-        if self.workflow.dryrun and not self._finished:  # which a dry run marks as it prints
+        await update_needrun(self, *arguments, **options)
+        if self.workflow.dryrun and not self._finished:  # a dry run fills _finished as it prints
             self.said = describe_plan(self)
 
-    async def finish_and_look(self: "DAG", job: "Job", **named: Any) -> bool:
-        ready = bool(await finish(self, job, **named))
+    async def finish_and_look(self: "DAG", job: "Job", **options: Any) -> bool:
+        ready = bool(await finish(self, job, **options))
         for one in job if job.is_group() else [job]:
             if await _changed_nothing(self, one):
                 await self.postprocess()
@@ -48,7 +48,7 @@ def replan_after_equal_outputs() -> None:
 
 
 async def _changed_nothing(dag: "DAG", job: "Job") -> bool:
-    """Say whether a job that waits for a finished one finds in its files what it found before."""
+    """Return whether the inputs of a job that waits for a finished one are unchanged."""
     for waiting, files in dag.depending[job].items():
         if not dag.needrun(waiting) or dag.finished(waiting) or waiting in dag._running:
             continue
@@ -71,21 +71,21 @@ async def _changed_nothing(dag: "DAG", job: "Job") -> bool:
 
 
 def has_own_reason(reason: "Reason") -> bool:
-    """Say whether a job would run if no other did."""
-    given = set(reason.updated_input_run)
+    """Return whether a job would run if no other job did."""
+    updated = set(reason.updated_input_run)
     reason.updated_input_run.clear()
-    own = bool(reason)
-    reason.updated_input_run.update(given)
-    return own
+    has_reason = bool(reason)
+    reason.updated_input_run.update(updated)
+    return has_reason
 
 
 def certain(dag: "DAG") -> tuple[list["Job"], list["Job"]]:
-    """Part the jobs of a plan: those that run whatever happens, and those that may turn out needless.
+    """Split the jobs of a plan into those that certainly run, and those that may turn out unnecessary.
 
-    The latter run only if a job that runs before them changes a file that they read.
+    The latter run only if an earlier job changes a file that they read.
     """
-    needed = [job for job in dag.needrun_jobs() if job.output]  # not those that only ask for files
-    # Snakemake looks for no reason of a job below one that runs: what is missing is seen here.
+    needed = [job for job in dag.needrun_jobs() if job.output]  # not targets without outputs
+    # Snakemake computes no reason for a job downstream of one that runs: check missing files here.
     sure = {
         job
         for job in needed
@@ -95,7 +95,7 @@ def certain(dag: "DAG") -> tuple[list["Job"], list["Job"]]:
 
 
 def describe_plan(dag: "DAG") -> str | None:
-    """Say what of a dry run is certain; None where all of it is."""
+    """Return a sentence on which jobs of a dry run are certain; None if all are."""
     sure, unsure = certain(dag)
     if not unsure or not sure:
         return None
@@ -106,6 +106,6 @@ def describe_plan(dag: "DAG") -> str | None:
 
 
 def _count(jobs: Iterable["Job"]) -> str:
-    """Return how many jobs there are of each rule."""
+    """Return the number of jobs of each rule, as text."""
     names = [job.rule.name for job in jobs]
     return ", ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))

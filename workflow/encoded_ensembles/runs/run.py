@@ -1,6 +1,6 @@
-"""A finished run on disk: where its files are, what configuration made it, what it found.
+"""A finished run on disk: its files, configuration and results.
 
-In a notebook, `Run("results/digits")` answers: docs/sharing.md.
+For use of `Run("results/digits")` in a notebook see docs/sharing.md.
 """
 
 from dataclasses import dataclass
@@ -35,29 +35,29 @@ STATISTICS = ["distance", "ssim", "features", "matched", "directional", "contras
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, by its folder or its name in results/; a unit is given by its name or its number."""
+    """A finished run, by its folder or its name in results/; a unit is named by its name or number."""
 
     folder: Path
 
     def __post_init__(self) -> None:
-        """Find the folder, which may be given as text.
+        """Find the folder, which may be a string.
 
         Raises:
-            InputError: there is no finished run.
+            InputError: the folder holds no finished run.
         """
-        given = Path(self.folder)
-        for folder in (given, Path("results") / given):
+        path = Path(self.folder)
+        for folder in (path, Path("results") / path):
             if (folder / "run.json").is_file():
                 object.__setattr__(self, "folder", folder)
                 return
         raise InputError(
-            f"{given} is not the folder of a finished run (with a run.json in it), nor the name of one "
+            f"{path} is not the folder of a finished run (with a run.json in it), nor the name of one "
             "in results/; finish it with snakemake first."
         )
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What run.json says."""
+        """The content of run.json."""
         return read_facts(self.folder / "run.json")
 
     @cached_property
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def autoencoder(self) -> Path | None:
-        """The folder of the autoencoder whose latents members see; None where they see pixels."""
+        """The folder of the autoencoder whose latents members see; None if they see pixels."""
         return self.folder / "autoencoder" if self.config["model"].get("autoencoder") else None
 
     @cached_property
@@ -87,7 +87,7 @@ class Run:
 
     @cached_property
     def samples(self) -> np.ndarray:
-        """The factual samples s (B, C, H, W) float32, in [-1, 1] but for overshoots."""
+        """The factual samples s (B, C, H, W) float32, in [-1, 1] except for overshoots."""
         file = self.folder / "samples" / "ensemble.safetensors"
         return read_tensors(file, names=["factual"])["factual"]
 
@@ -95,15 +95,15 @@ class Run:
     def influence(self) -> "pd.DataFrame":
         """One row per sample and unit: every statistic, and expected, low and high influence."""
         pair = ["sample", "unit", "unit_name"]
-        found = read_table(self.folder / "influence" / "influence.parquet")
+        table = read_table(self.folder / "influence" / "influence.parquet")
         expected = read_table(self.folder / "expected" / "expected.parquet")
-        return found.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
+        return table.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
 
     def unit_number(self, unit: str | int) -> int:
         """Return the number of a unit.
 
         Raises:
-            InputError: there is no such unit.
+            InputError: the unit does not exist.
         """
         names = self.code["unit_names"]
         if isinstance(unit, str):
@@ -125,17 +125,17 @@ class Run:
         """Return the units that a sample is attributed to, the most influential first.
 
         Args:
-            sample: its number.
-            top: how many units; None for all.
-            by: a statistic, or "expected" for exposure-calibrated attribution (docs/grading.md), where
-                value, p and q are those of contrast.
+            sample: number of the sample.
+            top: number of units; None for all.
+            by: a statistic, or "expected" for exposure-calibrated attribution (docs/grading.md), with
+                value, p and q of contrast.
 
         Returns:
-            unit, unit_name, value, p, q (of the statistic), rank, attributed (whether the contrast is
-            found real; the sample is unattributable where no unit is), expected, low, high.
+            unit, unit_name, value, p, q (of the statistic), rank, attributed (by the q of contrast;
+            the sample is unattributable if no unit is attributed), expected, low, high.
 
         Raises:
-            InputError: there is no such sample or statistic, or `top` is no number of units.
+            InputError: the sample or statistic does not exist, or `top` is not a number of units.
         """
         statistic = "contrast" if by == "expected" else by
         if statistic not in STATISTICS or statistic not in self.influence:
@@ -150,19 +150,19 @@ class Run:
             f"{statistic}_q": "q",
             f"{by}_rank": "rank",
         }
-        own = self.influence[self.influence["sample"] == sample]
+        rows = self.influence[self.influence["sample"] == sample]
         order = ["unit", "unit_name", *columns, "attributed", "expected", "low", "high"]
-        best = own[order].rename(columns=columns).sort_values("rank", ignore_index=True)
+        best = rows[order].rename(columns=columns).sort_values("rank", ignore_index=True)
         return best if top is None else best.head(top)
 
     def counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
-        """Return a sample as it is without a unit, (C, H, W) float32.
+        """Return the counterfactual of a sample without a unit, (C, H, W) float32.
 
         Raises:
-            InputError: there is no such sample or unit, or it is in no block of the landscape.
+            InputError: the sample or unit does not exist, or is in no block of the landscape.
         """
-        number, place = self.unit_number(unit), _within(sample, len(self.samples), "sample")
-        for _, picture in pictures_of(self.blocks, {(number, place)}):
+        number, sample_number = self.unit_number(unit), _within(sample, len(self.samples), "sample")
+        for _, picture in pictures_of(self.blocks, {(number, sample_number)}):
             return picture
         raise InputError(
             f"unit {unit} was not ablated for sample {sample}, or its block is missing in "
@@ -177,16 +177,16 @@ class Run:
         return notebook.draw_picture(self.samples[sample], f"sample {sample}", ax)
 
     def plot_attribution(self, sample: int, top: int = 5, *, by: str = "contrast") -> np.ndarray:
-        """Draw a sample beside the units it is attributed to; return the axes (top + 1,)."""
+        """Draw a sample and the units it is attributed to; return the axes (top + 1,)."""
         from encoded_ensembles.figures import notebook
 
         table = self.attribute(sample, top, by=by)
         images = [self.unit_images(int(unit))[0] for unit in table["unit"]]
-        named = int(self.attribute(sample, None)["attributed"].sum())
-        return notebook.draw_attribution(sample, self.samples[sample], table, images, named)
+        attributed = int(self.attribute(sample, None)["attributed"].sum())
+        return notebook.draw_attribution(sample, self.samples[sample], table, images, attributed)
 
     def plot_counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
-        """Draw a sample, the same without a unit, and the change; return the three axes."""
+        """Draw a sample, its counterfactual without a unit, and the change; return the three axes."""
         from encoded_ensembles.figures import notebook
 
         without = self.counterfactual(sample, unit)
@@ -204,13 +204,13 @@ class Run:
         """Draw the influence of all units on a sample against that of null code words.
 
         Args:
-            sample: its number.
-            unit: one to mark.
-            statistic: of those that null code words have.
-            ax: where to draw; a new figure if not given.
+            sample: number of the sample.
+            unit: unit to mark.
+            statistic: one of those of null code words.
+            ax: axes to draw on; a new figure if None.
 
         Raises:
-            InputError: there is no such sample or unit, or null code words lack the statistic.
+            InputError: the sample or unit does not exist, or null code words lack the statistic.
         """
         from encoded_ensembles.figures import notebook
 
@@ -219,16 +219,16 @@ class Run:
             known = ", ".join(null.columns[2:])
             raise InputError(f"statistic is {statistic}, which null words lack; expected {known}.")
         _within(sample, len(self.samples), "sample")
-        own = self.influence[self.influence["sample"] == sample].set_index("unit")[statistic]
+        values = self.influence[self.influence["sample"] == sample].set_index("unit")[statistic]
         words = null.loc[null["sample"] == sample, statistic].to_numpy()
-        marked = None if unit is None else own.loc[self.unit_number(unit)]
-        return notebook.draw_landscape(sample, own.to_numpy(), words, marked, statistic, ax)
+        marked = None if unit is None else values.loc[self.unit_number(unit)]
+        return notebook.draw_landscape(sample, values.to_numpy(), words, marked, statistic, ax)
 
     @cached_property
     def blocks(self) -> list[Path]:
         """The blocks of the landscape that the record of the run lists, in the order of units.
 
-        Others may lie beside them, of an earlier number of blocks.
+        The folder may also hold blocks of an earlier number of blocks.
         """
         recorded = [Path(file) for file in self.record["sha256"]]
         names = [file.name for file in recorded if file.parent.name == "landscape"]
@@ -236,10 +236,10 @@ class Run:
         return sorted(blocks, key=lambda file: int(file.name.split("-of-")[0]))
 
     def counterfactuals(self) -> "Iterator[np.ndarray]":
-        """Yield the counterfactuals (B, C, H, W) of each unit in turn, a block of them in memory.
+        """Yield the counterfactuals (B, C, H, W) of each unit in turn, with one block in memory.
 
         Raises:
-            InputError: a unit is missing in the blocks, or the landscape is screened.
+            InputError: the blocks lack a unit, or the landscape is screened.
         """
         unit = 0
         for file in self.blocks:
@@ -263,36 +263,36 @@ class Run:
 
 
 def _within(number: int, count: int, kind: str) -> int:
-    """Return a number if it is one of so many samples or units."""
+    """Return `number` as int if it is in 0..count-1, else raise InputError."""
     if not _is_whole(number) or not 0 <= number < count:
-        found = number if _is_whole(number) else repr(number)
-        raise InputError(f"{kind} is {found}, expected a whole number from 0 to {count - 1}.")
+        value = number if _is_whole(number) else repr(number)
+        raise InputError(f"{kind} is {value}, expected a whole number from 0 to {count - 1}.")
     return int(number)
 
 
 def _is_whole(number: object) -> bool:
-    """Say whether a number is whole, of Python or of NumPy, and not True or False."""
+    """Return whether a value is an integer of Python or NumPy, and not a bool."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def unit_names(given: list[str], known: np.ndarray) -> list[str]:
-    """Return the unit names in options that may each hold several, parted by commas.
+    """Return the unit names in options that may each hold several, separated by commas.
 
-    A name that is known as it stands is not parted.
+    An option that is itself a known name is not split.
 
     Raises:
-        InputError: there is none.
+        InputError: no name is passed.
     """
     names = set(known.tolist())
-    found = [
+    parts = [
         name
         for text in given
         for name in ([text] if text in names else map(str.strip, text.split(",")))
         if name
     ]
-    if not found:
+    if not parts:
         raise InputError(
             f"--units is {','.join(given)!r}, expected at least one of the {len(names)} unit_names in "
             "code/units.csv."
         )
-    return found
+    return parts

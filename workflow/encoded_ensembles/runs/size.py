@@ -1,7 +1,7 @@
-"""How large a run is, before its data is fetched: shapes, images, units and weights.
+"""The size of a run, before its data is fetched: shapes, images, units and weights.
 
-What the configuration and the catalogue of data sets do not say is read from what the run has already made;
-else it is guessed, as much rather than as little.
+Values that neither the configuration nor the catalogue of data sets determines are read from existing
+files of the run, or else guessed, rather too large than too small.
 """
 
 import json
@@ -24,28 +24,28 @@ from encoded_ensembles.members.network_size import NetworkSize, network_size
 from encoded_ensembles.storage.files import InputError, read_json
 
 FLOAT = 4  # bytes
-GUESSED_IMAGES = 10_000  # of a folder that is not there
+GUESSED_IMAGES = 10_000  # for a folder that does not exist
 GUESSED_LABELS = 10
-# Of networks that are neither in a folder nor in the run yet.
+# For networks that are neither in a folder nor in the run yet.
 GUESSED_LATENT = (4, 8)  # channels, and pixels of a side: those of Stable Diffusion's autoencoder
 GUESSED_FROZEN = 100_000_000  # weights
-GUESSED_HELD = (20_000, 5_000)  # numbers for each place that is seen, as of `NetworkSize`
-ADAPTED = 10  # an adapter has a tenth of the base's weights at most, for all that is known
-# What diffusers takes where a configuration of UNet2DModel says nothing.
+GUESSED_HELD = (20_000, 5_000)  # numbers per input pixel, as in `NetworkSize`
+ADAPTED = 10  # assumed: an adapter has at most a tenth of the base's weights
+# Defaults of diffusers for keys that a configuration of UNet2DModel lacks.
 UNSAID = {"layers_per_block": 2, "num_class_embeds": None, "add_attention": True, "sample_size": 0}
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a run's data and networks are.
+    """Sizes of a run's data and networks.
 
     Attributes:
         images: N.
         units: U.
         shape: (C, H, W) of an image.
-        seen: (C, H, W) of what members see of it.
-        weights: numbers in one network that are trained.
-        frozen: numbers in networks that the run is given, by the key of `model` that names them.
+        seen: (C, H, W) of an image as members see it.
+        weights: number of trained weights of one network.
+        frozen: numbers of weights of frozen networks, by their keys in `model`.
     """
 
     images: int
@@ -62,24 +62,24 @@ class Size:
 
 
 def image_shape(dataset: Mapping[str, Any]) -> Shape:
-    """Return (C, H, W) of the images, given the keys of `dataset`.
+    """Return (C, H, W) of the images, from the keys of `dataset`.
 
     Raises:
-        InputError: it is a data set of pictures, and dataset.size is not set.
+        InputError: the data set needs dataset.size, which is not set.
     """
-    own = OWN[dataset["name"]]
-    side = dataset["size"] or own.side
+    source = OWN[dataset["name"]]
+    side = dataset["size"] or source.side
     if side is None:
         raise InputError(
             f"config key dataset.size is not set; dataset.name {dataset['name']} needs it."
         )
     side += 2 * dataset["border"]
-    return dataset["channels"] or own.channels, side, side
+    return dataset["channels"] or source.channels, side, side
 
 
 def count_images(dataset: Mapping[str, Any]) -> int | None:
-    """Return how many images are trained on; None where only the data says it, about so many else."""
-    own, labels, most = OWN[dataset["name"]], dataset["labels"], dataset["per_label"]
+    """Return the approximate number of training images; None if only the data determines it."""
+    source, labels, limit = OWN[dataset["name"]], dataset["labels"], dataset["per_label"]
     if dataset["images"] is not None:
         return int(dataset["images"])
     parts = _parts(dataset)
@@ -88,15 +88,15 @@ def count_images(dataset: Mapping[str, Any]) -> int | None:
     total, other = parts
     if not other:
         total = max(1, total - count_heldout(dataset))
-    if own.labels and labels:
-        total = math.ceil(total * min(1, labels / own.labels))
-    if most is not None and (labels or own.labels):
-        total = min(total, most * (labels or own.labels))
+    if source.labels and labels:
+        total = math.ceil(total * min(1, labels / source.labels))
+    if limit is not None and (labels or source.labels):
+        total = min(total, limit * (labels or source.labels))
     return total
 
 
 def count_heldout(dataset: Mapping[str, Any]) -> int:
-    """Return how many images are held out; about so many where a share is asked for."""
+    """Return the number of held-out images; approximate if configured as a share."""
     wanted: float = dataset["heldout"]
     if wanted >= 1:
         return int(wanted)
@@ -105,76 +105,78 @@ def count_heldout(dataset: Mapping[str, Any]) -> int:
 
 
 def _parts(dataset: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return how many images may be trained on, and how many others held out; None if not known."""
-    own = OWN[dataset["name"]]
-    total = _pictures_in(dataset["path"]) if dataset["name"] == "folder" else own.images
+    """Return the numbers of candidates for training and for holding out; None if unknown."""
+    source = OWN[dataset["name"]]
+    total = _pictures_in(dataset["path"]) if dataset["name"] == "folder" else source.images
     if total is None:
         return None
-    return {"train": (total, own.test), "test": (own.test, total), "all": (total + own.test, 0)}[
-        dataset["part"]
-    ]
+    return {
+        "train": (total, source.test),
+        "test": (source.test, total),
+        "all": (total + source.test, 0),
+    }[dataset["part"]]
 
 
-@cache  # every rule asks, and listing a large folder takes seconds
+@cache  # every rule calls it, and listing a large folder takes seconds
 def _pictures_in(folder: str | None) -> int | None:
-    """Return how many pictures lie in a folder; None if it is not there."""
+    """Return the number of pictures in a folder; None if it does not exist."""
     with suppress(InputError):
         return len(list_folder(Path(folder)).pictures) if folder else None
     return None
 
 
 def count_units(config: Mapping[str, Any], images: int) -> int | None:
-    """Return how many units there are among so many images; None where only the data says it."""
+    """Return the number of units of `images` images; None if only the data determines it."""
     by, dataset = config["units"]["by"], config["dataset"]
     if by == "label":
-        found = dataset["labels"] or OWN[dataset["name"]].labels
-        return None if found is None else min(found, images)
+        labels = dataset["labels"] or OWN[dataset["name"]].labels
+        return None if labels is None else min(labels, images)
     if by != "image":
         return None
-    together = sum(each["images"] - 1 for each in dataset["plant"] if each["together"])
+    together = sum(plant["images"] - 1 for plant in dataset["plant"] if plant["together"])
     return max(1, images - together - len(config["units"]["exclude"]))
 
 
 def frozen_config(model: Mapping[str, Any], part: str, folder: Path) -> dict[str, Any] | None:
-    """Return the configuration of a network that a run is given; None if none is at hand.
+    """Return the configuration of a frozen network; None if it is not on this machine.
 
     Args:
         model: keys of `model`.
         part: base or autoencoder.
-        folder: of the run, which may hold a copy already.
+        folder: folder of the run, which may already hold a copy.
     """
     for place in (Path(model[part] or ""), folder / part) if model[part] else ():
         if (place / "config.json").is_file():
-            found = read_json(place / "config.json")
-            return found if isinstance(found, dict) else None
+            content = read_json(place / "config.json")
+            return content if isinstance(content, dict) else None
     return None
 
 
 def seen_shape(config: Mapping[str, Any], shape: Shape, folder: Path) -> Shape:
-    """Return (c, h, w) of what members see of an image (C, H, W); a guess without the autoencoder.
+    """Return (c, h, w) that members see of an image (C, H, W); a guess without the autoencoder.
 
     Raises:
-        InputError: the autoencoder is for other images.
+        InputError: the autoencoder does not fit the images.
     """
     if not config["model"]["autoencoder"]:
         return shape
-    found = frozen_config(config["model"], "autoencoder", folder)
-    if found:
-        return latent_shape(found, shape)
+    autoencoder = frozen_config(config["model"], "autoencoder", folder)
+    if autoencoder:
+        return latent_shape(autoencoder, shape)
     channels, scale = GUESSED_LATENT
     return channels, max(1, shape[1] // scale), max(1, shape[2] // scale)
 
 
 def network_arguments(config: Mapping[str, Any], seen: Shape, *, scale: int = 1) -> dict[str, Any]:
-    """Return the arguments of the network of members that are no adapters.
+    """Return the arguments of a member's network, if members are not adapters.
 
     Args:
-        config: of `check_config`.
-        seen: (c, h, w) of what members see.
-        scale: pixels of a side of the image for each of what members see.
+        config: configuration from `check_config`.
+        seen: (c, h, w) that members see.
+        scale: ratio of the image's side to the side that members see.
 
     Raises:
-        InputError: model.widths, attention or norm_groups do not suit what members see.
+        InputError: model.widths, attention or norm_groups do not fit the shape that members see.
     """
     model = config["model"]
     keys = ("widths", "layers_per_block", "attention", "dropout", "norm_groups")
@@ -188,16 +190,16 @@ def network_arguments(config: Mapping[str, Any], seen: Shape, *, scale: int = 1)
 
 
 def check_network(config: Mapping[str, Any], results: Path = Path("results")) -> None:
-    """Check networks against the shape of the images, before anything is run.
+    """Check networks against the shape of the images, before any job runs.
 
-    What is not at hand yet, a base or an autoencoder on the hub, is checked when it is used.
+    A base or an autoencoder that is still on the hub is checked when it is used.
 
     Args:
-        config: of `check_config`.
+        config: configuration from `check_config`.
         results: folder of all runs.
 
     Raises:
-        InputError: they do not suit each other.
+        InputError: they do not fit each other.
     """
     from encoded_ensembles.members.adapter_training import check_base
 
@@ -211,16 +213,16 @@ def check_network(config: Mapping[str, Any], results: Path = Path("results")) ->
         network_arguments(config, seen, scale=scale)
     elif base := frozen_config(model, "base", folder):
         network = SimpleNamespace(config=SimpleNamespace(**(UNSAID | base)))
-        labels = base.get("num_class_embeds")  # how many there are is known with the data
+        labels = base.get("num_class_embeds")  # the data determines their number, later
         check_base(network, shape=seen, classes=labels, scale=scale)
 
 
 def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]:
-    """Return how large a run is, as far as is known or else guessed, and one network.
+    """Return the sizes of a run and of one network, guessed if unknown.
 
     Args:
-        config: of `check_config`, and checked by `check_network`.
-        folder: of the run.
+        config: configuration from `check_config`, checked by `check_network`.
+        folder: folder of the run.
     """
     dataset, model = config["dataset"], config["model"]
     images = count_images(dataset)
@@ -239,9 +241,9 @@ def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]
 
 
 def _network(config: Mapping[str, Any], seen: Shape, folder: Path) -> NetworkSize:
-    """Return the size of a member's network, a guess where it is of a base that is not at hand."""
+    """Return the size of a member's network; a guess if its base is not on this machine."""
     if not config["model"]["base"]:
-        factor = 2 ** (len(config["model"]["widths"]) - 1)  # of latents that are guessed
+        factor = 2 ** (len(config["model"]["widths"]) - 1)  # guessed latents may not be divisible
         sides = (-(-side // factor) * factor for side in seen[1:])
         return network_size(network_arguments(config, (seen[0], *sides)))
     base = frozen_config(config["model"], "base", folder)
@@ -251,17 +253,17 @@ def _network(config: Mapping[str, Any], seen: Shape, folder: Path) -> NetworkSiz
 
 
 def _made(file: Path, *keys: str) -> int | None:
-    """Return a number that a file of the run says; None if it does not."""
+    """Return a number from a file of the run; None if the file lacks it."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8"))
         for key in keys:
-            found = found[key]
-        return int(found)
+            value = value[key]
+        return int(value)
     return None
 
 
 def _weights(named: str, copy: Path) -> int:
-    """Return the numbers in a network that the run is given, by the size of its file."""
+    """Return the number of weights of a frozen network, from the size of its file."""
     for place in (Path(named), copy):
         for file in place.glob("*.safetensors"):
             return file.stat().st_size // FLOAT

@@ -1,11 +1,10 @@
-"""Certificates of non-influence: that a counterfactual was sampled without certain units.
+"""Certificates of non-influence: a counterfactual was sampled without certain units.
 
 A certificate is an in-toto Statement (v1) in JSON. It binds the picture to the digests of the files
-that decide it: noise, code, and of each kept member its weights and its split; where members are
-adapters, their base too, and where members see latents, the autoencoder, about whose own training it
-says nothing. It is checked from
-these files alone: what it says is worked out again from them and compared field by field, so that
-nothing in it can be changed unnoticed. What is proved, and what is not, is in docs/certificates.md.
+that determine it: noise, code, and weights and split of each kept member; the base of adapters; and the
+autoencoder of latents. It says nothing about the training of base and autoencoder. It is checked from
+these files alone: its content is computed again from them and compared field by field, so that
+any change is detected. docs/certificates.md says what is proved, and what is not.
 
 Source: in-toto Attestation Framework, Statement v1, https://github.com/in-toto/attestation.
 """
@@ -39,7 +38,7 @@ CLAIM = (
     "The subject was sampled from the bound noise by the kept members alone, and the split of no "
     "kept member holds an image of the units."
 )
-# Of networks that the run was given, by the key of `model` that names them.
+# Claims on frozen networks, by their keys in `model`.
 FROZEN_CLAIMS = {
     "base": (
         "The kept members are adapters of the base network in these files; what the base itself was "
@@ -56,12 +55,12 @@ FROZEN_CLAIMS = {
 def write_picture(
     path: Path, counterfactual: np.ndarray, *, sample: int, keep: np.ndarray
 ) -> list[Path]:
-    """Write a counterfactual as .safetensors and, for the eye, as .png beside it.
+    """Write a counterfactual as .safetensors, and as .png for viewing.
 
     Args:
-        path: of the .safetensors, which holds counterfactual, sample and keep.
+        path: path of the .safetensors, which holds counterfactual, sample and keep.
         counterfactual: (C, H, W) float32 in [-1, 1].
-        sample: its number.
+        sample: number of the sample.
         keep: (n,) bool, the members it was sampled with.
 
     Returns:
@@ -82,14 +81,14 @@ def kept_without(run: Run, units: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of some units (k,), and the members (n,) bool that saw none of them.
 
     Raises:
-        InputError: a name is no unit's, or there is no such member.
+        InputError: a name is not a unit's, or every member saw one of the units.
     """
     numbers = find_units(run.code["unit_names"], units)
     keep = set_keep(run.code["code"][numbers])
     if not keep.any():
         raise InputError(
-            f"every one of the {len(keep)} members saw one of {', '.join(units)}: there is no "
-            "counterfactual without them to certify; encens forget says how to retrain."
+            f"every one of the {len(keep)} members saw one of {', '.join(units)}, expected a member "
+            "that saw none of them; encens forget prepares the retraining."
         )
     return numbers, keep
 
@@ -102,35 +101,35 @@ def statement(
     subjects: list[Path],
     digests: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Work out what a certificate of this run says of a sample and some units.
+    """Return the certificate of a sample without some units, computed from the files of a run.
 
     Args:
         run: a finished run.
         sample: number of the sample, 0..B-1.
         units: names of units.
-        subjects: of `write_picture`.
-        digests: SHA-256 of bound files, by name, as far as they were found out already.
+        subjects: files of `write_picture`.
+        digests: SHA-256 of bound files that are already known, by name.
 
     Returns:
         the in-toto Statement.
 
     Raises:
-        InputError: no member is left without these units, or the files do not bear the claim out.
+        InputError: every member saw one of these units, or the files do not support the claim.
     """
     numbers, keep = kept_without(run, units)
     known = digests or {}
     frozen = frozen_files(run)
-    given = [name for files in frozen.values() for name in files]
+    frozen_names = [name for files in frozen.values() for name in files]
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
     names = run.code["unit_names"][numbers].tolist()
-    own = run.images[run.images["unit_name"].isin(names)]
+    rows = run.images[run.images["unit_name"].isin(names)]
     files = {
         name: known.get(name) or sha256_file(run.folder / name)
-        for name in [*given, *bound_files(kept, adapters="base" in frozen)]
+        for name in [*frozen_names, *bound_files(kept, adapters="base" in frozen)]
     }
     bound = {part: {Path(name).name: files[name] for name in frozen[part]} for part in frozen}
     for member in kept:
-        check_member(run, member, forbidden=set(own["sha256"]))
+        check_member(run, member, forbidden=set(rows["sha256"]))
         check_frozen(run, member, digests=bound)
     return {
         "_type": STATEMENT,
@@ -147,8 +146,8 @@ def statement(
                 {
                     "name": name,
                     "word": word,
-                    "images": own.loc[
-                        own["unit_name"] == name, ["name", "sha256", "pixels_sha256"]
+                    "images": rows.loc[
+                        rows["unit_name"] == name, ["name", "sha256", "pixels_sha256"]
                     ].to_dict("records"),
                 }
                 for name, word in zip(names, spell(run.code["code"][numbers]), strict=True)
@@ -166,7 +165,7 @@ def statement(
 
 
 def frozen_files(run: Run) -> dict[str, list[str]]:
-    """Return the files of each network that the run was given, relative to its folder, by its part."""
+    """Return the files of each frozen network, relative to the run's folder, by its key in `model`."""
     return {
         part: [f"{part}/{name}" for name in member_files(adapter=False)]
         for part in FROZEN_CLAIMS
@@ -175,8 +174,8 @@ def frozen_files(run: Run) -> dict[str, list[str]]:
 
 
 def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
-    """Return the files of a run that decide a counterfactual, relative to its folder, but those given."""
-    own = [*member_files(adapter=adapters), "training.json"]
+    """Return the files that determine a counterfactual, relative to the run, except frozen networks."""
+    member_names = [*member_files(adapter=adapters), "training.json"]
     return [
         "noise/landscape.safetensors",
         "code/code.npz",
@@ -184,21 +183,24 @@ def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
         *(
             name
             for member in kept
-            for name in (f"splits/{member}.json", *(f"members/{member}/{file}" for file in own))
+            for name in (
+                f"splits/{member}.json",
+                *(f"members/{member}/{file}" for file in member_names),
+            )
         ),
     ]
 
 
 def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
-    """Check that a member was trained on its split, and that no forbidden image is in it.
+    """Check that a member was trained on its split, and that the split holds no forbidden image.
 
     Args:
         run: a finished run.
-        member: its name.
+        member: name of the member.
         forbidden: digests of images.
 
     Raises:
-        InputError: otherwise.
+        InputError: a check fails.
     """
     manifest = read_facts(run.folder / "splits" / f"{member}.json")
     trained = read_facts(run.folder / "members" / member / "training.json")["split"]
@@ -209,11 +211,11 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
             f"splits/{member}.json names image {rows[-1]}, but code/images.parquet has "
             f"{len(digests)}: they are not of one run."
         )
-    found = set_digest(digests[rows])
-    if not found == manifest["digest"] == trained:
+    digest = set_digest(digests[rows])
+    if not digest == manifest["digest"] == trained:
         raise InputError(
             f"member {member} was trained on a split with digest {trained}, its manifest says "
-            f"{manifest['digest']}, and the images it names give {found}, expected all three equal: "
+            f"{manifest['digest']}, and the images it names give {digest}, expected all three equal: "
             "the run is not up to date; run snakemake again."
         )
     seen = forbidden.intersection(digests[rows])
@@ -225,15 +227,15 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
 
 
 def check_frozen(run: Run, member: str, *, digests: Mapping[str, Mapping[str, str]]) -> None:
-    """Check that a member was trained on the networks that the run was given, and on no others.
+    """Check that a member was trained on the frozen networks of the run, and on no others.
 
     Args:
         run: a finished run.
-        member: its name.
-        digests: of the files of each such network, by its part.
+        member: name of the member.
+        digests: digests of the files of each frozen network, by its key in `model`.
 
     Raises:
-        InputError: otherwise.
+        InputError: a check fails.
     """
     folder = run.folder / "members" / member
     facts = read_facts(folder / "training.json")
@@ -245,37 +247,37 @@ def check_frozen(run: Run, member: str, *, digests: Mapping[str, Mapping[str, st
                 f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
             )
     if "base" in digests:
-        named = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
-        if named != "../../base":
+        base = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
+        if base != "../../base":
             raise InputError(
-                f"member {member} is an adapter of the base in {named}, expected ../../base, that of "
-                "the run: sampling would take another; run snakemake again."
+                f"member {member} is an adapter of the base in {base}, expected ../../base, that of "
+                "the run: sampling would use another; run snakemake again."
             )
     elif (folder / ADAPTER_CONFIG).exists():
         raise InputError(
-            f"member {member} has an {ADAPTER_CONFIG}, which sampling would take in place of its "
+            f"member {member} has an {ADAPTER_CONFIG}, which sampling would use in place of its "
             "weights, expected none in this run; delete it and run snakemake again."
         )
 
 
 def dump(certificate: dict[str, Any]) -> bytes:
-    """Return the one form a certificate is written in: indented JSON with sorted keys."""
+    """Return a certificate in its only valid form: indented JSON with sorted keys, as bytes."""
     return (json.dumps(certificate, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def summary(certificate: dict[str, object]) -> str:
-    """Return in words what a certificate says."""
+    """Return the content of a certificate as a sentence."""
     predicate = certificate["predicate"]
     assert isinstance(predicate, dict)
     names = ", ".join(unit["name"] for unit in predicate["units"])
     twins = predicate["same_pixels_in_other_units"]
-    said = (
+    sentence = (
         f"sample {predicate['sample']} without {names}: {len(predicate['kept'])} of "
         f"{predicate['members']} members kept, none saw an image of it"
     )
     if twins:
-        said += (
-            f" (but the same pixels lie in other units too, as {twins[0]['name']} of "
+        sentence += (
+            f" (but the same pixels are in other units too, as {twins[0]['name']} of "
             f"{twins[0]['unit_name']}, which these members may have seen)"
         )
-    return said
+    return sentence

@@ -1,7 +1,7 @@
 """The members of an ensemble and their code as one component of a diffusers pipeline.
 
-A folder of it holds each member in a folder of its own, 00, 01, ..., as diffusers writes it, and
-code.npz. Of adapters it holds their base, as diffusers writes it, and the adapters as peft does.
+Its folder holds code.npz and a folder for each member, 00, 01, ..., in the format of diffusers. For
+adapters it holds their base in the format of diffusers, and the adapters in that of peft.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ CODE, BASE = "code.npz", "base"
 
 
 class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
-    """Networks, and which units each of them saw.
+    """The networks of an ensemble, and which units each of them saw.
 
     Attributes:
         networks: n networks.
@@ -38,10 +38,10 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
     def __init__(
         self, networks: Sequence[UNet2DModel], *, code: np.ndarray, unit_names: np.ndarray
     ) -> None:
-        """Put networks and code together.
+        """Combine networks and code.
 
         Raises:
-            InputError: they are not of one ensemble.
+            InputError: they do not belong to one ensemble.
         """
         super().__init__()
         if code.shape != (len(unit_names), len(networks)):
@@ -61,29 +61,29 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
         """Return the code words (k, n) bool of these units.
 
         Raises:
-            InputError: a name is no unit's.
+            InputError: a name is not a unit's.
         """
-        place = {name: number for number, name in enumerate(self.unit_names.tolist())}
+        number_of = {name: number for number, name in enumerate(self.unit_names.tolist())}
         for name in units:
-            if name not in place:
+            if name not in number_of:
                 raise InputError(
-                    f"{name} is no unit of this ensemble, expected one of its {len(place)} "
-                    f"unit_names{close_matches(str(name), list(place))}"
+                    f"{name} is no unit of this ensemble, expected one of its {len(number_of)} "
+                    f"unit_names{close_matches(str(name), list(number_of))}"
                 )
-        return self.code[[place[name] for name in units]].reshape(-1, len(self.networks))
+        return self.code[[number_of[name] for name in units]].reshape(-1, len(self.networks))
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
-        """Write the folder; `options` go to the members' own save_pretrained."""
+        """Write the folder; `options` are passed to save_pretrained of the members."""
         folder = Path(save_directory)
-        whole = {f"{number:02d}": network for number, network in enumerate(self.networks)}
+        networks = {f"{number:02d}": network for number, network in enumerate(self.networks)}
         if changes(self.networks[0]):
-            for name, network in whole.items():
+            for name, network in networks.items():
                 write_adapter(network, folder / name, base=f"../{BASE}")
-            whole = {BASE: plain_base(self.networks[0])}
-        for name, network in whole.items():
+            networks = {BASE: plain_base(self.networks[0])}
+        for name, network in networks.items():
             network.save_pretrained(folder / name, **options)
             facts = read_json(folder / name / network.config_name)
-            facts.pop("_name_or_path", None)  # a folder of this machine
+            facts.pop("_name_or_path", None)  # a path on this machine
             write_json(folder / name / network.config_name, facts)
         write_arrays(folder / CODE, {"code": self.code, "unit_names": self.unit_names})
 
@@ -91,23 +91,25 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
     def from_pretrained(
         cls, folder: str | Path, *, torch_dtype: torch.dtype | None = None, **_: Any
     ) -> "Members":
-        """Read a folder; what else diffusers hands to the loading of large models is left out.
+        """Read a folder; other arguments of diffusers, for loading large models, are ignored.
 
         Raises:
-            InputError: the folder does not hold an ensemble, or another arithmetic is asked for.
+            InputError: the folder does not hold an ensemble, or `torch_dtype` is not float32.
         """
         folder = Path(folder)
         if torch_dtype not in (None, torch.float32):
             raise InputError(
-                f"torch_dtype is {torch_dtype}, expected none: an ensemble samples in float32, whose "
-                "bytes the workflow's are."
+                f"torch_dtype is {torch_dtype}, expected None or float32, in which the workflow "
+                "samples; leave it out."
             )
         if not (folder / CODE).is_file():
-            raise InputError(f"{folder} holds no {CODE}, expected a folder of save_pretrained.")
+            raise InputError(
+                f"{folder} holds no {CODE}, expected a folder of save_pretrained; name its path."
+            )
         arrays = read_arrays(folder / CODE)
         names = [f"{number:02d}" for number in range(arrays["code"].shape[1])]
         adapted = (folder / BASE).is_dir()
-        whole = [
+        loaded = [
             UNet2DModel.from_pretrained(
                 folder / name,
                 use_safetensors=True,
@@ -115,8 +117,8 @@ class Members(ModelMixin):  # type: ignore[misc] # diffusers has no types
                 low_cpu_mem_usage=False,
             )
             .eval()
-            .requires_grad_(False)  # as the workflow has them: it decides the last bits of adapters
+            .requires_grad_(False)  # as in the workflow: it affects the last bits of adapters
             for name in ([BASE] if adapted else names)
         ]
-        networks = [adapt(whole[0], folder / name) for name in names] if adapted else whole
+        networks = [adapt(loaded[0], folder / name) for name in names] if adapted else loaded
         return cls(networks, code=arrays["code"], unit_names=arrays["unit_names"])

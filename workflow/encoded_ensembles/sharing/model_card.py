@@ -10,9 +10,9 @@ CITATION = """@article{dai2023training,
   journal = {arXiv preprint arXiv:2306.02174},
   year = {2023}
 }"""
-SETS = {  # of frechet/scores.csv
+SETS = {  # sets of frechet/scores.csv
     "factual": "all members",
-    "ablated": "as many members as stay when a unit is ablated (mean)",
+    "ablated": "the members that stay when a unit is ablated (mean)",
     "full": "the single-model baseline",
     "real": "real images",
 }
@@ -22,11 +22,10 @@ def model_card(about: dict[str, Any], code: np.ndarray) -> str:
     """Return the text of README.md.
 
     Args:
-        about: what is known of the run, each key may be missing: run; dataset, the facts of
-            data/dataset.json; units, what a unit is; adapters, whether members are; latents, whether
-            they see some; frechet, a list
-            of {set, value, images} with the sets of frechet/scores.csv; distance, what that distance is
-            called; caution, what limits it.
+        about: facts of the run, all optional: run, its name; dataset, the content of
+            data/dataset.json; units, the value of units.by; adapters, whether members are adapters;
+            latents, whether they see latents; frechet, a list of {set, value, images} with the sets of
+            frechet/scores.csv; distance, the name of that distance; caution, its limits.
         code: C (U, n) bool.
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -72,18 +71,18 @@ def _opening(name: str, code: np.ndarray) -> str:
     return f"""# {name}
 
 An encoded ensemble of {members} diffusion models. Each of its {len(code)} training units was seen by
-{each} of the members, by a code word of its own; samples average the members' noise predictions.
-Without any one unit it samples from the members that never saw it: what comes out cannot depend on
-that unit.
+{each} of the members, according to its code word; samples average the members' noise predictions.
+To ablate a unit it samples with the members that never saw it, so the result cannot depend on that
+unit.
 """
 
 
 def _frozen(about: dict[str, Any]) -> str:
-    adapters = """The members are LoRA adapters of one base network, `members/base`. What the base was trained on takes part in
-every sample, with any unit left out or none; units are of the data that the adapters were trained on.
+    adapters = """The members are LoRA adapters of one base network, `members/base`. The training data of the base affect
+every sample, with or without ablation; units are of the data that the adapters were trained on.
 """
-    latents = """The members see images as latents of an autoencoder, `vae`, which also decodes every sample; what it was trained on
-is not ablated either.
+    latents = """The members see images as latents of an autoencoder, `vae`, which also decodes every sample; its training data
+are not ablated either.
 """
     return "\n".join(
         text for text, holds in ((adapters, "adapters"), (latents, "latents")) if about.get(holds)
@@ -132,7 +131,7 @@ images = pipe(batch_size=4, generator=torch.Generator().manual_seed(0)).images
 
 `trust_remote_code` runs `pipeline.py` and the `encens_*.py` files of this folder, which need torch,
 diffusers and NumPy only. With the package `encoded-ensembles` installed,
-`encoded_ensembles.pipeline.EncodedEnsemblePipeline.from_pretrained` loads the weights without them.
+`encoded_ensembles.sharing.pipeline.EncodedEnsemblePipeline.from_pretrained` loads the weights without them.
 
 ## How to ablate
 
@@ -142,12 +141,12 @@ seed = torch.Generator().manual_seed(0)  # the same noise as above
 counterfactuals = pipe(batch_size=4, generator=seed, without=[unit]).images
 ```
 
-`keep=[True, False, ...]` chooses the members that stay by hand, and `noise=` takes exogenous noise, such
-as the workflow's own: with `output_type="latent"` the samples are then the workflow's to the byte, on
-the same kind of processor.
+`keep=[True, False, ...]` chooses the members that stay, and `noise=` takes exogenous noise, such as
+that of the workflow: with `output_type="latent"` the samples then have the same bytes as the workflow's,
+on the same kind of processor.
 
-That two images differ does not by itself attribute anything: dropping as many members for no reason
-moves a sample too. Compare with what null code words do before you say that a unit shaped an image.
+A difference of two images does not by itself attribute anything: dropping the same number of other
+members moves a sample too. Compare with null code words before you attribute an image to a unit.
 """
 
 

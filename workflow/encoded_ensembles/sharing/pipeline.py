@@ -1,9 +1,9 @@
 """An encoded ensemble as a diffusers pipeline: samples, and the same samples without some units.
 
-Its folder carries this file and the few modules it needs beside the weights, so that
-`DiffusionPipeline.from_pretrained(folder, trust_remote_code=True)` loads it where this package is not
-installed. They are the package's own files, with relative imports in place of absolute ones: there is
-one sampling loop, that of `ensemble`.
+Its folder holds this file and the modules it needs beside the weights, so that
+`DiffusionPipeline.from_pretrained(folder, trust_remote_code=True)` loads it without this package.
+They are copies of the package's files with relative imports in place of absolute ones, so the sampling
+loop is that of `ensemble.sampling`.
 """
 
 import re
@@ -33,7 +33,7 @@ from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.members.network import read_network
 from encoded_ensembles.sharing.component import Members
 
-# diffusers copies the modules that this file names, but not those that they name in turn.
+# diffusers copies the modules that this file imports, but not those that they import.
 from encoded_ensembles.sharing.model_card import model_card
 from encoded_ensembles.storage.disk import explain  # noqa: F401
 from encoded_ensembles.storage.errors import InputError
@@ -46,13 +46,11 @@ CARRIED = [
     "members_latents", "members_names", "members_network", "sharing_component", "sharing_model_card",
     "storage_disk", "storage_errors", "storage_files", "storage_seals", "storage_tensor_format",
 ]  # fmt: skip
-COMPONENT = [  # looked for in the folder of the component
+COMPONENT = [  # diffusers looks for these in the folder of the component
     "members_adapters", "members_names", "members_network", "sharing_component", "storage_disk",
     "storage_errors", "storage_files", "storage_seals", "storage_tensor_format",
 ]  # fmt: skip
-PREFIX = (
-    "encens_"  # of these modules' names in a folder: diffusers puts all local code in one place
-)
+PREFIX = "encens_"  # prefix of module names in a folder: diffusers puts all local code in one place
 
 
 class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffusers has no types
@@ -61,7 +59,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
     Source: Dai & Gifford, arXiv 2306.02174.
     """
 
-    _optional_components = ["vae"]  # noqa: RUF012  # diffusers' own way
+    _optional_components = ["vae"]  # noqa: RUF012  # required by diffusers
 
     def __init__(
         self,
@@ -76,14 +74,14 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
 
         Args:
             members: a `Members`.
-            scheduler: whose steps `ensemble.take_step` takes.
-            sampler: of `ensemble.SAMPLERS`.
-            steps: sampling steps where a call does not say.
-            about: what the model card says of the run (`card.model_card`).
-            vae: the autoencoder whose latents members see; None where they see pixels.
+            scheduler: scheduler of `sampling.make_scheduler`.
+            sampler: one of `sampling.SAMPLERS`.
+            steps: default number of sampling steps.
+            about: facts of the run for the model card (`model_card.model_card`).
+            vae: the autoencoder whose latents members see; None if they see pixels.
 
         Raises:
-            InputError: the scheduler is of other levels.
+            InputError: the scheduler has another number of levels.
         """
         super().__init__()
         if scheduler.config.num_train_timesteps != LEVELS:
@@ -117,23 +115,22 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
 
         Args:
             batch_size: B.
-            generator: of the exogenous noise; a list has one for each image, which then does not
-                depend on the others.
-            num_inference_steps: T; None takes the run's.
-            without: names of units that no member who takes part has seen.
-            keep: (n,) bool, the members that stay; with `without`, those that both let stay.
-            noise: exogenous noise z (T+1, B, C, H, W) in place of drawn one: it says B and T. That of
+            generator: generator of the exogenous noise; with a list of one for each image, an image
+                does not depend on the others.
+            num_inference_steps: T; None takes that of the run.
+            without: names of units; members that saw one of them are dropped.
+            keep: (n,) bool, the members that stay; with `without`, a member must pass both.
+            noise: exogenous noise z (T+1, B, C, H, W), not drawn; it determines B and T. The noise of
                 the workflow gives the workflow's samples.
             numbers: (B,) the numbers of the samples, on which members with classes are conditioned
-                (number % classes); 0..B-1 if absent. With a part of the workflow's noise, say which.
+                (number % classes); 0..B-1 if absent. Required with a part of the workflow's noise.
             output_type: "pil", "np" (B, H, W, C) or "pt" (B, C, H, W) in [0, 1], or "latent": s
-                (B, C, H, W) as the workflow keeps it, in [-1, 1] and not cut off.
+                (B, C, H, W) as in the workflow, in [-1, 1] without clipping.
             return_dict: False returns a tuple.
-            batch: rows given to a member at once; changes no byte.
+            batch: rows that a member evaluates at once; changes no byte.
 
         Raises:
-            InputError: no member would stay, a number is out of range, or the arguments contradict each
-                other.
+            InputError: no member stays, a number is out of range, or arguments contradict each other.
         """
         _check_whole("batch_size", batch_size, least=1)
         if num_inference_steps is not None:
@@ -142,10 +139,14 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             _check_whole("batch", batch, least=SMALLEST_BATCH)
         if output_type not in ("pil", "np", "pt", "latent"):
             raise InputError(f"output_type is {output_type}, expected pil, np, pt or latent.")
-        stay = self._keep(without, keep)
+        mask = self._keep(without, keep)
         z = self._noise(noise, batch_size, generator, num_inference_steps)
-        named = np.arange(z.shape[1]) if numbers is None else np.asarray(numbers)
-        if named.shape != z.shape[1:2] or named.dtype.kind not in "iu" or named.min() < 0:
+        sample_numbers = np.arange(z.shape[1]) if numbers is None else np.asarray(numbers)
+        if (
+            sample_numbers.shape != z.shape[1:2]
+            or sample_numbers.dtype.kind not in "iu"
+            or sample_numbers.min() < 0
+        ):
             raise InputError(
                 f"numbers is {numbers}, expected {z.shape[1]} whole numbers from 0, one for each image."
             )
@@ -158,11 +159,11 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
 
         samples = sample(
             list(self.members.networks),
-            keep=stay[None],
+            keep=mask[None],
             noise=z,
             sampler=self.config.sampler,
             device=self.members.device,
-            numbers=named,
+            numbers=sample_numbers,
             space=PIXELS if self.vae is None else Latents(self.vae),
             batch=batch,
             scheduler=self.scheduler,
@@ -176,21 +177,21 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         if isinstance(without, str):
             raise InputError(f"without is the text {without}, expected a list of unit names.")
         count = len(self.members.networks)
-        stay = set_keep(self.members.words(without))
+        mask = set_keep(self.members.words(without))
         if keep is not None:
-            given = np.asarray(keep)
-            if given.shape != (count,) or given.dtype != bool:
+            array = np.asarray(keep)
+            if array.shape != (count,) or array.dtype != bool:
                 raise InputError(
-                    f"keep has shape {given.shape} and type {given.dtype}, expected {count} of True or "
+                    f"keep has shape {array.shape} and type {array.dtype}, expected {count} of True or "
                     "False, one for each member."
                 )
-            stay = stay & given
-        if not stay.any():
+            mask = mask & array
+        if not mask.any():
             raise InputError(
-                f"keep mask {spell(stay[None])[0]} lets no member stay: every one saw a unit of "
+                f"keep mask {spell(mask[None])[0]} lets no member stay: every one saw a unit of "
                 "`without`, or `keep` leaves it out; ablate fewer units at once."
             )
-        return stay
+        return mask
 
     def _noise(
         self,
@@ -199,12 +200,12 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         generator: torch.Generator | list[torch.Generator] | None,
         steps: int | None,
     ) -> np.ndarray:
-        """Return the exogenous noise (T+1, B, C, H, W) float32 of a call, given or drawn."""
+        """Return the exogenous noise (T+1, B, C, H, W) float32 of a call: `noise`, or else drawn."""
         shape = self.members.shape
         if noise is None:
             drawn_steps = self.config.steps if steps is None else steps
-            wanted = (int(batch_size), int(drawn_steps) + 1, *shape)
-            drawn = randn_tensor(wanted, generator=generator, dtype=torch.float32)
+            drawn_shape = (int(batch_size), int(drawn_steps) + 1, *shape)
+            drawn = randn_tensor(drawn_shape, generator=generator, dtype=torch.float32)
             return np.ascontiguousarray(drawn.cpu().numpy().swapaxes(0, 1))
         z = np.ascontiguousarray(torch.as_tensor(noise).cpu().numpy(), np.float32)
         if z.ndim != 5 or z.shape[2:] != shape or len(z) < 2 or z.shape[1] < 1:
@@ -223,7 +224,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
 
         Args:
             save_directory: the folder.
-            options: as of diffusers' DiffusionPipeline.save_pretrained.
+            options: other arguments of DiffusionPipeline.save_pretrained.
         """
         folder = Path(save_directory)
         super().save_pretrained(folder, **options)
@@ -234,30 +235,30 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             file = f"{PREFIX}{name}.py"
             write_text(folder / "members" / file, carried[file])
         index = read_json(folder / self.config_name)
-        index.pop("_name_or_path", None)  # a folder of this machine
+        index.pop("_name_or_path", None)  # a path on this machine
         index["_class_name"] = ["pipeline", type(self).__name__]
         index["members"] = [f"{PREFIX}sharing_component", "Members"]
         if self.vae is None:
             index.pop("vae", None)
         else:
-            own = folder / "vae" / self.vae.config_name
-            facts = read_json(own)
+            config = folder / "vae" / self.vae.config_name
+            facts = read_json(config)
             facts.pop("_name_or_path", None)
-            write_json(own, facts)
+            write_json(config, facts)
         write_json(folder / self.config_name, index)
-        own = {
+        facts_of_run = {
             "adapters": bool(changes(self.members.networks[0])),
             "latents": self.vae is not None,
         }
-        about = (self.config.about or {}) | own
+        about = (self.config.about or {}) | facts_of_run
         write_text(folder / "README.md", model_card(about, self.members.code))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "EncodedEnsemblePipeline":
-        """Load a folder with the code of this package, running none of the folder's.
+        """Load a folder with the code of this package, without running the folder's code.
 
         Raises:
-            InputError: the folder does not hold such a pipeline.
+            InputError: the folder does not hold an encoded ensemble pipeline.
         """
         folder = Path(folder)
         if not (folder / cls.config_name).is_file():
@@ -279,10 +280,10 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
 
 
 def _check_whole(name: str, value: Any, *, least: int, most: int | None = None) -> None:
-    """Check a number of a call.
+    """Check an integer argument of a call.
 
     Raises:
-        InputError: it is not whole, or out of range.
+        InputError: it is not an integer, or out of range.
     """
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least or value > (most or value):
@@ -291,12 +292,12 @@ def _check_whole(name: str, value: Any, *, least: int, most: int | None = None) 
 
 
 def _carried() -> dict[str, str]:
-    """Return the files of code that a folder carries, by name, with relative imports."""
-    here, files = Path(__file__).parent, {"pipeline.py": Path(__file__)}
+    """Return the code files of a pipeline's folder by name, with relative imports."""
+    folder, files = Path(__file__).parent, {"pipeline.py": Path(__file__)}
     for name in CARRIED:
-        own = here.parent / f"{name.replace('_', '/', 1)}.py"
-        # In the package a module lies in its room; in a folder it has the prefix already.
-        files[f"{PREFIX}{name}.py"] = own if own.exists() else here / f"{PREFIX}{name}.py"
+        file = folder.parent / f"{name.replace('_', '/', 1)}.py"
+        # In the package a module is in its room; in a pipeline's folder it already has the prefix.
+        files[f"{PREFIX}{name}.py"] = file if file.exists() else folder / f"{PREFIX}{name}.py"
     return {
         name: re.sub(
             r"from encoded_ensembles\.(\w+)\.",

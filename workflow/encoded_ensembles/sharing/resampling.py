@@ -14,24 +14,26 @@ from encoded_ensembles.storage.files import InputError, read_tensors
 def counterfactual(
     run: Run, sample: int, units: list[str], device: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sample one counterfactual (C, H, W) without some units; return it and the keep mask (n,)."""
-    how = {"precision": "float32", "compile": False} | run.config["sampling"]  # of older runs
-    if how["compile"] or how["precision"] != "float32":
+    """Sample one counterfactual without some units; return it (C, H, W) and the keep mask (n,)."""
+    options = {"precision": "float32", "compile": False} | run.config[
+        "sampling"
+    ]  # older runs lack both
+    if options["compile"] or options["precision"] != "float32":
         raise InputError(
-            f"sampling.precision is {how['precision']} and sampling.compile {how['compile']}, expected "
-            "float32 and false: else a picture is not the same to the byte when sampled alone."
+            f"sampling.precision is {options['precision']} and sampling.compile {options['compile']}, expected "
+            "float32 and false: otherwise a picture sampled alone does not have the same bytes."
         )
     _, keep = kept_without(run, units)
-    where = choose_device(device)
+    place = choose_device(device)
     noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
     kept = [folder for folder, stays in zip(run.member_folders, keep, strict=True) if stays]
     drawn = draw(
-        load_members(kept, device=where),
+        load_members(kept, device=place),
         keep=keep[keep][None],
         noise=noise[:, sample : sample + 1],
         numbers=np.array([sample]),
         sampler=run.config["sampling"]["scheduler"],
-        device=where,
-        space=load_space(run.autoencoder, device=where),
+        device=place,
+        space=load_space(run.autoencoder, device=place),
     )
     return drawn[0, 0], keep

@@ -12,15 +12,15 @@ NAMESPACE = "certificate@encoded-ensembles"
 
 
 def signature_file(path: Path) -> Path:
-    """Return where the signature of the file at `path` lies."""
+    """Return the path of the signature of the file at `path`."""
     return path.with_name(f"{path.name}.sig")
 
 
 def sign(path: Path, *, key: Path) -> Path:
-    """Sign a file with an SSH private key (or the public key of one that an agent holds).
+    """Sign a file with an SSH private key, or with the public key of one in an agent.
 
     Returns:
-        the signature's file.
+        path of the signature.
 
     Raises:
         InputError: the key is not usable, or ssh-keygen is not installed.
@@ -32,16 +32,16 @@ def sign(path: Path, *, key: Path) -> Path:
 
 
 def check(path: Path, *, signers: Path | None) -> str:
-    """Check the signature beside a file, and say in words who signed it.
+    """Check the signature of a file, and return a phrase that names the signer.
 
     Args:
         path: the file.
-        signers: OpenSSH's allowed_signers file (`name key-type key` a line), which says whose key
-            is whose; without it only the key is named.
+        signers: OpenSSH's allowed_signers file (lines `name key-type key`), which assigns keys to
+            names; without it only the key is named.
 
     Raises:
-        InputError: the signature does not fit the file, its key is not among the signers, or there
-            is none although signers are given.
+        InputError: the signature does not match the file, its key is not among the signers, or
+            `signers` is passed but the file is unsigned.
     """
     signature = signature_file(path)
     if not signature.is_file():
@@ -51,20 +51,22 @@ def check(path: Path, *, signers: Path | None) -> str:
     common = ("-n", NAMESPACE, "-s", str(signature))
     content = path.read_bytes()
     if signers is None:
-        said = _ssh_keygen("check-novalidate", *common, stdin=content, failure=str(signature))
-        return f"signed with {_key(said)}, whose it is was not checked (--signers does)"
+        output = _ssh_keygen("check-novalidate", *common, stdin=content, failure=str(signature))
+        return f"signed with {_key(output)}, its owner not checked (--signers does)"
     allowed = ("-f", str(signers))
-    found = _ssh_keygen("find-principals", *allowed, "-s", str(signature), failure=str(signature))
-    name = found.splitlines()[0]
-    said = _ssh_keygen(
+    principals = _ssh_keygen(
+        "find-principals", *allowed, "-s", str(signature), failure=str(signature)
+    )
+    name = principals.splitlines()[0]
+    output = _ssh_keygen(
         "verify", *allowed, "-I", name, *common, stdin=content, failure=str(signature)
     )
-    return f"signed by {name} with {_key(said)}"
+    return f"signed by {name} with {_key(output)}"
 
 
-def _key(said: str) -> str:
+def _key(output: str) -> str:
     """Return the key from a line such as: Good "x" signature with ED25519 key SHA256:abc."""
-    return said.strip().splitlines()[-1].partition(" with ")[2]
+    return output.strip().splitlines()[-1].partition(" with ")[2]
 
 
 def _ssh_keygen(action: str, *arguments: str, failure: str, stdin: bytes = b"") -> str:
@@ -80,6 +82,6 @@ def _ssh_keygen(action: str, *arguments: str, failure: str, stdin: bytes = b"") 
     except FileNotFoundError as error:
         raise InputError("ssh-keygen was not found; install OpenSSH to use signatures.") from error
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).decode(errors="replace").split())
-        raise InputError(f"{failure}: ssh-keygen -Y {action} refused it ({said[:200]}).")
+        message = " ".join((done.stderr or done.stdout).decode(errors="replace").split())
+        raise InputError(f"{failure}: ssh-keygen -Y {action} refused it ({message[:200]}).")
     return done.stdout.decode(errors="replace")

@@ -1,16 +1,16 @@
-"""Counterfactual universes: the exchange format of the method's authors, files called .ctf.
+"""Counterfactual universes: the exchange format of the method's authors, files named .ctf.
 
-A tar file, not compressed, of sheets of 8-bit pictures:
+An uncompressed tar file of sheets of 8-bit pictures:
 
 - config.json: Format, TrainingUnits U, NumberGenerated B, and TrainHeight, TrainWidth, TrainChannel,
   GenHeight, GenWidth, GenChannel;
-- training_set.png where Format is ONEFILE: the picture of each unit. Under any other Format there is a
+- training_set.png if Format is ONEFILE: the picture of each unit. With any other Format,
   train_{i}_{k}.png for each unit, with its k pictures;
 - factual.png: the B factual samples;
 - leave_{i}_out.png for each unit, from 1: the B counterfactuals without it.
 
-A sheet holds its pictures line by line, from the top left. Those written here have one picture a line,
-as the authors' own program writes them. Our pictures are rounded to 8 bits, theirs cut off.
+A sheet holds its pictures line by line, from the top left. Sheets written here have one picture per
+line, like those of the authors' program. Our pictures are rounded to 8 bits, theirs truncated.
 
 Source: src/CounterfactualLoader.py at 1c7e468 and demo/script_generate_universe.py at 562effa of
 zheng-dai/counterfactualuniverses.
@@ -35,13 +35,13 @@ CONFIG, TRAINING, FACTUAL = "config.json", "training_set.png", "factual.png"
 ONE_FILE, MANY_FILES = "ONEFILE", "MULTIFILE"
 LEAVE = re.compile(r"leave_([1-9][0-9]{0,6})_out\.png")
 TRAIN = re.compile(r"train_([1-9][0-9]{0,6})_([1-9][0-9]{0,6})\.png")
-LARGEST = {  # what config.json may say
+LARGEST = {  # largest values in config.json
     "TrainingUnits": 1_000_000, "NumberGenerated": 100_000,
     "TrainHeight": 1024, "TrainWidth": 1024, "TrainChannel": 3,
     "GenHeight": 1024, "GenWidth": 1024, "GenChannel": 3,
 }  # fmt: skip
-SHEET_PIXELS = 2**27  # of one sheet, at most
-SHEET_BYTES = 2**28  # of one file in the tar, at most
+SHEET_PIXELS = 2**27  # limit of one sheet
+SHEET_BYTES = 2**28  # limit of one file in the tar
 CONFIG_BYTES = 2**16
 
 
@@ -64,7 +64,7 @@ def write_universe(
         counterfactuals: U of shape (B, H, W, C) uint8, in the order of the units.
 
     Raises:
-        ValueError: there is not one array of counterfactuals for each unit, or of another shape.
+        ValueError: the number of arrays of counterfactuals is not U, or one has another shape.
     """
     counts = np.bincount(unit_of)
     single = bool((counts == 1).all()) and images[..., 0].size <= SHEET_PIXELS
@@ -79,10 +79,10 @@ def write_universe(
                 _add(tar, f"train_{unit + 1}_{count}.png", _sheet(images[unit_of == unit]))
         _add(tar, FACTUAL, _sheet(factual))
         unit = 0
-        for unit, moved in enumerate(counterfactuals, start=1):
-            if moved.shape != factual.shape:
-                raise ValueError(f"unit {unit - 1} has shape {moved.shape}, not {factual.shape}")
-            _add(tar, f"leave_{unit}_out.png", _sheet(moved))
+        for unit, pictures in enumerate(counterfactuals, start=1):
+            if pictures.shape != factual.shape:
+                raise ValueError(f"unit {unit - 1} has shape {pictures.shape}, not {factual.shape}")
+            _add(tar, f"leave_{unit}_out.png", _sheet(pictures))
         if unit != len(counts):
             raise ValueError(f"{unit} arrays of counterfactuals for {len(counts)} units")
 
@@ -111,7 +111,7 @@ def write_floats(
     factual: np.ndarray,
     counterfactuals: Iterable[np.ndarray],
 ) -> None:
-    """Write what the 8-bit sheets round away: an .npz, not compressed, filled unit by unit.
+    """Write the numbers before rounding to 8 bits: an uncompressed .npz, written unit by unit.
 
     Args:
         path: the .npz file.
@@ -129,14 +129,14 @@ def write_floats(
             entry = zipfile.ZipInfo("counterfactuals.npy")
             with archive.open(entry, "w", force_zip64=True) as file:
                 np.lib.format.write_array_header_2_0(file, header)
-                for moved in counterfactuals:
-                    file.write(np.ascontiguousarray(moved, "<f4").tobytes())
+                for samples in counterfactuals:
+                    file.write(np.ascontiguousarray(samples, "<f4").tobytes())
         seal_archive(temporary)
 
 
 @dataclass(frozen=True)
 class Files:
-    """What an open tar file holds."""
+    """The content of an open tar file."""
 
     path: Path
     tar: tarfile.TarFile
@@ -146,11 +146,11 @@ class Files:
         """Return the bytes of one file.
 
         Raises:
-            InputError: it is not there, is too large, or is cut off.
+            InputError: it is missing, too large, or truncated.
         """
         entry = self.entries.get(name)
         if entry is None:
-            raise InputError(f"{self.path} holds no {name}, which a universe of its Format has.")
+            raise InputError(f"{self.path} holds no {name}, expected in its Format.")
         if entry.size > largest:
             raise InputError(
                 f"{name} in {self.path} has {entry.size} bytes, expected at most {largest}."
@@ -158,7 +158,7 @@ class Files:
         file = self.tar.extractfile(entry)
         content = file.read() if file else b""
         if len(content) != entry.size:
-            raise InputError(f"{self.path} is cut off within {name}.")
+            raise InputError(f"{self.path} is truncated within {name}; copy it again.")
         return content
 
 
@@ -186,8 +186,8 @@ class Universe:
         """Return the training images (N, H, W, C) uint8, and unit_of (N,) int64."""
         if self.one_file:
             return self._sheet(TRAINING, self.units, self.training_shape), np.arange(self.units)
-        found = self._numbered(TRAIN)
-        sheets = [self._sheet(name, count, self.training_shape) for _, count, name in found]
+        files = self._numbered(TRAIN)
+        sheets = [self._sheet(name, count, self.training_shape) for _, count, name in files]
         return np.concatenate(sheets), np.repeat(np.arange(self.units), [len(s) for s in sheets])
 
     def factual(self) -> np.ndarray:
@@ -200,18 +200,18 @@ class Universe:
             yield self._sheet(name, self.samples, self.shape)
 
     def _numbered(self, kind: re.Pattern[str]) -> list[tuple[int, int, str]]:
-        """Return number of unit, number of pictures (0 if not named) and name of files, in order."""
+        """Return files in order: number of the unit, number of pictures (0 if not in the name), name."""
         matches = [match for name in self.files.entries if (match := kind.fullmatch(name))]
-        found = sorted((int(each[1]), int((*each.groups(), 0)[1]), each[0]) for each in matches)
-        if [number for number, _, _ in found] != list(range(1, self.units + 1)):
+        files = sorted((int(found[1]), int((*found.groups(), 0)[1]), found[0]) for found in matches)
+        if [number for number, _, _ in files] != list(range(1, self.units + 1)):
             raise InputError(
-                f"{self.files.path} has {len(found)} files like {kind.pattern}, expected one for each "
+                f"{self.files.path} has {len(files)} files like {kind.pattern}, expected one for each "
                 f"unit from 1 to {self.units} (TrainingUnits in {CONFIG})."
             )
-        return found
+        return files
 
     def _sheet(self, name: str, count: int, shape: tuple[int, int, int]) -> np.ndarray:
-        """Return the first `count` pictures of a sheet, looking at its size before its pixels."""
+        """Return the first `count` pictures of a sheet, checking its size before reading its pixels."""
         from PIL import Image
 
         height, width, channels = shape
@@ -220,7 +220,7 @@ class Universe:
             with Image.open(io.BytesIO(content), formats=["PNG"]) as sheet:
                 across, down = sheet.width // width, sheet.height // height
                 whole = (across * width, down * height) == sheet.size
-                # a grid may end in empty places, but not in a line of them
+                # a grid may end in empty cells, but not in an empty line
                 fits = 0 <= across * down - count < max(across, 1)
                 mode = {1: "L", 3: "RGB"}[channels]
                 few = sheet.width * sheet.height <= SHEET_PIXELS
@@ -240,10 +240,10 @@ class Universe:
 
 @contextmanager
 def open_universe(path: Path) -> Iterator[Universe]:
-    """Open a universe; nothing in it is written to disk, whatever its names say.
+    """Open a universe without extracting any file to disk.
 
     Raises:
-        InputError: the file is no universe, or holds what a universe does not.
+        InputError: the file is not a universe, or holds other files.
     """
     try:
         with tarfile.open(path, "r:") as tar:
@@ -264,7 +264,7 @@ def open_universe(path: Path) -> Iterator[Universe]:
 
 
 def _configured(files: Files) -> Universe:
-    """Return the universe that config.json tells of."""
+    """Return the universe that config.json describes."""
     content = files.read(CONFIG, CONFIG_BYTES)
     try:
         config = json.loads(content)

@@ -1,6 +1,6 @@
-"""Verification of certificates, from files alone: no torch, and no trust in what they say.
+"""Verification of certificates from files alone, without torch and without trusting the certificate.
 
-What a certificate states is worked out again from the files it binds and compared field by field.
+The content of a certificate is computed again from the files it binds, and compared field by field.
 """
 
 import json
@@ -61,26 +61,26 @@ SCHEMA = {
 
 
 def verify(path: Path, run: Run) -> dict[str, Any]:
-    """Check a certificate against the files of a run; needs no torch.
+    """Check a certificate against the files of a run, without torch.
 
     Args:
-        path: the certificate; its subjects lie beside it.
+        path: the certificate; its subjects are in the same folder.
         run: the run's folder, or a copy of the files in `predicate.files` and run.json.
 
     Returns:
         the certificate.
 
     Raises:
-        InputError: it does not hold; the message says in one sentence why.
+        InputError: it does not hold; the message says why.
     """
     raw = path.read_bytes()
-    given = _parse(path, raw)
-    predicate = given["predicate"]
+    certificate = _parse(path, raw)
+    predicate = certificate["predicate"]
     for name, digest in predicate["files"].items():
         _check_file(run.folder, name, digest)
-    for subject in given["subject"]:
+    for subject in certificate["subject"]:
         _check_file(path.parent, subject["name"], subject["digest"]["sha256"])
-    subjects = [path.parent / subject["name"] for subject in given["subject"]]
+    subjects = [path.parent / subject["name"] for subject in certificate["subject"]]
     names = [unit["name"] for unit in predicate["units"]]
     worked_out = statement(
         run,
@@ -89,19 +89,19 @@ def verify(path: Path, run: Run) -> dict[str, Any]:
         subjects=subjects,
         digests=predicate["files"],  # checked above
     )
-    if difference := first_difference(given, worked_out):
+    if difference := first_difference(certificate, worked_out):
         raise InputError(f"{path}: {difference}.")
-    if raw != dump(given):
+    if raw != dump(certificate):
         raise InputError(
-            f"{path} is not byte for byte as encens certify writes it, although it says the same: "
-            "it was edited."
+            f"{path} has the content but not the bytes that encens certify writes, so it was edited; "
+            "certify again."
         )
-    _check_subjects(given, run, subjects)
-    return given
+    _check_subjects(certificate, run, subjects)
+    return certificate
 
 
 def first_difference(given: Any, expected: Any, *, key: str = "") -> str | None:
-    """Say where a certificate differs from what the files bear out, or return None."""
+    """Return the first difference of a certificate from the content computed from files, or None."""
     if isinstance(given, dict) and isinstance(expected, dict):
         for name in sorted(given.keys() | expected.keys()):
             where = f"{key}.{name}" if key else name
@@ -109,13 +109,13 @@ def first_difference(given: Any, expected: Any, *, key: str = "") -> str | None:
                 return f"{where} is not part of a certificate, expected no such field"
             if name not in given:
                 return f"{where} is missing"
-            if found := first_difference(given[name], expected[name], key=where):
-                return found
+            if difference := first_difference(given[name], expected[name], key=where):
+                return difference
         return None
     if isinstance(given, list) and isinstance(expected, list) and len(given) == len(expected):
-        for place, (one, other) in enumerate(zip(given, expected, strict=True)):
-            if found := first_difference(one, other, key=f"{key}[{place}]"):
-                return found
+        for index, (item, other) in enumerate(zip(given, expected, strict=True)):
+            if difference := first_difference(item, other, key=f"{key}[{index}]"):
+                return difference
         return None
     if type(given) is type(expected) and given == expected:
         return None
@@ -123,53 +123,55 @@ def first_difference(given: Any, expected: Any, *, key: str = "") -> str | None:
 
 
 def _parse(path: Path, raw: bytes) -> dict[str, Any]:
-    """Return a certificate whose fields can be read.
+    """Return a certificate that matches the schema.
 
     Raises:
-        InputError: it is not JSON, not this kind of statement, or a field is missing or ill-typed.
+        InputError: it is not JSON, not this kind of statement, or a field is missing or of a wrong type.
     """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
     try:
-        given = json.loads(raw)
+        certificate = json.loads(raw)
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}).") from error
-    wrong = best_match(Draft202012Validator(SCHEMA).iter_errors(given))
-    if wrong:
-        where = ".".join(map(str, wrong.absolute_path)) or "the certificate"
-        raise InputError(f"{path}: {where} is not as it should be ({wrong.message[:200]}).")
-    return given
+    error_of_schema = best_match(Draft202012Validator(SCHEMA).iter_errors(certificate))
+    if error_of_schema:
+        where = ".".join(map(str, error_of_schema.absolute_path)) or "the certificate"
+        raise InputError(
+            f"{path}: {where} is not as it should be ({error_of_schema.message[:200]})."
+        )
+    return certificate
 
 
 def _check_file(folder: Path, name: str, digest: str) -> None:
-    """Check that a file is there with its digest, and lies in its folder."""
+    """Check that a file exists inside its folder and has its digest."""
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"the certificate names the file {name}, expected one inside {folder}.")
     if not file.is_file():
         raise InputError(f"{file} is missing; the certificate binds it.")
-    found = sha256_file(file)
-    if found != digest:
+    sha256 = sha256_file(file)
+    if sha256 != digest:
         raise InputError(
-            f"{file} has sha256 {found}, but the certificate binds {digest}: the file or the "
+            f"{file} has sha256 {sha256}, but the certificate binds {digest}: the file or the "
             "certificate was altered, or the run was made again since."
         )
 
 
-def _check_subjects(given: dict[str, Any], run: Run, subjects: list[Path]) -> None:
-    """Check that the .safetensors is of the sample and the kept members, and the .png shows it."""
+def _check_subjects(certificate: dict[str, Any], run: Run, subjects: list[Path]) -> None:
+    """Check that the .safetensors is of the sample and the kept members, and the .png equals it."""
     from PIL import Image
 
     arrays, picture = subjects
-    sample, kept = given["predicate"]["sample"], given["predicate"]["kept"]
+    sample, kept = certificate["predicate"]["sample"], certificate["predicate"]["kept"]
     noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
-    held = read_tensors(arrays, names=["counterfactual", "sample", "keep"])
-    image = held["counterfactual"]
-    members = [f"{member:02d}" for member in np.flatnonzero(held["keep"])]
-    if held["sample"].item() != sample or members != kept:
+    tensors = read_tensors(arrays, names=["counterfactual", "sample", "keep"])
+    image = tensors["counterfactual"]
+    members = [f"{member:02d}" for member in np.flatnonzero(tensors["keep"])]
+    if tensors["sample"].item() != sample or members != kept:
         raise InputError(
-            f"{arrays} is sample {held['sample'].item()} of members {' '.join(members)}, but the "
+            f"{arrays} is sample {tensors['sample'].item()} of members {' '.join(members)}, but the "
             f"certificate is of sample {sample} of members {' '.join(kept)}."
         )
     shape = noise.shape[2:]

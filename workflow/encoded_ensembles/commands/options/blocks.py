@@ -9,7 +9,7 @@ from typer import Argument
 def every_block(given: list[Path]) -> list[Path]:
     """Return blocks, with every FOLDER/*-of-N replaced by its N files.
 
-    A shell line holds one such argument however many blocks there are.
+    One such argument keeps the shell line short, whatever the number of blocks.
     """
     from encoded_ensembles.ensemble.landscape import every_block as expanded
 

@@ -1,4 +1,4 @@
-"""On which features images are compared, and where they are computed."""
+"""Options that choose features of images, and the device that computes them."""
 
 from pathlib import Path
 from typing import Annotated

@@ -14,10 +14,10 @@ Contrast = Annotated[Path, Option(help="contrast, .parquet of measure-contrast")
 Influence = Annotated[Path, Option(help="influence, .parquet of measure-influence")]
 Ledger = Annotated[
     Path | None,
-    Option(help="folder that keeps earlier choices, so that they stay; none if left out"),
+    Option(help="folder with earlier choices, which stay as they are; no such folder if absent"),
 ]
 NullWords = Annotated[
-    int, Option(help="number of null code words at most that make the null distribution")
+    int, Option(help="largest number of null code words in the null distribution")
 ]
 NetworkFolder = Annotated[Path, Option(help="output folder: config.json and weights (safetensors)")]
 NetworkDigest = Annotated[Path, Option(help="output, .json: the SHA-256 of both files")]

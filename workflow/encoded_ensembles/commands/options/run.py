@@ -8,4 +8,4 @@ from typer import Option
 RunFolder = Annotated[
     Path, Option("--run", help="folder of a finished run, or its name in results/")
 ]
-Units = Annotated[list[str], Option(help="names of units, A,B or repeated")]
+Units = Annotated[list[str], Option(help="names of units, A,B; repeatable")]

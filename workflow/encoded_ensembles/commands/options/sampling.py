@@ -13,23 +13,23 @@ Members = Annotated[
 ]
 Full = Annotated[Path, Option(help="folder of the single-model baseline")]
 Noise = Annotated[Path, Option(help="exogenous noise, .safetensors of draw-noise")]
-Block = Annotated[str, Option(help="which share of the work, such as 1-of-4")]
+Block = Annotated[str, Option(help="share of the work, such as 1-of-4")]
 Scheduler = Annotated[str, Option(help="ddpm, ddim or dpmsolver++")]
 Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
 Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
 Batch = Annotated[
     int | None,
-    Option(help="rows given to a member at once, at least 16; by the size of images if left out"),
+    Option(help="rows that a member evaluates at once, at least 16; set by image size if absent"),
 ]
 Autoencoder = Annotated[
     Path | None,
-    Option(help="folder of the autoencoder whose latents members see; pixels if left out"),
+    Option(help="folder of the autoencoder whose latents members see; pixels if absent"),
 ]
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How samples are drawn; options of all verbs that draw them."""
+    """Options of all verbs that sample."""
 
     scheduler: Scheduler = "ddpm"
     precision: Precision = "float32"
@@ -40,7 +40,11 @@ class Sampling:
 
 
 def share_of(block: str) -> tuple[int, int]:
-    """Turn "2-of-4" into (1, 4)."""
+    """Return "2-of-4" as (1, 4): the share's number, from 0, and the number of shares.
+
+    Raises:
+        InputError: the text is no such share.
+    """
     from encoded_ensembles.storage.files import InputError
 
     number, middle, blocks = block.partition("-of-")

@@ -10,5 +10,5 @@ Digest = Annotated[
     Path, Option(help="output, .sha256: the digest alone; training depends on this file")
 ]
 Classes = Annotated[
-    bool, Option(help="networks are conditioned on labels: the digest covers them too")
+    bool, Option(help="networks are conditioned on labels, which the digest then covers too")
 ]

@@ -1,4 +1,4 @@
-"""Options that several verbs share, as one value: a dataclass whose fields are options."""
+"""Shared options as one value: a dataclass whose fields are options."""
 
 import functools
 import inspect
@@ -8,12 +8,16 @@ from typing import Any, get_type_hints
 
 
 def spread(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return a verb that takes the fields of its one dataclass parameter as options of their own.
+    """Return a verb that takes the fields of its one dataclass parameter as separate options.
 
-    Typer reads the options of a verb from its signature, and has no way to share a group of them.
+    Typer reads the options of a verb from its signature, and cannot share a group of them.
     """
     signature = inspect.signature(verb)
-    (group,) = (each for each in signature.parameters.values() if is_dataclass(each.annotation))
+    (group,) = (
+        parameter
+        for parameter in signature.parameters.values()
+        if is_dataclass(parameter.annotation)
+    )
     kind = group.annotation
     hints = get_type_hints(kind, include_extras=True)
     options = [
@@ -28,9 +32,13 @@ def spread(verb: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(verb)
     def spread_out(*values: Any, **named: Any) -> None:
-        given = {each.name: named.pop(each.name) for each in options if each.name in named}
-        verb(*values, **named, **{group.name: kind(**given)})
+        options_of_group = {
+            parameter.name: named.pop(parameter.name)
+            for parameter in options
+            if parameter.name in named
+        }
+        verb(*values, **named, **{group.name: kind(**options_of_group)})
 
-    own = [each for each in signature.parameters.values() if each is not group]
-    spread_out.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    others = [parameter for parameter in signature.parameters.values() if parameter is not group]
+    spread_out.__signature__ = signature.replace(parameters=[*others, *options])  # type: ignore[attr-defined]
     return spread_out

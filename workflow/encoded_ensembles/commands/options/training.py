@@ -18,46 +18,46 @@ Steps = Annotated[int, Option(help="optimiser steps in a pass")]
 Rate = Annotated[float, Option(help="step size of Adam, above 0")]
 Ema = Annotated[float, Option(help="decay of the averaged weights, 0..1")]
 Precision = Annotated[str, Option(help="float32 or bfloat16")]
-Attention = Annotated[bool, Option(help="attend at all resolutions but the finest")]
+Attention = Annotated[bool, Option(help="attend at all resolutions except the finest")]
 AttentionAt = Annotated[
     list[int] | None, Option(help="attend at this resolution, 0 the finest; repeatable")
 ]
 Dropout = Annotated[float, Option(help="share of activations dropped in training, 0..1")]
-NormGroups = Annotated[int, Option(help="groups that channels are normalised in")]
-Classes = Annotated[bool, Option(help="tell the network the labels of images")]
-Flip = Annotated[bool, Option(help="mirror images left to right in every other use, at random")]
+NormGroups = Annotated[int, Option(help="number of groups of channels in group normalisation")]
+Classes = Annotated[bool, Option(help="condition the network on the labels of images")]
+Flip = Annotated[bool, Option(help="mirror images left to right in half of their uses, at random")]
 Base = Annotated[
     Path | None,
     Option(
-        help="folder of a base network, frozen: an adapter of it is trained, whatever --widths say"
+        help="folder of a frozen base network: an adapter of it is trained, and --widths is not used"
     ),
 ]
 Autoencoder = Annotated[
     Path | None,
-    Option(help="folder of the autoencoder whose latents are trained on; pixels if left out"),
+    Option(help="folder of the autoencoder whose latents are trained on; pixels if absent"),
 ]
-Rank = Annotated[int, Option(help="of the adapter's change of a layer's weight")]
+Rank = Annotated[int, Option(help="rank of the adapter's change of a layer's weight")]
 Alpha = Annotated[float, Option(help="the change is multiplied by alpha / rank")]
 Target = Annotated[
     list[str] | None,
-    Option(help="layer that the adapter changes, or how the names of some end; repeatable"),
+    Option(help="layer that the adapter changes, or the end of several names; repeatable"),
 ]
 Seed = Annotated[int, Option(help="seed of everything random")]
 CheckpointFile = Annotated[
-    Path | None, Option(help="file to go on from when killed; removed at the end")
+    Path | None, Option(help="file to resume from after a kill; removed at the end")
 ]
-Seconds = Annotated[float, Option(help="time between checkpoints")]
+Seconds = Annotated[float, Option(help="seconds between checkpoints")]
 Folder = Annotated[
     Path,
     Option(
-        help="output folder: config.json and weights (safetensors), or an adapter's as peft writes them; loss.csv, training.json"
+        help="output folder: config.json and weights (safetensors), or those of an adapter in peft's format; loss.csv, training.json"
     ),
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How a network is trained; options of all verbs that train one."""
+    """Options of all verbs that train a network."""
 
     widths: Widths
     layers_per_block: Layers
@@ -82,10 +82,10 @@ class Training:
     device: Device = "auto"
 
     def recipe(self) -> "Recipe":
-        """Return how to train.
+        """Return the training recipe.
 
         Raises:
-            InputError: the learning rate is no number above 0.
+            InputError: the learning rate is not a number above 0.
         """
         import math
 
@@ -105,23 +105,23 @@ class Training:
         )
 
     def network(self, *, classes: int) -> dict[str, Any]:
-        """Return what network to train, as `train.make_initial` takes it.
+        """Return the network to train, as `training.make_initial` takes it.
 
         Args:
-            classes: labels that there are.
+            classes: number of labels in the data set.
 
         Raises:
-            InputError: the widths are no numbers, or the adapter changes no layers.
+            InputError: the widths are not numbers, or the adapter changes no layers.
         """
         from encoded_ensembles.storage.files import InputError
 
-        told = classes if self.classes else None
+        labels = classes if self.classes else None
         if self.base:
             if not self.target:
                 raise InputError("--target is not given, expected layers that the adapter changes.")
             targets = sorted(set(self.target))
             adapter = {"rank": self.rank, "alpha": self.alpha, "targets": targets}
-            return {"base": self.base, "lora": adapter, "classes": told}
+            return {"base": self.base, "lora": adapter, "classes": labels}
         if not self.widths.replace(",", "").isdigit():
             raise InputError(f"--widths is {self.widths}, expected whole numbers such as 16,32.")
         return {
@@ -130,5 +130,5 @@ class Training:
             "attention": self.attention_at or self.attention,
             "dropout": self.dropout,
             "norm_groups": self.norm_groups,
-            "classes": told,
+            "classes": labels,
         }

@@ -1,17 +1,19 @@
-"""What a unit is, and which images are plants."""
+"""Options that define units and plants."""
 
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-By = Annotated[str, Option(help="image, label, folder, table or duplicates: what a unit is")]
+By = Annotated[str, Option(help="what a unit is: image, label, folder, table or duplicates")]
 Table = Annotated[
     Path | None, Option(help="for table: .csv or .parquet with a column name (of images)")
 ]
-Column = Annotated[str, Option(help="for table: its column that names the unit")]
+Column = Annotated[str, Option(help="for table: the column that names the unit")]
 Metric = Annotated[str, Option(help="for duplicates: phash (bits of 64) or pixels (0..1)")]
-Threshold = Annotated[float, Option(help="for duplicates: images at most so far apart are one")]
+Threshold = Annotated[
+    float, Option(help="for duplicates: largest distance of two images of the same unit")
+]
 Plants = Annotated[
     list[str] | None,
     Option(help="plant, NAME:KIND:IMAGES:together or NAME:KIND:IMAGES:apart; repeatable"),

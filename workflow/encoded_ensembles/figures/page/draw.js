@@ -1,4 +1,4 @@
-// Drawing: elements, pictures on canvases, and the landscape as SVG. Text goes in as text only.
+// Drawing: elements, pictures on canvases, and the landscape as SVG. Text is never parsed as HTML.
 
 function el(tag, attributes = {}, ...children) {
   const svg = ["svg", "path", "line", "text", "g"].includes(tag);
@@ -34,7 +34,7 @@ function canvas({ pixels, height, width, channels }, label) {
   return made;
 }
 
-// Mean over channels of counterfactual less factual, each pixel -255..255.
+// Mean over channels of counterfactual minus factual, each pixel -255..255.
 function difference(one, other) {
   const { height, width, channels } = one;
   return Float32Array.from({ length: height * width }, (_, i) => {
@@ -46,7 +46,7 @@ function difference(one, other) {
   });
 }
 
-// Blue for darker, white for the same, orange for lighter: told apart by colour-blind people.
+// Blue for darker, white for the same, orange for lighter: distinguishable by colour-blind people.
 const DARKER = [0, 84, 147];
 const SAME = [245, 245, 245];
 const LIGHTER = [200, 82, 0];
@@ -97,7 +97,7 @@ function landscapeChart(run, sample, place, mark, marks) {
   return chart;
 }
 
-// Round numbers from low to high, three to six.
+// Three to six round numbers from low to high.
 function ticks(low, high) {
   const rough = (high - low) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));

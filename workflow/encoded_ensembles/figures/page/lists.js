@@ -2,7 +2,7 @@
 
 const PAGE = 20;
 
-// A table of one page of rows, with buttons to the others. `row` makes a table row of an entry.
+// A table of one page of rows, with buttons for other pages. `row` returns the table row of an entry.
 function paged(place, entries, start, head, row, named) {
   const total = entries.length;
   const turn = (to, kind) => {
@@ -26,7 +26,7 @@ function paged(place, entries, start, head, row, named) {
   fill(place, total ? el("div", { class: "scroll" }, table) : el("p", { class: "quiet" }, "None."), pages || null);
 }
 
-// Units differ in four numbers by each statistic; the same cells for every list.
+// The four numbers of a statistic, as the same cells in every list.
 const NUMBERS = ["value", "z", "p", "q"];
 function cells(run, pair, by) {
   const { arrays } = run;
@@ -37,13 +37,13 @@ function cells(run, pair, by) {
   ];
 }
 
-// Only beside the numbers of the statistic that attributes: q is of the statistic that orders the list.
+// Only with the numbers of the attributing statistic: q belongs to the statistic that orders the list.
 function flag(run, pair, by) {
   const shown = by === attributing(run) && run.arrays.pair_attributed[pair];
   return shown ? el("span", { class: "flag" }, "attributed") : null;
 }
 
-// What a list by another statistic cannot show.
+// A hint in lists by another statistic.
 function attributedBy(run, by, many) {
   const by_what = attributing(run);
   return by === by_what || !many ? "" : ` Units are attributed by ${by_what}: order by it to see which.`;
@@ -69,7 +69,7 @@ function showSample(run, state) {
     el("ul", {}, ...said.slice(1).map((each) => el("li", {}, each))));
 }
 
-// The page with the chosen unit, or the first.
+// Shows the page with the chosen unit, or else the first page.
 function showRanking(run, place, state, choose, top) {
   const { arrays, facts } = run;
   const order = ranked(run, state.sample, state.by);
@@ -122,7 +122,7 @@ function showResults(run, state, choose) {
 function showUnit(run, place, state, choose) {
   const { arrays, facts, byUnit } = run;
   const { unit, by } = state;
-  if (unit === null) return fill(place, el("p", { class: "quiet" }, "Choose a unit to see the samples it shaped."));
+  if (unit === null) return fill(place, el("p", { class: "quiet" }, "Choose a unit to see the samples it influenced."));
   const z = arrays[`${by}_z`], value = arrays[by];
   const strength = (pair) => (Number.isFinite(z[pair]) ? z[pair] : value[pair]);
   const pairs = [...byUnit[unit]].sort((a, b) => strength(b) - strength(a));
@@ -142,10 +142,10 @@ function showUnit(run, place, state, choose) {
   fill(place,
     el("h2", { tabindex: "-1", id: "unit-title" }, "Unit ", el("span", { class: "name" }, facts.units[unit])),
     el("div", { class: named.length ? "verdict attributed" : "verdict" }, el("p", {},
-      el("strong", {}, named.length ? `Shaped ${count(named.length, "sample")}. ` : "No sample is attributed to it. "),
+      el("strong", {}, named.length ? `${count(named.length, "sample")} attributed to it. ` : "No sample is attributed to it. "),
       named.length
         ? `Attributed by contrast, q at most ${number(facts.level)}: sample ${listed(named.sort((a, b) => a - b))}.`
-        : `For none of ${count(facts.samples.length, "sample")} does its contrast stand out from the null (q at most ${number(facts.level)}). This is a result: the evidence does not tell what it did from chance.`)),
+        : `For none of ${count(facts.samples.length, "sample")} is the q of its contrast at most ${number(facts.level)}. This is a result: the evidence does not separate its effect from chance.`)),
     unitImages(run, unit, 8, count(arrays.unit_size[unit], "image")),
     el("div", { class: "bar" }, el("label", { for: "unit-by" }, "Most influenced samples by"),
       el("select", { id: "unit-by", onchange: (event) => choose({ by: event.target.value }) },
@@ -153,7 +153,7 @@ function showUnit(run, place, state, choose) {
     el("p", { class: "quiet" }, describe(by).means + attributedBy(run, by, named.length)),
     list,
     pairs.length < facts.samples.length
-      ? el("p", { class: "quiet" }, `${pairs.length} of ${count(facts.samples.length, "sample")}: those where it ranks high by some statistic. The others are in influence/influence.csv.`) : null,
+      ? el("p", { class: "quiet" }, `${pairs.length} of ${count(facts.samples.length, "sample")}: those where it has a high rank by some statistic. The others are in influence/influence.csv.`) : null,
     codeWord(out, out.flatMap((saw, m) => (saw ? [] : [m]))),
     el("p", { class: "quiet digest" }, `Unit ${arrays.unit_number[unit]} of the code; sha256 of its images: ${digest}`));
 }

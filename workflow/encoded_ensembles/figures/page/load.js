@@ -21,7 +21,7 @@ async function unpack(text) {
   return { facts, arrays };
 }
 
-// What the page asks again and again: which pairs a sample and a unit have.
+// Indexes of the pairs by sample and by unit.
 function indexed({ facts, arrays }) {
   const bySample = facts.samples.map(() => []);
   const byUnit = facts.units.map(() => []);
@@ -32,12 +32,12 @@ function indexed({ facts, arrays }) {
   return { facts, arrays, bySample, byUnit, folded: facts.units.map(fold), orders: new Map() };
 }
 
-// A name as it is searched for: without accents, in small letters.
+// A name in its form for search: without accents, in lower case.
 function fold(name) {
   return name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-// The statistic that attributes comes first (gallery.py, statistics_of).
+// The attributing statistic comes first (gallery.py, statistics_of).
 function attributing(run) {
   return run.facts.statistics[0].name;
 }

@@ -1,4 +1,4 @@
-// The state of the page, kept in its address so that a view can be passed on, and its parts.
+// The state of the page, stored in its address so that a view can be shared, and its parts.
 
 const VIEWS = ["samples", "units", "help"];
 
@@ -27,7 +27,7 @@ function start(run) {
     try {
       history.replaceState(null, "", `#${kept}`);
     } catch {
-      // inside another page, as in Snakemake's report, there is no address to keep it in
+      // inside another page, such as Snakemake's report, the address cannot be changed
     }
   }
 
@@ -52,7 +52,7 @@ function start(run) {
     write();
   }
 
-  // Another unit of the same list: the list stays, and with it what has the focus.
+  // Another unit of the same list: the list is not drawn again, so the focus stays.
   function turnTo(unit) {
     state.unit = unit;
     document.querySelectorAll(`#${state.view} tr[data-unit]`).forEach((row) => {

@@ -1,4 +1,4 @@
-// One pair: a sample with and without a unit, and what that is worth.
+// One pair: a sample with and without a unit, and the evidence.
 
 function showPair(run, place, state, choose) {
   const { sample, unit } = state;
@@ -11,7 +11,7 @@ function showPair(run, place, state, choose) {
     `Sample ${sample} without `, el("span", { class: "name" }, name));
   if (pair === undefined) {
     return fill(place, heading, el("p", { class: "verdict" },
-      `This pair is not in the page: the unit is not among the ${run.facts.depth} of highest z of this sample by any statistic. Its row is in influence/influence.csv.`));
+      `This pair is not in the page: by no statistic is the unit among the ${run.facts.depth} of highest z of this sample. Its row is in influence/influence.csv.`));
   }
   fill(place, heading,
     el("div", { class: "pictures" },
@@ -34,7 +34,7 @@ function verdictOfPair(run, pair, by) {
     el("p", {}, el("strong", {}, held ? "Attributed. " : "Not attributed. "),
       held
         ? `The sample is attributed to this unit by contrast: q = ${q}, at most ${number(facts.level)}.`
-        : `By contrast q = ${q}, above ${number(facts.level)}: what the members that saw it do differently may be chance.`),
+        : `By contrast q = ${q}, above ${number(facts.level)}: the difference of the members that saw it may be chance.`),
     el("p", {}, `By ${by}, ${against(statistic, arrays[`${by}_p`][pair])}`));
 }
 
@@ -91,7 +91,7 @@ function viewer(run, pair, stay) {
   ];
 }
 
-// One scale for all counterfactuals of a sample, so that their differences can be compared.
+// All counterfactuals of a sample share one scale, so that their differences can be compared.
 function changeFigure(run, sample, factual, without) {
   const bound = run.arrays.bound[sample] || 1;
   const values = difference(factual, without);
@@ -100,7 +100,7 @@ function changeFigure(run, sample, factual, without) {
     el("span", {}, "darker"), el("span", {}, "lighter"));
   return el("figure", {},
     el("div", { class: "frame" }, changeCanvas(values, factual, bound,
-      `Difference, counterfactual less factual; the largest change of a pixel is ${number((100 * most) / 255, 2)} % of the range`)),
+      `Difference, counterfactual minus factual; the largest change of a pixel is ${number((100 * most) / 255, 2)} % of the range`)),
     el("figcaption", {}, `difference; colours end at ±${number((100 * bound) / 255, 2)} % of the range`), scale);
 }
 
@@ -119,7 +119,7 @@ function statisticsTable(run, pair, by) {
       el("thead", {}, el("tr", {}, ...["statistic", "value", "z", "p", "q", "rank"].map((head) =>
         el("th", { scope: "col", class: head === "z" ? "z" : null }, head)))),
       el("tbody", {}, ...rows))),
-    el("p", { class: "quiet" }, `Contrast expected after all evidence of the run: ${expected[0]}, with 95 % between ${expected[1]} and ${expected[2]} (from likeness alone: ${expected[3]}).`));
+    el("p", { class: "quiet" }, `Expected contrast, given all evidence of the run: ${expected[0]}, 95 % interval ${expected[1]} to ${expected[2]} (from similarity alone: ${expected[3]}).`));
 }
 
 function landscapeFigure(run, pair, by) {
@@ -132,8 +132,8 @@ function landscapeFigure(run, pair, by) {
   const marks = all.length > 500 ? [] : all.map((each) => column[each]).filter(Number.isFinite);
   const none = !words && axis !== "p";
   const null_is = axis === "p"
-    ? "without any influence they would be spread evenly (grey)"
-    : none ? "this code leaves no null code words" : `grey: the null, ${words.toLocaleString("en")} code words that belong to no unit`;
+    ? "without any influence they would be uniform (grey)"
+    : none ? "this code leaves no null code words" : `grey: the null, ${words.toLocaleString("en")} null code words`;
   return el("figure", { class: "landscape" },
     el("figcaption", {}, el("strong", {}, `The landscape of sample ${sample} by ${by}`), ` – outline: ${count(facts.all.units, "unit")}; ${null_is}; marked: this unit at ${number(column[pair])}`),
     landscapeChart(run, sample, place, column[pair], marks),
@@ -145,5 +145,5 @@ function codeWord(out, stay) {
     el("h3", {}, "Its code word: which members stay"),
     el("ul", {}, ...out.map((saw, m) =>
       el("li", { class: saw ? "drops" : "stays" }, el("span", {}, m), el("span", {}, saw ? "drops" : "stays")))),
-    el("p", { class: "quiet" }, `Members that saw the unit drop out; ${stay.length} of ${out.length} stay and make the counterfactual: ${listed(stay)}.`));
+    el("p", { class: "quiet" }, `Members that saw the unit are dropped; ${stay.length} of ${out.length} stay and sample the counterfactual: ${listed(stay)}.`));
 }

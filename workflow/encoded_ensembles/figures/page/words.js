@@ -1,25 +1,25 @@
-// What the statistics are called and mean, in words for people who are not statisticians.
+// Names and meanings of the statistics, for readers who are not statisticians.
 
 const STATISTICS = {
   contrast: {
     label: "contrast: pull of members that saw it",
-    means: "How much more the members that saw the unit pull the picture towards it than the members that did not. The statistic that attributes.",
+    means: "How much more the members that saw the unit pull the picture towards it than the members that did not. This statistic decides attribution.",
   },
   distance: {
     label: "distance: how far the picture moves",
-    means: "How far the picture moves, pixel by pixel, when the members that saw the unit are left out. Leaving out any as many members moves it too: compare the null.",
+    means: "How far the picture moves, pixel by pixel, when the members that saw the unit are left out. Leaving out the same number of other members moves it too: compare the null.",
   },
   ssim: {
     label: "ssim: change of structure",
-    means: "1 less the structural similarity of the picture with and without the unit: change of edges and contrast rather than of brightness.",
+    means: "1 minus the structural similarity of the picture with and without the unit: change of edges and contrast rather than of brightness.",
   },
   features: {
     label: "features: change of content",
     means: "How far the picture moves in the features of a network that judges images.",
   },
   matched: {
-    label: "matched: change that is its own",
-    means: "How far the picture without the unit lies from the mean of all ablated pictures: what is special to leaving out just these members.",
+    label: "matched: change specific to it",
+    means: "How far the picture without the unit lies from the mean of all ablated pictures: the effect of leaving out just these members.",
   },
   directional: {
     label: "directional: moves away from it",
@@ -32,7 +32,7 @@ const STATISTICS = {
 const AXES = {
   value: "value",
   z: "z: standard deviations above the null's mean",
-  p: "p: small values, at the left, speak for an influence",
+  p: "p: small values, at the left, are evidence for an influence",
 };
 
 function describe(name) {
@@ -54,7 +54,7 @@ function listed(numbers) {
   return numbers.length ? numbers.join(", ") : "none";
 }
 
-// What is said of a sample as a whole: [heading, sentences]
+// The verdict on a sample: [heading, sentences]
 function verdictOf(run, sample) {
   const { attributed, least_q: q, radius, null_radius: chance, sets } = run.facts.samples[sample];
   const { all, level, members } = run.facts;
@@ -62,60 +62,60 @@ function verdictOf(run, sample) {
   if (attributed) {
     said.push(`Among ${count(all.units, "unit")} the contrast of ${attributed} stands out from the null: the false discovery rate q is at most ${number(level)}.`);
   } else {
-    said.push(`No single unit stands out from the null: the smallest q is ${number(q, 2)}, and ${number(level)} is allowed. This is a result: on the evidence of ${count(members, "member")} no one of ${count(all.units, "unit")} can be named in good faith.`);
+    said.push(`No single unit stands out from the null: the smallest q is ${number(q, 2)}, and ${number(level)} is allowed. This is a result: the evidence of ${count(members, "member")} does not support naming any of ${count(all.units, "unit")}.`);
   }
   for (const [size, p, null_p] of sets.filter(([size]) => size === 1 || size === 10)) {
     const which = size === 1 ? "The training unit nearest to it" : `The ${size} nearest units together`;
-    said.push(`${which}: p = ${number(p)} (under null code words, where nothing is to be found: ${number(null_p)}).`);
+    said.push(`${which}: p = ${number(p)} (under null code words: ${number(null_p)}).`);
   }
   said.push(
     chance === null
-      ? `Leaving out a unit moves it by ${number(radius)} at most (counterfactual radius); this code leaves no word to compare with.`
+      ? `Leaving out a unit moves it by ${number(radius)} at most (counterfactual radius); this code leaves no null code word to compare with.`
       : `Leaving out a unit moves it by ${number(radius)} at most (counterfactual radius); a null code word by up to ${number(chance)}.`,
   );
   const title = attributed ? `Attributed to ${count(attributed, "unit")}` : "Unattributable";
   return [title, said];
 }
 
-// What the null says of one pair: how many null code words do as much.
+// The null of one pair: how many null code words reach its value.
 function against({ words }, p) {
   if (!words) return "this code leaves no null code words; there is nothing to compare with, so nothing can be attributed.";
   const reach = Math.round(p * (words + 1)) - 1;
   const who = reach === 0 ? "none" : reach === words ? "all" : reach.toLocaleString("en");
-  return `of ${words.toLocaleString("en")} null code words, which belong to no unit, ${who} give as much or more: p = ${number(p, 2)}.`;
+  return `of ${words.toLocaleString("en")} null code words ${who} give the same value or more: p = ${number(p, 2)}.`;
 }
 
 // How to read the page, and what it leaves out.
 function showHelp(run, place) {
   const { facts, arrays } = run;
   const terms = [
-    ["unit", "What is traced: a training image, or all images that belong together."],
-    ["member", `One of ${facts.members} models. Each saw a different half, or share, of the units: ${facts.weight} members saw any one unit. The picture is what they make together.`],
-    ["factual", "The picture that all members make together."],
-    ["counterfactual", "The picture that comes out, from the same noise, of the members that never saw the unit. It cannot depend on the unit: nothing that saw it took part. That is exact, whatever the numbers beside it say."],
-    ["code word", "Which members saw the unit. No two units have the same, unless the run was configured so."],
-    ["null", "What null code words give, which belong to no unit. Leaving out any members changes a picture; only more than that speaks for an influence of the unit."],
+    ["unit", "What a sample is attributed to: a training image, or all images that belong together."],
+    ["member", `One of ${facts.members} models. Each saw a different share of the units; ${facts.weight} members saw each unit. Together they sample the picture.`],
+    ["factual", "The picture sampled with all members."],
+    ["counterfactual", "The picture sampled from the same noise with the members that never saw the unit. It cannot depend on the unit, since no member that saw it took part. This is exact and does not depend on any statistic."],
+    ["code word", "Which members saw the unit. No two units have the same code word, unless the run was configured so."],
+    ["null", "Values under null code words, which belong to no unit. Leaving out any members changes a picture; only a larger change is evidence for an influence of the unit."],
     ["z", "How far above the null's mean a value lies, in standard deviations of the null."],
-    ["p", "The share of null code words that give as much or more, the unit's own counted with them. If the unit did nothing, a p of 0.05 or less comes up once in twenty times."],
-    ["q", `Among many units some p are small by luck. If all units with a q this small were named, at most this share of them would be named wrongly, on average. Attributed: q of the contrast at most ${number(facts.level)}.`],
+    ["p", "The share of null code words that give the same value or more, with the unit's own code word counted among them. If the unit has no effect, p is 0.05 or less in one of twenty cases."],
+    ["q", `Among many units some p are small by chance. Of all units with q at most this value, on average at most this share is wrong. Attributed: q of the contrast at most ${number(facts.level)}.`],
     ["rank", "1 is the unit of highest z for the sample."],
-    ["unattributable", "No unit's q is small enough. It means that the evidence cannot tell which unit it was, not that no unit mattered; often the nearest units together are real although none can be named alone."],
+    ["unattributable", "No unit's q is small enough. This means that the evidence does not identify a unit, not that no unit has an influence; often the nearest units are significant together although none is alone."],
   ];
   const left = [];
   if (facts.all.samples > facts.samples.length) left.push(`The page shows the first ${facts.samples.length} of ${facts.all.samples.toLocaleString("en")} samples (gallery.samples).`);
-  if (facts.all.pairs > arrays.pair_sample.length) left.push(`Of ${facts.all.pairs.toLocaleString("en")} pairs of sample and unit ${arrays.pair_sample.length.toLocaleString("en")} are here: all down to rank ${facts.depth.toLocaleString("en")} by any statistic, and the best sample of every unit where there is room.`);
+  if (facts.all.pairs > arrays.pair_sample.length) left.push(`Of ${facts.all.pairs.toLocaleString("en")} pairs of sample and unit ${arrays.pair_sample.length.toLocaleString("en")} are here: all down to rank ${facts.depth.toLocaleString("en")} by any statistic, and the best sample of every unit if it fits.`);
   const pictures = arrays.pictures.shape[0];
   if (facts.all.pairs > pictures) left.push(`Pictures without a unit are here for ${count(pictures, "pair")}: all down to rank ${facts.pictures.toLocaleString("en")} by any statistic (gallery.pictures, or what fits).`);
   if (facts.side > arrays.samples.shape[1]) left.push(`Pictures of ${facts.side} pixels are shrunk to ${arrays.samples.shape[1]}.`);
   if (arrays.images.shape[1] < arrays.samples.shape[1]) left.push(`Training images are shrunk to ${arrays.images.shape[1]} pixels.`);
   fill(place, el("div", { class: "column" },
     el("h2", {}, "How to read this"),
-    el("p", {}, "Choose a sample, then a unit. Point at the picture, press it, or move the slider to see the sample without the unit. Read the value beside its null before you believe it: the landscape shows both."),
+    el("p", {}, "Choose a sample, then a unit. Point at the picture, press it, or move the slider to see the sample without the unit. Always compare a value with its null: the landscape shows both."),
     el("dl", {}, ...terms.flatMap(([term, means]) => [el("dt", {}, term), el("dd", {}, means)])),
     el("h2", {}, "The statistics"),
     el("dl", {}, ...facts.statistics.flatMap(({ name }) => [el("dt", {}, name), el("dd", {}, describe(name).means)])),
     el("h2", {}, "What is left out"),
     left.length ? el("ul", {}, ...left.map((each) => el("li", {}, each)))
       : el("p", {}, "Nothing: every unit, every sample and every counterfactual of the run is in this page."),
-    el("p", {}, "Pictures have 8 bits here; the whole landscape is in landscape/, all numbers in influence/influence.csv, and what made the run, with digests, in run.json, beside this page.")));
+    el("p", {}, "Pictures have 8 bits here; the whole landscape is in landscape/, all numbers in influence/influence.csv, and the record of the run, with digests, in run.json, next to this page.")));
 }
