@@ -27,6 +27,7 @@ def certify(
     Writes an in-toto Statement, and beside it the picture as .safetensors and .png. The picture is
     sampled again from the bound files, so that the certificate cannot cover an outdated picture.
     """
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.runs.run import Run, unit_names
     from encoded_ensembles.sharing.certificates import dump, statement, summary, write_picture
     from encoded_ensembles.sharing.resampling import counterfactual
@@ -40,7 +41,7 @@ def certify(
         raise InputError(f"--sample is {sample}, expected 0 to {samples - 1}.")
     names = sorted(set(unit_names(units, run.code["unit_names"])))
     if output is None:
-        output = run.folder / "certificates" / f"sample-{sample}.{short_digest(names)}.json"
+        output = run.folder / layout.CERTIFICATES / f"sample-{sample}.{short_digest(names)}.json"
     picture, keep = counterfactual(run, sample, names, device)
     subjects = write_picture(output.with_suffix(".safetensors"), picture, sample=sample, keep=keep)
     certificate = statement(run, sample=sample, units=names, subjects=subjects)

@@ -80,14 +80,15 @@ def _replace(folder: Path, write: "Callable[[Path], None]") -> None:
 def _about(run: "Run") -> dict[str, Any]:
     """Return the facts of a run for its model card."""
     from encoded_ensembles.features.frechet import caution, describe
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.sharing.model_card import SETS
     from encoded_ensembles.storage.files import read_facts, read_table
 
-    scores = read_table(run.folder / "frechet" / "scores.parquet")
+    scores = read_table(run.folder / layout.SCORES)
     mean = scores.groupby("set")["frechet"].mean()
     return {
         "run": run.config["run"],
-        "dataset": read_facts(run.folder / "data" / "dataset.json"),
+        "dataset": read_facts(run.folder / layout.DATASET),
         "units": run.config["units"]["by"],
         "distance": describe(scores["extractor"].iloc[0]),
         "caution": caution(scores),

@@ -20,16 +20,17 @@ def export_universe(
     Beside it, .npz: unit_names (U,), factual (B, C, H, W) and counterfactuals (U, B, C, H, W) float32.
     """
     from encoded_ensembles.data.images import read_images, to_bytes
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.runs.run import Run
     from encoded_ensembles.sharing.universe import write_floats, write_universe
     from encoded_ensembles.storage.files import read_tensors
 
     run = Run(run_folder)
     path = output or run.folder / "universe.ctf"
-    factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
+    factual = read_tensors(run.folder / layout.SAMPLES, names=["factual"])
     write_universe(
         path,
-        images=read_images(run.folder / "data" / "training.npz").images,
+        images=read_images(run.folder / layout.TRAINING).images,
         unit_of=run.code["unit_of"],
         factual=to_bytes(factual["factual"]),
         counterfactuals=map(to_bytes, run.counterfactuals()),

@@ -168,10 +168,11 @@ def _sample(run: "Run", wanted: "Forgetting", folder: Path, batch: int | None, d
     from encoded_ensembles.ensemble.engine import sample_rows
     from encoded_ensembles.figures.landscape import samples_figure
     from encoded_ensembles.figures.style import save
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.storage.files import read_tensors, write_tensors
 
-    noise = run.folder / "noise" / "landscape.safetensors"
-    factual = read_tensors(run.folder / "samples" / "ensemble.safetensors", names=["factual"])
+    noise = run.folder / layout.NOISE
+    factual = read_tensors(run.folder / layout.SAMPLES, names=["factual"])
     samples = sample_rows(
         run.member_folders, wanted.keep[None], noise, label="samples", **_how(run, batch, device)
     )[0]
@@ -194,21 +195,20 @@ def _score(
     from encoded_ensembles.ensemble.engine import sample_rows
     from encoded_ensembles.features import extractors, frechet
     from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.storage.files import read_table, write_text
 
-    scores = read_table(run.folder / "frechet" / "scores.parquet")
+    scores = read_table(run.folder / layout.SCORES)
     kind = scores["extractor"].iloc[0]
     weights = run.config["frechet"]["inception"] or Path("resources") / extractors.INCEPTION
-    reference = read_images(run.folder / "data" / "heldout.npz").images
+    reference = read_images(run.folder / layout.HELDOUT).images
     extractor = extractors.choose_extractor(
         reference,
         inception=Path(weights) if kind == "inception" else None,
-        classifier=run.folder / "frechet" / "classifier.safetensors"
-        if kind == "classifier"
-        else None,
+        classifier=run.folder / layout.CLASSIFIER[0] if kind == "classifier" else None,
         device=choose_device(device),
     )
-    noise = run.folder / "noise" / "frechet.safetensors"
+    noise = run.folder / layout.FRECHET_NOISE
     samples: np.ndarray = sample_rows(
         run.member_folders, wanted.keep[None], noise, label="frechet", **_how(run, batch, device)
     )[0]

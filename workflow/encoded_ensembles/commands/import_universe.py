@@ -31,6 +31,7 @@ def import_universe(
     import numpy as np
 
     from encoded_ensembles.data.images import ImageSet, to_signed, write_images
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.sharing.universe import open_universe
     from encoded_ensembles.storage.files import (
         InputError,
@@ -54,7 +55,7 @@ def import_universe(
         if floats:
             names, factual, counterfactuals = _exact(floats, names, factual, counterfactuals)
         write_images(
-            output / "data" / "training.npz",
+            output / layout.TRAINING,
             ImageSet(
                 images, np.zeros(len(images), np.int64), np.array(["unknown"]),
                 np.array([f"{names[unit]}/{n:06d}" for n, unit in enumerate(unit_of)]),
@@ -62,16 +63,16 @@ def import_universe(
         )  # fmt: skip
         no_words = np.zeros((opened.units, 0), bool)
         write_arrays(
-            output / "code" / "code.npz",
+            output / layout.CODE,
             {"code": no_words, "null_words": no_words[:0], "unit_of": unit_of, "unit_names": names},
         )
         write_tensors(
-            output / "samples" / "ensemble.safetensors",
+            output / layout.SAMPLES,
             {"factual": factual, "null": np.zeros((0, *factual.shape), np.float32)},
         )
         per_block = max(1, BLOCK_BYTES // factual.nbytes)
         distance, after = _walk(
-            counterfactuals, factual, images, unit_of, output / "landscape", per_block
+            counterfactuals, factual, images, unit_of, output / layout.LANDSCAPE, per_block
         )
     write_json(output / "universe.json", {"file": str(universe), "sha256": sha256_file(universe)})
     _tables(output, distance, after, factual, images, unit_of, names)
@@ -212,6 +213,7 @@ def _figures(output: Path, samples: int) -> None:
     """Draw the first samples with their most influential units, and their landscape."""
     from encoded_ensembles.commands.plot_influence import plot_influence
     from encoded_ensembles.commands.plot_landscape import plot_landscape
+    from encoded_ensembles.runs import layout
 
     chosen = ",".join(map(str, range(min(SHOWN, samples))))
     influence, figures = output / "influence", output / "figures"
@@ -222,10 +224,10 @@ def _figures(output: Path, samples: int) -> None:
         figures / "landscape.pdf",
     )
     plot_influence(
-        sorted((output / "landscape").glob("*.safetensors")),
-        output / "data" / "training.npz",
-        output / "code" / "code.npz",
-        output / "samples" / "ensemble.safetensors",
+        sorted((output / layout.LANDSCAPE).glob("*.safetensors")),
+        output / layout.TRAINING,
+        output / layout.CODE,
+        output / layout.SAMPLES,
         influence / "influence.parquet",
         chosen,
         figures / "influence.pdf",

@@ -27,13 +27,14 @@ def measure_sizes(
     from scipy.stats import binomtest
 
     from encoded_ensembles.influence.ablation import published_scale
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.storage.files import read_table, write_table
 
     radii, shares = [], []
     for run in runs:
-        radius_table = read_table(run / "influence/radius.parquet")
-        table = read_table(run / "influence/influence.parquet")
-        null = read_table(run / "influence/null.parquet").groupby("sample")["distance"].mean()
+        radius_table = read_table(run / layout.RADIUS)
+        table = read_table(run / layout.INFLUENCE)
+        null = read_table(run / layout.NULL).groupby("sample")["distance"].mean()
         units = int(table["unit"].max()) + 1
         scale = published_scale(np.ones(1), shape=_shape(run))[0]
         distance = table.groupby("sample")["distance"].mean()
@@ -48,7 +49,7 @@ def measure_sizes(
                 }
             )
         )
-        false = read_table(run / "influence/false_attribution.parquet")
+        false = read_table(run / layout.FALSE_ATTRIBUTION)
         for metric, rows in false.groupby("metric"):
             test = binomtest(int(rows["unchanged"].sum()), len(rows))
             low, high = test.proportion_ci(method="wilson")
@@ -69,7 +70,8 @@ def measure_sizes(
 
 def _shape(run: Path) -> tuple[int, int, int]:
     """Return (C, H, W) of a run's images."""
+    from encoded_ensembles.runs import layout
     from encoded_ensembles.storage.files import read_tensors
 
-    factual = read_tensors(run / "samples/ensemble.safetensors", names=["factual"])["factual"]
+    factual = read_tensors(run / layout.SAMPLES, names=["factual"])["factual"]
     return factual.shape[1:]

@@ -12,6 +12,7 @@ from encoded_ensembles.config.check import with_defaults
 from encoded_ensembles.config.starter import read_schema
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS
+from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.layout import (
     ARRAYS,
     CLASSIFIER,
@@ -137,7 +138,7 @@ def wanted_files(run: Path) -> list[Path] | None:
 
 def _has_classifier(run: Path) -> bool:
     """Return whether a finished run has trained a classifier for its features."""
-    scores = run / "frechet" / "scores.parquet"
+    scores = run / layout.SCORES
     if not scores.is_file() or _damaged(scores):
         return any((run / file).is_file() for file in CLASSIFIER)
     return "classifier" in set(read_table(scores, columns=["extractor"])["extractor"])

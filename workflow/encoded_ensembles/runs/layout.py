@@ -19,10 +19,20 @@ FIGURES = (
     "code", "samples", "influence", "landscape", "aliasing", "attribution", "evidence", "gains",
     "scoreboard", "kept", "loss",
 )  # fmt: skip
-# Relative to the folder of the run; each table also has a .csv.
+# Folders, relative to that of the run.
+MEMBERS, SPLITS, LANDSCAPE, CERTIFICATES = "members", "splits", "landscape", "certificates"
+# Files that other modules read.
+TRAINING, HELDOUT, SPARE = "data/training.npz", "data/heldout.npz", "data/spare.npz"
+DATASET, PROPERTIES = "data/dataset.json", "code/properties.json"
+CODE, UNITS, IMAGES = "code/code.npz", "code/units.parquet", "code/images.parquet"
+NOISE, FRECHET_NOISE = "noise/landscape.safetensors", "noise/frechet.safetensors"
+SAMPLES, SCORES = "samples/ensemble.safetensors", "frechet/scores.parquet"
+INFLUENCE, NULL = "influence/influence.parquet", "influence/null.parquet"
+RADIUS, EXPECTED = "influence/radius.parquet", "expected/expected.parquet"
+FALSE_ATTRIBUTION = "influence/false_attribution.parquet"
+# All files; each table also has a .csv.
 ARRAYS = (
-    "data/training.npz", "data/heldout.npz", "data/spare.npz", "code/code.npz",
-    "noise/landscape.safetensors", "noise/frechet.safetensors", "samples/ensemble.safetensors",
+    TRAINING, HELDOUT, SPARE, CODE, NOISE, FRECHET_NOISE, SAMPLES,
     "contrast/pulls.safetensors", "rivals/scores.safetensors", "expected/scores.safetensors",
     "grade/draws.safetensors", "frechet/pictures.npz",
 )  # fmt: skip
@@ -38,7 +48,7 @@ ON_DEMAND = (
     "studies/members", "studies/retraining",
 )  # fmt: skip
 FACTS = (
-    "data/dataset.json", "code/properties.json", "code/checked.json", "rivals/cost.json",
+    DATASET, PROPERTIES, "code/checked.json", "rivals/cost.json",
     "expected/choices.json",
 )  # fmt: skip
 PAGES = ("gallery.html", "run.json", "config.yaml")

@@ -13,6 +13,7 @@ import numpy as np
 from encoded_ensembles.data.images import read_images, to_signed
 from encoded_ensembles.data.units import find_units
 from encoded_ensembles.ensemble.landscape import pictures_of, read_block
+from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import (
     InputError,
     read_arrays,
@@ -73,30 +74,30 @@ class Run:
     @cached_property
     def code(self) -> dict[str, np.ndarray]:
         """The arrays code (U, n), null_words (R, n), unit_of (N,) and unit_names (U,)."""
-        return read_arrays(self.folder / "code" / "code.npz")
+        return read_arrays(self.folder / layout.CODE)
 
     @cached_property
     def images(self) -> "pd.DataFrame":
         """One row per training image: name, unit_name, sha256, pixels_sha256."""
-        return read_table(self.folder / "code" / "images.parquet")
+        return read_table(self.folder / layout.IMAGES)
 
     @cached_property
     def units(self) -> "pd.DataFrame":
         """One row per unit: unit (its number), unit_name, images, share, sha256, word."""
-        return read_table(self.folder / "code" / "units.parquet")
+        return read_table(self.folder / layout.UNITS)
 
     @cached_property
     def samples(self) -> np.ndarray:
         """The factual samples s (B, C, H, W) float32, in [-1, 1] except for overshoots."""
-        file = self.folder / "samples" / "ensemble.safetensors"
+        file = self.folder / layout.SAMPLES
         return read_tensors(file, names=["factual"])["factual"]
 
     @cached_property
     def influence(self) -> "pd.DataFrame":
         """One row per sample and unit: every statistic, and expected, low and high influence."""
         pair = ["sample", "unit", "unit_name"]
-        table = read_table(self.folder / "influence" / "influence.parquet")
-        expected = read_table(self.folder / "expected" / "expected.parquet")
+        table = read_table(self.folder / layout.INFLUENCE)
+        expected = read_table(self.folder / layout.EXPECTED)
         return table.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
 
     def unit_number(self, unit: str | int) -> int:
@@ -117,7 +118,7 @@ class Run:
 
     @cached_property
     def _training(self) -> "ImageSet":
-        return read_images(self.folder / "data" / "training.npz")
+        return read_images(self.folder / layout.TRAINING)
 
     def attribute(
         self, sample: int, top: int | None = 10, *, by: str = "contrast"
@@ -214,7 +215,7 @@ class Run:
         """
         from encoded_ensembles.figures import notebook
 
-        null = read_table(self.folder / "influence" / "null.parquet")
+        null = read_table(self.folder / layout.NULL)
         if statistic not in null.columns[2:]:
             known = ", ".join(null.columns[2:])
             raise InputError(f"statistic is {statistic}, which null words lack; expected {known}.")
@@ -232,7 +233,7 @@ class Run:
         """
         recorded = [Path(file) for file in self.record["sha256"]]
         names = [file.name for file in recorded if file.parent.name == "landscape"]
-        blocks = [self.folder / "landscape" / name for name in names]
+        blocks = [self.folder / layout.LANDSCAPE / name for name in names]
         return sorted(blocks, key=lambda file: int(file.name.split("-of-")[0]))
 
     def counterfactuals(self) -> "Iterator[np.ndarray]":
@@ -259,7 +260,7 @@ class Run:
     @property
     def member_folders(self) -> list[Path]:
         """The folders of the members, in order."""
-        return [self.folder / "members" / member for member in self.members]
+        return [self.folder / layout.MEMBERS / member for member in self.members]
 
 
 def _within(number: int, count: int, kind: str) -> int:

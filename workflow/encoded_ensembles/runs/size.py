@@ -21,6 +21,7 @@ from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.latents import Shape, latent_shape
 from encoded_ensembles.members.network import unet_config
 from encoded_ensembles.members.network_size import NetworkSize, network_size
+from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import InputError, read_json
 
 FLOAT = 4  # bytes
@@ -227,11 +228,11 @@ def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]
     dataset, model = config["dataset"], config["model"]
     images = count_images(dataset)
     if dataset["images"] is None:
-        images = _made(folder / "data" / "dataset.json", "images", "training") or images
+        images = _made(folder / layout.DATASET, "images", "training") or images
     images = images or GUESSED_IMAGES
     units = count_units(config, images)
     if config["units"]["by"] != "image":
-        units = _made(folder / "code" / "properties.json", "units") or units
+        units = _made(folder / layout.PROPERTIES, "units") or units
     shape = image_shape(dataset)
     seen = seen_shape(config, shape, folder)
     frozen = {part: _weights(model[part], folder / part) for part in KINDS if model[part]}

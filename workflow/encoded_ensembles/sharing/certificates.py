@@ -22,6 +22,7 @@ from encoded_ensembles.codes.words import spell
 from encoded_ensembles.data.images import set_digest, to_bytes
 from encoded_ensembles.data.units import find_units, same_pixels
 from encoded_ensembles.members.names import ADAPTER_CONFIG, member_files
+from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.storage.files import (
     InputError,
@@ -177,9 +178,9 @@ def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
     """Return the files that determine a counterfactual, relative to the run, except frozen networks."""
     member_names = [*member_files(adapter=adapters), "training.json"]
     return [
-        "noise/landscape.safetensors",
-        "code/code.npz",
-        "code/images.parquet",
+        layout.NOISE,
+        layout.CODE,
+        layout.IMAGES,
         *(
             name
             for member in kept
@@ -202,8 +203,8 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
     Raises:
         InputError: a check fails.
     """
-    manifest = read_facts(run.folder / "splits" / f"{member}.json")
-    trained = read_facts(run.folder / "members" / member / "training.json")["split"]
+    manifest = read_facts(run.folder / layout.SPLITS / f"{member}.json")
+    trained = read_facts(run.folder / layout.MEMBERS / member / "training.json")["split"]
     digests = run.images["sha256"].to_numpy()
     rows = from_ranges(manifest["images"])
     if len(rows) and rows[-1] >= len(digests):
@@ -237,7 +238,7 @@ def check_frozen(run: Run, member: str, *, digests: Mapping[str, Mapping[str, st
     Raises:
         InputError: a check fails.
     """
-    folder = run.folder / "members" / member
+    folder = run.folder / layout.MEMBERS / member
     facts = read_facts(folder / "training.json")
     for part in FROZEN_CLAIMS:
         trained, expected = facts.get(part, {}), digests.get(part, {})

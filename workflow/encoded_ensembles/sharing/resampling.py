@@ -6,6 +6,7 @@ from encoded_ensembles.ensemble.sampling import sample as draw
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import load_space
 from encoded_ensembles.members.load import load_members
+from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.sharing.certificates import kept_without
 from encoded_ensembles.storage.files import InputError, read_tensors
@@ -25,7 +26,7 @@ def counterfactual(
         )
     _, keep = kept_without(run, units)
     place = choose_device(device)
-    noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
+    noise = read_tensors(run.folder / layout.NOISE, names=["noise"])["noise"]
     kept = [folder for folder, stays in zip(run.member_folders, keep, strict=True) if stays]
     drawn = draw(
         load_members(kept, device=place),

@@ -11,6 +11,7 @@ import numpy as np
 
 from encoded_ensembles.data.images import to_bytes
 from encoded_ensembles.members.latents import image_shape, read_config
+from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.sharing.certificates import PREDICATE, STATEMENT, dump, statement
 from encoded_ensembles.storage.files import InputError, read_tensors, sha256_file
@@ -165,7 +166,7 @@ def _check_subjects(certificate: dict[str, Any], run: Run, subjects: list[Path])
 
     arrays, picture = subjects
     sample, kept = certificate["predicate"]["sample"], certificate["predicate"]["kept"]
-    noise = read_tensors(run.folder / "noise/landscape.safetensors", names=["noise"])["noise"]
+    noise = read_tensors(run.folder / layout.NOISE, names=["noise"])["noise"]
     tensors = read_tensors(arrays, names=["counterfactual", "sample", "keep"])
     image = tensors["counterfactual"]
     members = [f"{member:02d}" for member in np.flatnonzero(tensors["keep"])]
