@@ -122,10 +122,10 @@ def damaged_memory(world: World, rng: random.Random, limit: int | None) -> Itera
             forget(train)
         how = corrupt(checkpoint, rng)
         ended = run(train)
-        problem = ("passed over" not in ended.said and "nothing was said") or (
+        problem = ("is ignored" not in ended.said and "nothing was said") or (
             world.wrong(train) and "other bytes"
         )
-        said = next((line for line in ended.said.splitlines() if "passed over" in line), "")
+        said = next((line for line in ended.said.splitlines() if "is ignored" in line), "")
         yield Row(
             f"damaged checkpoint: {how}", str(checkpoint), said[9:], train.rule, problem or SAME
         )

@@ -67,7 +67,7 @@ def _kill(world: World, rng: random.Random, job: Job) -> Row:
     there = {file for file in job.outputs if file.exists()}
     half = there.intersection(world.wrong(job))
     again = run(job)
-    step = re.search(r"going on from step (\d+)", again.said)
+    step = re.search(r"resuming from step (\d+)", again.said)
     left = list(find_leftovers(RUN))
     problem = (
         (ended.code >= 0 and "was never killed")

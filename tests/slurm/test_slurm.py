@@ -156,7 +156,7 @@ def let_go(cluster):
 def went_on(cluster):
     """Say whether the training that finished went on from the checkpoint of step 6."""
     log = (cluster.results() / f"logs/train_member/members/{MEMBER}.log").read_text()
-    return "going on from step 6 of 12" in log
+    return "resuming from step 6 of 12" in log
 
 
 def never_two(cluster):

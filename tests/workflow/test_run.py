@@ -307,7 +307,7 @@ def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
     killed.wait()
     assert not (tmp_path / "b/config.json").exists()
     again = start("b")
-    assert "going on from step" in again.communicate()[1]
+    assert "resuming from step" in again.communicate()[1]
     undisturbed.communicate()
     for file in ("diffusion_pytorch_model.safetensors", "loss.csv", "training.json", "config.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

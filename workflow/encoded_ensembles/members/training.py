@@ -181,7 +181,7 @@ def train(
     losses: list[float] = []
     if checkpoint and (saved := checkpoint.load()):
         done, losses, tensors = saved
-        report(f"going on from step {done} of {recipe.steps}")
+        report(f"resuming from step {done} of {recipe.steps}")
         trainer.restore(tensors, updates=int(np.isfinite(losses).sum()))
     start = len(losses)
     feed = batches(keys, recipe=recipe, shape=tuple(data.shape[1:]), start=start)  # type: ignore[arg-type]
