@@ -61,7 +61,7 @@ SMALL: dict[str, dict[str, Any]] = {
 PRESETS = sized(SMALL, smoke={"pictures": SMALL["pictures"]})
 # A smoke run measures each rate once, does not measure what starting jobs takes, and runs the first job only.
 QUICKLY = "rates.TURNS = 1; rates.START = rates.START_LIGHT = rates.START_FIGURE = 'pass'"
-PLAN = f"from encoded_ensembles import cli, rates; {sized('pass', smoke=QUICKLY)}; cli.main()"
+PLAN = f"from encoded_ensembles import cli; from encoded_ensembles.runs import rates; {sized('pass', smoke=QUICKLY)}; cli.main()"
 FIRST_JOB = sized([], smoke=["--until", "fetch_dataset"])
 # Imported by each job before all else (Linux).
 WITNESS = """

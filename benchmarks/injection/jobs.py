@@ -30,8 +30,8 @@ ON_DEMAND = [
     "studies/levels.pdf", "studies/members.parquet", "studies/retraining.parquet",
 ]  # fmt: skip
 HEAVY = [
-    "torch", "encoded_ensembles.train", "encoded_ensembles.ensemble", "encoded_ensembles.plants",
-    "encoded_ensembles.grade_figures", "encoded_ensembles.evidence_figures", "diffusers.training_utils",
+    "torch", "encoded_ensembles.members.training", "encoded_ensembles.ensemble.sampling", "encoded_ensembles.data.plants",
+    "encoded_ensembles.figures.grading", "encoded_ensembles.figures.evidence", "diffusers.training_utils",
     "matplotlib.backends.backend_pdf", "pyarrow.parquet", "pandas", "scipy.stats", "sklearn.datasets",
     "safetensors.torch", "yaml", "encodings.cp437",
 ]  # fmt: skip

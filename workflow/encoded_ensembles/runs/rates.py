@@ -25,9 +25,9 @@ TURNS = 3
 SOME = 10  # assumed number of labels, unknown before the data is fetched; it hardly matters
 START = """
 import torch
-from encoded_ensembles import unet
-unet.only_needed = True
-unet.import_network()
+from encoded_ensembles.members import network
+network.only_needed = True
+network.import_network()
 """
 START_LIGHT = "import encoded_ensembles.cli, pandas, pyarrow"
 START_FIGURE = """
