@@ -10,9 +10,6 @@ from encoded_ensembles.commands.options.tables import PairTable
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-
-    from encoded_ensembles.influence.expected import Posterior
 
 
 def expect_influence(
@@ -44,7 +41,8 @@ def expect_influence(
     from encoded_ensembles.grading import gains
     from encoded_ensembles.grading.rivals import choose_damping
     from encoded_ensembles.influence import expected as learn
-    from encoded_ensembles.influence.ablation import distances
+    from encoded_ensembles.influence.ablation import distances, ranks
+    from encoded_ensembles.influence.tables import pair_table
     from encoded_ensembles.storage.files import (
         read_arrays,
         read_tensors,
@@ -99,7 +97,12 @@ def expect_influence(
         {name: each.astype(np.float32) for name, each in methods.items()} | {"member_folds": folds},
     )
     write_facts(choices, {"model": best, "areas": areas, "damping": damping, "facts": facts.names})
-    write_table(expected, _table(posteriors[best, ""], names))
+    result = posteriors[best, ""]
+    values = {"prior": result.prior, "expected": result.mean}
+    values["low"] = result.mean - 1.96 * result.spread
+    values["high"] = result.mean + 1.96 * result.spread
+    values["rank"] = ranks(result.mean)
+    write_table(expected, pair_table(names, values))
     predicted = {
         kind: [posteriors[kind, "/0"].prior, posteriors[kind, "/1"].prior] for kind in learn.KINDS
     }
@@ -112,26 +115,3 @@ def expect_influence(
     ]
     columns = ["kind", "bin", "predicted", "found", "error", "pairs"]
     write_table(calibration, pd.DataFrame(rows, columns=columns))
-
-
-def _table(result: "Posterior", names: "np.ndarray") -> "pd.DataFrame":
-    """Return one row per (sample, unit)."""
-    import numpy as np
-    import pandas as pd
-
-    from encoded_ensembles.influence.ablation import ranks
-
-    units, count = result.mean.shape
-    unit = np.tile(np.arange(units), count)
-    return pd.DataFrame(
-        {
-            "sample": np.repeat(np.arange(count), units),
-            "unit": unit,
-            "unit_name": names[unit],
-            "prior": result.prior.T.ravel(),
-            "expected": result.mean.T.ravel(),
-            "low": (result.mean - 1.96 * result.spread).T.ravel(),
-            "high": (result.mean + 1.96 * result.spread).T.ravel(),
-            "rank": ranks(result.mean).T.ravel(),
-        }
-    )

@@ -173,28 +173,22 @@ def _tables(
     from encoded_ensembles.grading.false_attribution import attribution_table
     from encoded_ensembles.influence.ablation import published_scale, ranks
     from encoded_ensembles.influence.calibration import p_and_z
-    from encoded_ensembles.influence.tables import radius_table
+    from encoded_ensembles.influence.tables import pair_table, radius_table
     from encoded_ensembles.storage.files import write_table
 
-    units, samples = distance.shape
+    samples = distance.shape[1]
     shape, null = factual.shape[1:], np.zeros((0, samples))
-    unit = np.tile(np.arange(units), samples)
     p, _ = p_and_z(distance, null.T)
-    table = pd.DataFrame(
-        {
-            "sample": np.repeat(np.arange(samples), units),
-            "unit": unit,
-            "unit_name": names[unit],
-            "distance": distance.T.ravel(),
-            "distance_p": p.T.ravel(),
-            "distance_q": false_discovery_control(p, axis=0).T.ravel(),
-            "distance_rank": ranks(distance).T.ravel(),
-            "distance_published": published_scale(distance, shape=shape).T.ravel(),
-            "exact": True,
-        }
-    )
+    columns = {
+        "distance": distance,
+        "distance_p": p,
+        "distance_q": false_discovery_control(p, axis=0),
+        "distance_rank": ranks(distance),
+        "distance_published": published_scale(distance, shape=shape),
+        "exact": np.ones(distance.shape, bool),
+    }
     folder = output / "influence"
-    write_table(folder / "influence.parquet", table)
+    write_table(folder / "influence.parquet", pair_table(names, columns))
     write_table(folder / "radius.parquet", radius_table(distance, null, shape))
     empty = pd.DataFrame(
         {"sample": np.zeros(0, int), "word": np.zeros(0, int), "distance": null[:, 0]}

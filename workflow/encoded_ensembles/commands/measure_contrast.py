@@ -44,6 +44,7 @@ def measure_contrast(
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.influence.ablation import ranks
     from encoded_ensembles.influence.contrast_tests import test_sets, test_units
+    from encoded_ensembles.influence.tables import pair_table
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
 
     arrays = read_arrays(code)
@@ -53,29 +54,17 @@ def measure_contrast(
     words = free_words(matrix, family=kind, limit=null_words)
     value, p, z = test_units(pull, matrix, words)
     q = false_discovery_control(p, axis=0)
-    total, count = value.shape
-    unit = np.tile(np.arange(total), count)
-    table = pd.DataFrame(
-        {
-            "sample": np.repeat(np.arange(count), total),
-            "unit": unit,
-            "unit_name": names[unit],
-            "contrast": value.T.ravel(),
-            "z": z.T.ravel(),
-            "p_value": p.T.ravel(),
-            "q_value": q.T.ravel(),
-            "rank": ranks(np.where(np.isnan(z), value, z)).T.ravel(),
-            "attributed": (q <= attributed).T.ravel(),
-        }
-    )
-    write_table(contrast, table)
+    columns = {"contrast": value, "z": z, "p_value": p, "q_value": q}
+    columns["rank"] = ranks(np.where(np.isnan(z), value, z))
+    columns["attributed"] = q <= attributed
+    write_table(contrast, pair_table(names, columns))
     # All samples together: their p-values cannot be combined, since they share the unit's code word.
     mean, p_mean, z_mean = (
         each[:, 0] for each in test_units(pull.mean(axis=0, keepdims=True), matrix, words)
     )
     overall = pd.DataFrame(
         {
-            "unit": np.arange(total),
+            "unit": np.arange(len(names)),
             "unit_name": names,
             "contrast": mean,
             "z": z_mean,

@@ -63,7 +63,6 @@ def measure_influence(
     hamming, pairs, low, mean, high (quartiles and mean of the cosine of two units' displacements).
     """
     import numpy as np
-    import pandas as pd
 
     from encoded_ensembles.data.images import read_images, to_signed
     from encoded_ensembles.data.likeness import nearest_distances
@@ -71,7 +70,12 @@ def measure_influence(
     from encoded_ensembles.influence import ablation as measure
     from encoded_ensembles.influence.calibration import p_and_z
     from encoded_ensembles.influence.directional import directional
-    from encoded_ensembles.influence.tables import influence_table, null_table, radius_table
+    from encoded_ensembles.influence.tables import (
+        aliasing_table,
+        influence_table,
+        null_table,
+        radius_table,
+    )
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
 
     arrays = read_arrays(code)
@@ -114,10 +118,7 @@ def measure_influence(
     write_table(influence, influence_table(statistics, names, contrast, shape, exact))
     write_table(null, null_table(nulls))
     write_table(radius, radius_table(values["distance"], nulls["distance"], shape))
-    displacement = (kept - factual).reshape(*kept.shape[:2], -1).astype(np.float64)
-    cosines = measure.aliasing(displacement, matrix[compared])
-    table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
-    write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
+    write_table(aliasing, aliasing_table(kept - factual, matrix[compared]))
 
 
 def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":

@@ -38,11 +38,15 @@ def measure_screened(
     a member at each step). aliasing: of null code words.
     """
     import numpy as np
-    import pandas as pd
 
     from encoded_ensembles.influence import ablation as measure
     from encoded_ensembles.influence.calibration import p_and_z
-    from encoded_ensembles.influence.tables import influence_table, null_table, radius_table
+    from encoded_ensembles.influence.tables import (
+        aliasing_table,
+        influence_table,
+        null_table,
+        radius_table,
+    )
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
 
     arrays = read_arrays(code)
@@ -58,10 +62,7 @@ def measure_screened(
     write_table(null, null_table({"distance": nulls}))
     table = radius_table(np.where(exact, distance, 0), nulls, shape)
     write_table(radius, table.assign(**facts))
-    displacement = (drawn["null"] - factual).reshape(*drawn["null"].shape[:2], -1)
-    cosines = measure.aliasing(displacement.astype(np.float64), arrays["null_words"])
-    table = pd.DataFrame(cosines, columns=["hamming", "pairs", "low", "mean", "high"])
-    write_table(aliasing, table.astype({"hamming": int, "pairs": int}))
+    write_table(aliasing, aliasing_table(drawn["null"] - factual, arrays["null_words"]))
 
 
 def _gather(

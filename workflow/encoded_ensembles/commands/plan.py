@@ -67,18 +67,11 @@ def _read(files: list[Path]) -> dict[str, Any]:
         InputError: a file does not exist or is not a configuration.
     """
     import yaml
+    from snakemake.utils import update_config
 
     from encoded_ensembles.config.check import check_config
     from encoded_ensembles.config.starter import read_schema
     from encoded_ensembles.storage.files import InputError
-
-    def overlay(base: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
-        both = {
-            key: overlay(base[key], value)
-            for key, value in upper.items()
-            if isinstance(value, dict) and isinstance(base.get(key), dict)
-        }
-        return base | upper | both
 
     config: dict[str, Any] = {}
     for file in [Path("config.yaml"), *files]:
@@ -96,7 +89,7 @@ def _read(files: list[Path]) -> dict[str, Any]:
             ) from error
         if not isinstance(content, dict):
             raise InputError(f"{file} holds {type(content).__name__}, expected keys and values.")
-        config = overlay(config, content)
+        update_config(config, content)
     return check_config(config, read_schema())
 
 

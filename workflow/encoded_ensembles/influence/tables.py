@@ -1,13 +1,22 @@
 """The tables of influence: one row per (sample, unit), per null code word, and per sample."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from encoded_ensembles.influence.ablation import published_scale, radius, ranks
+from encoded_ensembles.influence.ablation import aliasing, published_scale, radius, ranks
 from encoded_ensembles.storage.files import InputError, read_table
+
+
+def pair_table(names: np.ndarray, values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return one row per (sample, unit), in the order of samples, from values (U, B) by column name."""
+    units, count = next(iter(values.values())).shape
+    unit = np.tile(np.arange(units), count)
+    keys = {"sample": np.repeat(np.arange(count), units), "unit": unit, "unit_name": names[unit]}
+    return pd.DataFrame(keys | {name: value.T.ravel() for name, value in values.items()})
 
 
 def influence_table(
@@ -24,22 +33,19 @@ def influence_table(
     Raises:
         InputError: the table of contrast has other units or samples.
     """
-    units, count = statistics["distance"][0].shape
-    unit = np.tile(np.arange(units), count)
-    columns = {
-        "sample": np.repeat(np.arange(count), units), "unit": unit, "unit_name": names[unit]
-    }  # fmt: skip
+    columns = {}
     for name, (value, p, z) in statistics.items():
         q, rank = false_discovery_control(p, axis=0), ranks(np.where(np.isnan(z), value, z))
         for suffix, values in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
-            columns[f"{name}{suffix}"] = values.T.ravel()
+            columns[f"{name}{suffix}"] = values
     names_of = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
     tested = read_table(contrast).rename(columns=names_of)
-    table = pd.DataFrame(columns).merge(tested, on=["sample", "unit", "unit_name"])
-    if len(table) != len(tested) or len(table) != len(unit):
+    pairs = pair_table(names, columns)
+    table = pairs.merge(tested, on=["sample", "unit", "unit_name"])
+    if len(table) != len(tested) or len(table) != len(pairs):
         raise InputError(
             f"{contrast} has {len(tested)} pairs of sample and unit, of which {len(table)} are among "
-            f"the {len(unit)} of the landscape; expected the same. Measure it again with this code."
+            f"the {len(pairs)} of the landscape; expected the same. Measure it again with this code."
         )
     published = published_scale(table["distance"].to_numpy(), shape=shape)
     table.insert(len(table.columns) - 1, "distance_published", published)
@@ -55,6 +61,15 @@ def null_table(nulls: dict[str, np.ndarray]) -> pd.DataFrame:
         "word": np.tile(np.arange(words), count),
     }
     return pd.DataFrame(pairs | {name: each.T.ravel() for name, each in nulls.items()})
+
+
+def aliasing_table(displacement: np.ndarray, code: np.ndarray) -> pd.DataFrame:
+    """Return `ablation.aliasing` of displacements (U, B, ...) under words (U, n) as a table."""
+    flat = displacement.reshape(*displacement.shape[:2], -1).astype(np.float64)
+    columns = ["hamming", "pairs", "low", "mean", "high"]
+    return pd.DataFrame(aliasing(flat, code), columns=columns).astype(
+        {"hamming": int, "pairs": int}
+    )
 
 
 def radius_table(
