@@ -100,7 +100,7 @@ def _searches(
     """Return a new search for each sample.
 
     Args:
-        known: (1+n+R, B, C, H, W), displacements of `screen.known_words`.
+        known: (1+n+R, B, C, H, W), displacements of `screening.known_words`.
         code: (U, n) bool.
         null_words: (R, n) bool.
         wanted: for each sample, the units that are always ablated.

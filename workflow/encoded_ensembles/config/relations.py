@@ -1,0 +1,207 @@
+"""Relations between keys that a schema cannot state, and defaults that follow from them."""
+
+from typing import Any
+
+from encoded_ensembles.codes.families import (
+    Family,
+    check_capacity,
+    check_null_words,
+    default_weight,
+)
+from encoded_ensembles.codes.masks import kept_sizes
+from encoded_ensembles.config.job_limits import check_jobs
+from encoded_ensembles.data.own_scores import check_name
+from encoded_ensembles.data.selection import check_heldout
+from encoded_ensembles.storage.files import InputError
+
+SHOWN = 4  # samples in figures, if figures.samples is not set
+CARRIED = 100_000  # bytes of unit names on a command line; the system's limit is 131,072
+OPTION = len("--exclude ''")
+FEWEST_NULL_WORDS = 20  # screening estimates its errors from them
+
+
+def check_together(config: dict[str, Any]) -> None:
+    """Check keys against each other; fill in code.weight, frechet.kept, figures.samples.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    code, dataset = config["code"], config["dataset"]
+    check_code(code)
+    check_units(config["units"])
+    check_lengths(config)
+    check_retrain(config)
+    check_plants(dataset)
+    check_pictures(dataset)
+    check_heldout(dataset)
+    if config["model"]["classes"] and dataset["labels"] is not None:
+        raise InputError(
+            "config key model.classes is true and dataset.labels is set, expected one of the two: "
+            "samples cycle through all labels, also those without training images."
+        )
+    listed = code["distance"] > 2  # checked in encode-units: the code takes seconds to construct
+    if dataset["images"] is not None and config["units"]["by"] == "image" and not listed:
+        check_capacity(
+            Family(code["family"], code["members"], code["weight"]),
+            units=dataset["images"]
+            - sum(plant["images"] - 1 for plant in dataset["plant"] if plant["together"])
+            - len(config["units"]["exclude"]),
+            null_words=code["null_words"],
+        )
+    if config["landscape"]["mode"] == "screened" and code["null_words"] < FEWEST_NULL_WORDS:
+        raise InputError(
+            f"config key code.null_words is {code['null_words']}, expected at least "
+            f"{FEWEST_NULL_WORDS} with landscape.mode screened, which estimates its errors from them."
+        )
+    kept = config["frechet"]["kept"]
+    if kept and max(kept) > code["members"]:
+        raise InputError(
+            f"config key frechet.kept holds {max(kept)}, expected at most code.members "
+            f"({code['members']})."
+        )
+    config["frechet"]["kept"] = kept_sizes(
+        members=code["members"], weight=code["weight"], wanted=kept
+    )
+    for name in config["grade"]["scores"]:
+        check_name(name)
+    check_jobs(config)
+    samples = config["sampling"]["samples"]
+    if config["figures"]["samples"] is None:
+        config["figures"]["samples"] = list(range(min(SHOWN, samples)))
+    if max(config["figures"]["samples"]) >= samples:
+        raise InputError(
+            f"config key figures.samples holds {max(config['figures']['samples'])}, expected 0 to "
+            f"{samples - 1} (sampling.samples is {samples})."
+        )
+
+
+def check_lengths(config: dict[str, Any]) -> None:
+    """Check that the names of units in the configuration fit on a command line.
+
+    Raises:
+        InputError: they are too long together.
+    """
+    lists = {
+        "units.exclude": config["units"]["exclude"],
+        "retrain.named": config["retrain"]["named"],
+        "landscape.sets": [
+            unit for units in config["landscape"]["sets"].values() for unit in units
+        ],
+    }
+    sizes = {
+        key: sum(len(name.encode("utf-8", "replace")) + OPTION for name in names)
+        for key, names in lists.items()
+    }
+    if sum(sizes.values()) > CARRIED:
+        key = max(sizes, key=lambda name: sizes[name])
+        raise InputError(
+            f"config key {key} lists {len(lists[key])} units, whose names take {sizes[key]} bytes, "
+            f"expected at most {CARRIED} in all lists of units, the limit of a command line; remove "
+            "the images from the data, or define larger units (units.by)."
+        )
+
+
+def check_pictures(dataset: dict[str, Any]) -> None:
+    """Check that images of many sizes have a target size, and a folder has a path.
+
+    Raises:
+        InputError: a key is not set.
+    """
+    needed = {"folder": ("path", "size")} | dict.fromkeys(
+        ("openclipart", "celeba", "metfaces"), ("size",)
+    )
+    for key in needed.get(dataset["name"], ()):
+        if dataset[key] is None:
+            raise InputError(
+                f"config key dataset.{key} is not set; dataset.name {dataset['name']} needs it."
+            )
+
+
+def check_retrain(config: dict[str, Any]) -> None:
+    """Check the keys of `retrain` against the others.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    retrain = config["retrain"]
+    if retrain["fresh"] > retrain["units"]:
+        raise InputError(
+            f"config key retrain.fresh is {retrain['fresh']}, expected at most retrain.units "
+            f"({retrain['units']})."
+        )
+    if retrain["fresh"] and retrain["seed"] == config["training"]["seed"]:
+        raise InputError(
+            f"config key retrain.seed is {retrain['seed']}, expected a number different from "
+            "training.seed."
+        )
+
+
+def check_code(code: dict[str, Any]) -> None:
+    """Check the keys of `code` against each other; fill in code.weight.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    family, members = code["family"], code["members"]
+    fixed = {"partition": 1, "leave-one-out": members - 1}.get(family)
+    if code["weight"] is None:
+        code["weight"] = fixed or default_weight(members)
+    if fixed and code["weight"] != fixed:
+        raise InputError(
+            f"config key code.weight is {code['weight']}, expected {fixed} or null with "
+            f"code.family {family}."
+        )
+    if code["weight"] >= members:
+        raise InputError(
+            f"config key code.weight is {code['weight']}, expected 1 to {members - 1} "
+            f"(code.members is {members})."
+        )
+    if code["distance"] > 2 and family != "min-distance":
+        raise InputError(
+            f"config key code.distance is {code['distance']}, expected 2 with code.family "
+            f"{family}; larger distances need code.family: min-distance."
+        )
+    check_null_words(family, members=members, null_words=code["null_words"])
+
+
+def check_plants(dataset: dict[str, Any]) -> None:
+    """Check the entries of `dataset.plant` against each other and the number of images.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    plants, images = dataset["plant"], dataset["images"]
+    names = [plant["name"] for plant in plants]
+    # Two plants of duplicates show different images; two of any other kind show the same.
+    kinds = [plant["kind"] for plant in plants if plant["kind"] != "duplicates"]
+    for key, values in {"name": names, "kind": kinds}.items():
+        for value in values:
+            if values.count(value) > 1:
+                raise InputError(
+                    f"config key dataset.plant holds {values.count(value)} plants of {key} {value}, "
+                    "expected one, so that samples can be told apart."
+                )
+    total = sum(plant["images"] for plant in plants)
+    if images is not None and total and total >= images:
+        raise InputError(
+            f"config key dataset.plant plants {total} images, expected fewer than dataset.images "
+            f"({images})."
+        )
+
+
+def check_units(units: dict[str, Any]) -> None:
+    """Check the keys of `units` against each other.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    if (units["by"] == "table") != (units["table"] is not None):
+        raise InputError(
+            f"config key units.by is {units['by']} and units.table is {units['table']}, expected "
+            "both units.by: table and a file, or neither."
+        )
+    if units["metric"] == "pixels" and units["threshold"] > 1:
+        raise InputError(
+            f"config key units.threshold is {units['threshold']}, expected 0 to 1 with "
+            "units.metric pixels."
+        )
