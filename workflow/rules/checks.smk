@@ -97,7 +97,7 @@ def warn():
     """
     if not workflow.is_main_process:
         return
-    for file in ("data/dataset.json", "code/properties.json"):
+    for file in ("data/dataset.json", "code/properties.json", "code/checked.json"):
         path = Path("results", config["run"], file)
         try:
             warnings = json.loads(path.read_text(encoding="utf-8")).get("warnings", [])

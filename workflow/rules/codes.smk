@@ -74,11 +74,14 @@ rule check_names:
         samples=config["sampling"]["samples"],
         blocks=checked_blocks(),
         steps_per_epoch=config["training"]["steps_per_epoch"],
+        null_words=config["contrast"]["null_words"],
+        attributed=config["contrast"]["attributed"],
     shell:
         """
         encens check-names --code {input.matrix:q} {params.names:q} {params.foreign:q} \
             --samples {params.samples} --blocks {params.blocks} \
-            --steps-per-epoch {params.steps_per_epoch} --output {output.facts:q} >{log:q} 2>&1
+            --steps-per-epoch {params.steps_per_epoch} --null-words {params.null_words} \
+            --attributed {params.attributed} --output {output.facts:q} >{log:q} 2>&1
         """
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.options.files import Code
+from encoded_ensembles.commands.options.figures import Attributed
+from encoded_ensembles.commands.options.files import Code, NullWords
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +26,18 @@ def check_names(
     samples: Annotated[int, Option(help="sampling.samples, expected of foreign scores")] = 0,
     blocks: Annotated[int, Option(help="landscape.blocks, which share the units")] = 1,
     steps_per_epoch: Annotated[int, Option(help="training.steps_per_epoch")] = 1,
+    null_words: NullWords = 10_000,
+    attributed: Attributed = 0.05,
 ) -> None:
-    """Check the configuration against the units, before anything is trained."""
+    """Check the configuration against the units, before anything is trained.
+
+    output: units, smallest_split (images), lone_q (smallest q-value that a single unit can reach), and
+    warnings, which Snakemake prints.
+    """
+    from encoded_ensembles.codes.assignment import free_words
+    from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data.own_scores import read_foreign
+    from encoded_ensembles.influence.resolution import lone_q, resolution_warning
     from encoded_ensembles.storage.files import InputError, read_arrays, write_facts
 
     arrays = read_arrays(code)
@@ -60,7 +70,19 @@ def check_names(
             "would be empty."
         )
     read_foreign(foreign or [], names=names, samples=samples)
-    write_facts(output, {"units": len(names), "smallest_split": int(images[smallest])})
+    words = len(free_words(matrix, family=family_of(arrays), limit=null_words))
+    warning = resolution_warning(
+        len(names), words, members=matrix.shape[1], limit=null_words, level=attributed
+    )
+    write_facts(
+        output,
+        {
+            "units": len(names),
+            "smallest_split": int(images[smallest]),
+            "lone_q": lone_q(len(names), words),
+            "warnings": [warning] if warning else [],
+        },
+    )
 
 
 def _find(key: str, wanted: list[str], names: "np.ndarray") -> "np.ndarray":
