@@ -151,8 +151,8 @@ RESULTS = {
     "retrain.": "test_every_key_of_retraining_changes_the_controls",
     "heldout.": "test_share_seed_and_number_change_the_half",
     "rivals.": "test_every_key_of_the_rivals_changes_their_scores",
-    "frechet.extractor": "features/test_frechet.py::test_the_extractor_is_the_one_that_is_there",
-    "frechet.inception": "features/test_frechet.py::test_inception_is_clean_fids_protocol",
+    "frechet.extractor": "features/test_extractors.py::test_the_extractor_is_the_one_that_is_there",
+    "frechet.inception": "features/test_extractors.py::test_inception_is_clean_fids_protocol",
     "frechet.samples": "features/test_frechet.py::test_spare_images_are_shared",
     "frechet.": "test_sizes_and_repeats_change_the_masks",
 }

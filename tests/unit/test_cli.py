@@ -5,7 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+import typer
 from encoded_ensembles import cli
+from encoded_ensembles.cli import app
 from encoded_ensembles.members import network
 from encoded_ensembles.storage.files import write_arrays, write_facts
 
@@ -97,3 +99,12 @@ def test_packages_that_diffusers_finds_are_hidden_in_the_command_line_alone(said
         check=True,
     )  # fmt: skip
     assert done.stdout.split() == [str(not command_line)] * 4
+
+
+def test_only_encode_units_is_given_a_family():
+    """Issue 14.8: no other verb has an option that could contradict the code."""
+    verbs = typer.main.get_command(app).commands
+    options = {verb: {p.name for p in command.params} for verb, command in verbs.items()}
+    assert [verb for verb, names in options.items() if {"family", "distance"} & names] == [
+        "encode-units"
+    ]

@@ -1,24 +1,12 @@
-"""Laws and hand-computed numbers of codes."""
+"""Laws of encoding: words of units and null code words."""
 
-import itertools
 from math import comb
 
 import numpy as np
 import pytest
-import typer
-from encoded_ensembles.cli import app
-from encoded_ensembles.codes import assignment, encode, properties, words
-from encoded_ensembles.codes import masks as keep
-from encoded_ensembles.codes.families import (
-    Family,
-    capacity,
-    check_capacity,
-    default_weight,
-    family_of,
-)
-from encoded_ensembles.commands.encode_units import encode_units
-from encoded_ensembles.data.images import ImageSet, write_images
-from encoded_ensembles.storage.files import InputError, read_arrays
+from encoded_ensembles.codes import encode, words
+from encoded_ensembles.codes.families import Family, capacity
+from encoded_ensembles.storage.files import InputError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -112,18 +100,6 @@ def test_shared_families_deal_their_words_evenly(name, members, more):
     assert np.ptp(grown.sum(axis=0)) <= 1
 
 
-@given(st.permutations(range(40)))
-def test_words_belong_to_names_not_to_places(order):
-    family = Family("random", 10, 5)
-    names = NAMES[:40]
-    code, _, _ = encode.encode(names, family, null_words=0, seed=1)
-    part = sorted(order[:25])
-    digests = assignment.claim(encode.name_digests(names), np.zeros(0, np.uint64), family, seed=1)
-    assert (words.unpack(digests, members=10) == code).all()
-    fewer, _, _ = encode.encode([names[i] for i in part], family, null_words=0, seed=1)
-    assert (fewer == code[part]).mean() > 0.9  # most: the others had drawn the same word
-
-
 def test_all_words_can_be_given_away():
     for name in ("random", "balanced"):
         code, null, _ = encode.encode(NAMES[:60], Family(name, 8, 4), null_words=10, seed=0)
@@ -164,128 +140,6 @@ def test_words_are_uniform():
     assert (abs(share - 0.6) < 4 * np.sqrt(0.24 / trials)).all()
 
 
-def test_unranking_lists_every_word_once():
-    packed = words.unrank(np.arange(20), members=6, weight=3)
-    expected = sorted(sum(1 << m for m in chosen) for chosen in itertools.combinations(range(6), 3))
-    assert packed.tolist() == expected
-    large = words.unrank(np.array([comb(64, 32) - 1], np.uint64), members=64, weight=32)
-    assert large[0] == np.uint64((2**32 - 1) << 32)
-
-
-@given(st.integers(1, 64), st.integers(0, 2**64 - 1))
-def test_packing_round_trips(members, value):
-    packed = np.array([value % 2**members], np.uint64)
-    assert words.pack(words.unpack(packed, members=members)) == packed
-
-
-def test_ablation_keeps_who_never_saw_the_unit():
-    code, _, _ = encode.encode(NAMES[:70], Family("random", 8, 4), null_words=0, seed=0)
-    masks = keep.ablation_keep(code)
-    assert not (masks & code).any(axis=1).any()
-    both = keep.set_keep(code[[3, 5]])
-    assert (both == masks[3] & masks[5]).all()
-
-
-@pytest.mark.parametrize(
-    ("family", "units", "null", "message"),
-    [
-        (Family("random", 6, 3), 40, 10, r"only 20 code words .* code.members: 8 with weight 4 would suffice"),
-        (Family("balanced", 6, 3), 40, 10, r"only 20 code words .* code.members: 8 with weight 4 would suffice"),
-        (Family("min-distance", 8, 4, 4), 15, 0, r"only 14 code words .* code.distance: 2 would suffice \(70 words\)"),
-        (Family("min-distance", 8, 4, 4), 90, 0, r"code.members: 10 with weight 5 and code.distance: 2 would suffice"),
-        (Family("partition", 8, 1), 5, 0, r"5 units for code.members: 8, .* set code.members: 5"),
-        (Family("leave-one-out", 8, 7), 9, 3, r"code.null_words is 3, expected 0 with code.family leave-one-out"),
-    ],
-)  # fmt: skip
-def test_infeasible_codes_name_what_would_do(family, units, null, message):
-    with pytest.raises(InputError, match=message):
-        check_capacity(family, units=units, null_words=null)
-
-
-def test_odd_members_need_a_weight():
-    with pytest.raises(InputError, match=r"code.members is 9, expected an even number"):
-        default_weight(9)
-
-
 def test_a_member_without_units_is_refused():
     with pytest.raises(InputError, match=r"1 units on 4 members leave member"):
         encode.encode(NAMES[:1], Family("random", 4, 2), null_words=1, seed=0)
-
-
-def test_properties_by_hand():
-    code = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]], bool)
-    facts = properties.properties(code, np.zeros((2, 4), bool))
-    assert facts["column_sums"] == [2, 1, 2, 1]
-    assert facts["column_spread"] == 1
-    assert facts["hamming_pairs"] == [0, 0, 2, 0, 1]
-    assert (facts["hamming_min"], facts["hamming_mean"]) == (2, pytest.approx(8 / 3))
-    assert (facts["distinct_rows"], facts["members_kept_min"], facts["null_words"]) == (3, 2, 2)
-    one, two, three = facts["members_left_of_sets"]
-    assert (one["probability"], one["members"]) == (1, 2)
-    # {0, 1} leaves member 3, {1, 2} member 1, {0, 2} none.
-    assert two["probability"] == pytest.approx(2 / 3, abs=0.03)
-    assert three == {"units": 3, "probability": 0, "members": 0}
-
-
-def test_members_left_of_sets_agree_with_the_hypergeometric_mean():
-    code, _, _ = encode.encode(NAMES[:200], Family("random", 12, 3), null_words=0, seed=0)
-    columns = code.sum(axis=0)
-    for row in properties.members_left(code):
-        k = row["units"]
-        exact = sum(comb(200 - int(c), k) / comb(200, k) for c in columns)
-        assert row["members"] == pytest.approx(exact, abs=0.06)
-
-
-def test_sized_keep():
-    masks = keep.sized_keep(members=5, sizes=[1, 3, 5], repeats=7, seed=0)
-    assert masks.sum(axis=1).tolist() == [1] * 5 + [3] * 7 + [5]
-    assert len(np.unique(masks, axis=0)) == 13
-
-
-def test_kept_sizes():
-    assert keep.kept_sizes(members=10, weight=5, wanted=None) == [1, 2, 3, 5, 8, 10]
-    assert keep.kept_sizes(members=4, weight=1, wanted=[2]) == [1, 2, 3, 4]
-    assert keep.kept_sizes(members=2, weight=1, wanted=None) == [1, 2]
-
-
-def test_null_code_words_are_words_that_no_unit_has():
-    """Issue 14.28: of six words, four units and two null words take all; a third is one too many."""
-    family = Family("random", 4, 2)
-    check_capacity(family, units=4, null_words=2)
-    with pytest.raises(InputError, match=r"4 units and 3 null code words .* only 6 code words"):
-        check_capacity(family, units=4, null_words=3)
-    names = [f"u{u}" for u in range(4)]
-    code, null, ledger = encode.encode(names, family, null_words=2, seed=0)
-    assert len(np.unique(np.concatenate([code, null]), axis=0)) == 6
-    grown, _, _ = encode.encode([*names, "u4"], family, null_words=1, seed=0, ledger=ledger)
-    assert np.array_equal(grown[:4], code)
-
-
-@pytest.mark.parametrize("family", [Family("random", 6, 3), Family("min-distance", 8, 4, 4)])
-def test_a_code_says_of_which_family_it_is(tmp_path, family):
-    """Issue 14.8: it is read from code.npz, and not believed from a command line."""
-    images = ImageSet(
-        np.zeros((9, 2, 2, 1), np.uint8), np.zeros(9, int), np.array(["x"]),
-        np.array([f"x/{i}" for i in range(9)]),
-    )  # fmt: skip
-    write_images(tmp_path / "data.npz", images)
-    files = [
-        tmp_path / name for name in ("code.npz", "units.parquet", "images.parquet", "facts.json")
-    ]
-    encode_units(
-        tmp_path / "data.npz", *files, members=family.members, weight=family.weight, null_words=2,
-        family=family.name, distance=family.distance,
-    )  # fmt: skip
-    arrays = read_arrays(files[0])
-    assert family_of(arrays) == family
-    with pytest.raises(InputError, match="the code has no family, expected family and distance"):
-        family_of({"code": arrays["code"]})
-
-
-def test_only_encode_units_is_given_a_family():
-    """Issue 14.8: no other verb has an option that could contradict the code."""
-    verbs = typer.main.get_command(app).commands
-    options = {verb: {p.name for p in command.params} for verb, command in verbs.items()}
-    assert [verb for verb, names in options.items() if {"family", "distance"} & names] == [
-        "encode-units"
-    ]

@@ -114,3 +114,18 @@ def test_a_manifest_one_image_too_long_is_refused():
     manifest = {"member": "00", "images": f"0-{len(IMAGES)}", "digest": ""}
     with pytest.raises(InputError, match=r"names image 6, but the image set has 6; make the split"):
         splits.select(IMAGES, manifest)
+
+
+def test_random_halves():
+    names = np.array([f"unit {u}" for u in range(40)])
+    first = splits.random_half(names, share=0.5, model=0, seed=2)
+    assert first.sum() == 20
+    assert (splits.random_half(names[::-1], share=0.5, model=0, seed=2)[::-1] == first).all()
+    assert (splits.random_half(names, share=0.5, model=1, seed=2) != first).any()
+    assert splits.random_half(names, share=0.001, model=0, seed=2).sum() == 1
+
+
+def test_the_seed_decides_the_halves():
+    names = np.array([f"unit {u}" for u in range(40)])
+    first, other = (splits.random_half(names, share=0.5, model=0, seed=seed) for seed in (2, 3))
+    assert (first != other).any()

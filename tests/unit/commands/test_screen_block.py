@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from encoded_ensembles.codes import masks as keep
+from encoded_ensembles.codes import masks
 from encoded_ensembles.commands.measure_screened import measure_screened
 from encoded_ensembles.commands.screen_block import screen_block
 from encoded_ensembles.ensemble import noise, sampling
@@ -24,16 +24,16 @@ def run(tmp_path_factory, request):
     members = [network.build_unet(config, seed=m).eval() for m in range(MEMBERS)]
     for m, member in enumerate(members):
         network.save_network(member, folder / f"{m:02d}")
-    words = np.repeat(keep.sized_keep(members=MEMBERS, sizes=[3], repeats=20, seed=0), 3, axis=0)
+    words = np.repeat(masks.sized_keep(members=MEMBERS, sizes=[3], repeats=20, seed=0), 3, axis=0)
     code, null = words[:UNITS], words[-NULL:]
     names = np.array([f"unit/{u}" for u in range(UNITS)])
     files.write_arrays(folder / "code.npz", {"code": code, "null_words": null, "unit_names": names})
     z = noise.draw_noise(steps=3, samples=SAMPLES, shape=(1, 8, 8), seed=0)
     files.write_tensors(folder / "noise.safetensors", {"noise": z})
 
-    def sample(masks):
+    def sample(kept):
         return sampling.sample(
-            members, keep=masks, noise=z, sampler="ddpm", device=torch.device("cpu")
+            members, keep=kept, noise=z, sampler="ddpm", device=torch.device("cpu")
         )
 
     factual = sample(np.ones((1, MEMBERS), bool))[0]

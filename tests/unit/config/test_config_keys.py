@@ -20,7 +20,7 @@ import typer
 from config_lines import CHANGE_NOTHING, DECIDING, GROUPS, LINES, PART, RESULTS
 from encoded_ensembles.cli import app
 from encoded_ensembles.commands import train_member
-from encoded_ensembles.commands.options import training as training_options
+from encoded_ensembles.commands.options import training
 from encoded_ensembles.commands.options.sampling import Sampling
 from encoded_ensembles.commands.options.training import Training
 from encoded_ensembles.ensemble import engine
@@ -178,7 +178,7 @@ def test_every_option_is_used_by_its_command():
 
 
 def test_every_option_that_verbs_share_is_used():
-    text = inspect.getsource(training_options) + inspect.getsource(train_member)
+    text = inspect.getsource(training) + inspect.getsource(train_member)
     read = set(re.findall(r"(?:self|training)\.(\w+)", text))
     assert {field.name for field in fields(Training)} <= read
     tree = ast.parse(inspect.getsource(engine.prepare))

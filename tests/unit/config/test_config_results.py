@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from encoded_ensembles.codes import encode, splits
-from encoded_ensembles.codes import masks as keep
+from encoded_ensembles.codes import encode, masks, splits
 from encoded_ensembles.codes.families import Family
 from encoded_ensembles.commands.measure_contrast import measure_contrast
 from encoded_ensembles.commands.options.training import Training
@@ -230,12 +229,12 @@ def test_every_key_of_the_rivals_changes_their_scores():
 
 
 def test_sizes_and_repeats_change_the_masks():
-    def masks(*, kept=(4,), repeats=2, seed=0):
-        sizes = keep.kept_sizes(members=12, weight=6, wanted=list(kept))
-        return keep.sized_keep(members=12, sizes=sizes, repeats=repeats, seed=seed)
+    def drawn(*, kept=(4,), repeats=2, seed=0):
+        sizes = masks.kept_sizes(members=12, weight=6, wanted=list(kept))
+        return masks.sized_keep(members=12, sizes=sizes, repeats=repeats, seed=seed)
 
     counts = [pd.Series(each.sum(axis=1)).value_counts().to_dict() for each in
-              (masks(), masks(kept=(4, 5)), masks(repeats=3))]  # fmt: skip
+              (drawn(), drawn(kept=(4, 5)), drawn(repeats=3))]  # fmt: skip
     assert counts[0] == {1: 2, 4: 2, 6: 2, 12: 1}
     assert counts[1] == counts[0] | {5: 2}
     assert counts[2] == {1: 3, 4: 3, 6: 3, 12: 1}

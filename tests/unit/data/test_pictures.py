@@ -1,8 +1,11 @@
 """Reading pictures of any size and kind, and refusing what is none."""
 
+import numpy as np
 import pytest
 from encoded_ensembles.data import catalogue, units
+from encoded_ensembles.data.sources import pictures
 from encoded_ensembles.storage.files import InputError
+from picture_kinds import SRGB
 from PIL import Image
 
 
@@ -73,3 +76,33 @@ def test_units_of_a_folder_from_a_table(tmp_path):
     table.write_text("name,unit_name\na/one.png,Ann\n")
     with pytest.raises(InputError, match="gives no unit_name for 2 of 3 images"):
         units.assign_units(read(tmp_path), units.Grouping("table", table))
+
+
+def test_of_an_animation_the_first_frame_is_taken(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    found = pictures.open_picture(tmp_path / "moving.gif", channels=3)
+    assert found.getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_shades_of_16_bits_stay_apart(tmp_path):
+    """Issue 14.2: all 256 shades, where a plain conversion makes white of all but 255."""
+    shades = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    for kind, values in {"png": shades * 257, "tif": (shades / 255).astype(np.float32)}.items():
+        Image.fromarray(values).save(tmp_path / f"shades.{kind}")
+    images = catalogue.load(
+        "folder", path=tmp_path, cache=tmp_path, mirror=None, size=16, channels=1
+    ).all.images
+    assert (images[0, ..., 0] == shades).all()
+    assert (images[1, ..., 0] == shades).all()
+
+
+def test_a_profile_of_srgb_changes_nothing(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels).save(tmp_path / "b.png", icc_profile=SRGB)
+    images = catalogue.load(
+        "folder", path=tmp_path, cache=tmp_path, mirror=None, size=16, channels=3
+    ).all.images.astype(int)
+    assert (images[0] == pixels).all()
+    assert np.abs(images[1] - images[0]).max() <= 1

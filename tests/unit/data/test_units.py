@@ -219,3 +219,19 @@ def test_twins_inside_one_unit_do_not_mask_each_other():
     """Issue 14.28: the ablation of their unit drops every member that saw either."""
     twins = pd.DataFrame({"name": ["a", "b"], "unit_name": ["u", "u"], "pixels_sha256": ["1", "1"]})
     assert units.masked(twins).empty
+
+
+def test_the_same_pixels_in_other_units_are_found():
+    """Issue 14.5: certify said so, forget did not."""
+    images = pd.DataFrame(
+        {
+            "name": ["a1", "a2", "b1", "b2", "c1"],
+            "unit_name": ["a", "a", "b", "b", "c"],
+            "pixels_sha256": ["1", "2", "2", "3", "2"],
+        }
+    )
+    assert units.same_pixels(images, ["a"]).to_dict("records") == [
+        {"name": "b1", "unit_name": "b"}, {"name": "c1", "unit_name": "c"}
+    ]  # fmt: skip
+    assert units.same_pixels(images, ["a", "b"])["name"].tolist() == ["c1"]
+    assert units.same_pixels(images, ["a", "b", "c"]).empty

@@ -1,27 +1,14 @@
-"""Frechet distances: hand-computed values, features, and agreement with clean-fid's own path."""
+"""Frechet distances and KID: hand-computed values and laws."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+from bright_images import image_set
 from cleanfid.fid import kernel_distance
 from encoded_ensembles.commands.score_frechet import score_frechet
 from encoded_ensembles.data import images as data
-from encoded_ensembles.features import classifier, extractors, frechet
+from encoded_ensembles.features import frechet
 from encoded_ensembles.storage.files import InputError, read_arrays, write_arrays
-from PIL import Image
-
-CPU = torch.device("cpu")
-
-
-def image_set(count, classes=2, seed=0):
-    """Images whose label can be seen: class 1 is brighter."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count) % classes
-    images = rng.integers(0, 100, (count, 8, 8, 1)) + 120 * labels[:, None, None, None]
-    names = np.array([f"x/{i}" for i in range(count)])
-    label_names = np.array([str(i) for i in range(classes)])
-    return data.ImageSet(images.astype(np.uint8), labels, label_names, names)
 
 
 def test_frechet_of_shifted_features_is_the_squared_shift():
@@ -133,65 +120,6 @@ def test_too_few_images():
         frechet.score(np.zeros((1, 3)), np.zeros((5, 3)))
 
 
-def test_classifier_learns_saves_and_loads(tmp_path):
-    images = image_set(120)
-    model = classifier.train_classifier(images, device=CPU)
-    assert classifier.accuracy(model, image_set(60, seed=1), device=CPU) > 0.9
-    classifier.save_classifier(tmp_path / "c.safetensors", model)
-    extractor = extractors.classifier_extractor(tmp_path / "c.safetensors", shape=(1, 8, 8))
-    features = extractor.features(images.images)
-    assert features.shape == (120, 64)
-    again = classifier.train_classifier(images, device=CPU)
-    assert all(
-        torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
-    )
-
-
-def test_classifier_needs_two_labels():
-    with pytest.raises(InputError, match=r"set frechet.extractor to pixels"):
-        classifier.train_classifier(image_set(10, classes=1), device=CPU)
-
-
-def test_pixels_extractor_keeps_all_of_the_reference_variance_when_it_can():
-    images = image_set(40).images
-    features = extractors.pixels_extractor(images).features(images)
-    flat = data.to_signed(images).reshape(40, -1)
-    assert features.var(axis=0).sum() == pytest.approx(flat.var(axis=0).sum(), rel=1e-5)
-
-
-def test_pixels_extractor_keeps_the_components_of_largest_variance():
-    """Issue 14.28: of 144 components the 64 largest."""
-    images = np.random.default_rng(0).integers(0, 256, (100, 12, 12, 1), dtype=np.uint8)
-    features = extractors.pixels_extractor(images).features(images)
-    assert features.shape == (100, extractors.FEATURES)
-    flat = data.to_signed(images).reshape(100, -1).astype(np.float64)
-    largest = np.sort(np.linalg.eigvalsh(np.cov(flat, rowvar=False)))[-64:]
-    assert features.var(axis=0, ddof=1).sum() == pytest.approx(largest.sum())
-    assert np.allclose(features.mean(axis=0), 0)
-
-
-def test_the_extractor_is_the_one_that_is_there(tmp_path):
-    images = image_set(20)
-    path = tmp_path / "c.safetensors"
-    classifier.save_classifier(path, classifier.build_classifier((1, 8, 8), classes=2))
-    options = {"inception": None, "device": CPU}
-    for weights, name in ((None, "pixels"), (path, "classifier")):
-        found = extractors.choose_extractor(images.images, classifier=weights, **options)
-        assert found.name == name
-        assert frechet.describe(name).startswith("Frechet distance")
-    assert frechet.describe("inception") == "FID (clean-fid)"
-
-
-def test_the_seed_and_the_epochs_decide_the_classifier():
-    images = image_set(40)
-    first, seeded, longer = (
-        classifier.train_classifier(images, device=CPU, **options)[1].weight
-        for options in ({"epochs": 1}, {"epochs": 1, "seed": 1}, {"epochs": 2})
-    )
-    assert not torch.equal(first, seeded)
-    assert not torch.equal(first, longer)
-
-
 def test_spare_images_are_shared():
     spare, training = image_set(50), image_set(20, seed=1)
     used, real = frechet.share_spare(spare, training, samples=20)
@@ -207,45 +135,3 @@ def test_spare_images_are_shared():
         training,
         training,
     )
-
-
-class StandIn(torch.nn.Module):
-    """A network with the interface of the TorchScript Inception file, but tiny."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.AvgPool2d(74), torch.nn.Flatten(), torch.nn.Linear(48, 2048)
-        )
-
-    def forward(self, x: torch.Tensor, return_features: bool = True) -> torch.Tensor:
-        return self.layers((x - 128) / 128)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_inception_is_clean_fids_protocol(tmp_path):
-    """Features by array are those that clean-fid takes from a folder of PNGs."""
-    from cleanfid import fid
-    from cleanfid.inception_torchscript import InceptionV3W
-
-    torch.manual_seed(0)
-    file = tmp_path / extractors.INCEPTION
-    torch.jit.script(StandIn()).save(str(file))
-    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
-    (tmp_path / "a").mkdir()
-    for i, image in enumerate(images):
-        Image.fromarray(image[..., 0]).save(tmp_path / "a" / f"{i:03d}.png")
-    model = InceptionV3W(str(tmp_path), download=False).eval()
-    theirs = fid.get_folder_features(
-        str(tmp_path / "a"), model, num_workers=0, device=CPU, mode="clean", verbose=False
-    )
-    ours = extractors.inception_extractor(file, device=CPU).features(images)
-    assert np.allclose(ours, theirs, atol=1e-6)
-
-
-def test_inception_missing_or_wrong(tmp_path):
-    with pytest.raises(InputError, match="expected an existing file named inception"):
-        extractors.inception_extractor(tmp_path / extractors.INCEPTION, device=CPU)
-    (tmp_path / extractors.INCEPTION).write_bytes(b"<html>not found</html>")
-    with pytest.raises(InputError, match="is not the TorchScript Inception network"):
-        extractors.inception_extractor(tmp_path / extractors.INCEPTION, device=CPU)

@@ -4,7 +4,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from encoded_ensembles.codes.properties import properties
 from encoded_ensembles.figures import code as code_figures
+from encoded_ensembles.figures.code import code_figure
 from matplotlib.figure import Figure
 
 PROPERTIES = {
@@ -54,3 +56,15 @@ def test_aliasing_is_drawn_row_by_row():
     assert spans == [[0.1, 0.5], [-0.2, 0.2]]
     assert [text.get_text() for text in ax.texts] == ["30", "7"]
     assert [text.xy[1] for text in ax.texts] == pytest.approx([0.5, 0.2])
+
+
+def test_the_middle_of_the_code_figure_says_what_it_shows():
+    """Issue 14.25: "least 2, mean 6.00" of what, and a label nearer to its neighbour."""
+    code = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], bool)
+    figure = code_figure(code, properties(code, code[:0]))
+    _, top, middle, last = figure.axes
+    assert middle.get_title() == "how different code words are: least 2, mean 2.67 members"
+    assert middle.get_ylabel() == "pairs of units"
+    figure.draw_without_rendering()
+    at = [ax.yaxis.label.get_window_extent().x0 for ax in (top, middle, last)]
+    assert at == pytest.approx([at[0]] * 3, abs=1)

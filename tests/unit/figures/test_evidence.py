@@ -1,34 +1,11 @@
-"""Figures of evidence and of landscapes: the numbers that they draw."""
+"""Figures of evidence: the numbers that they draw."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from encoded_ensembles.figures import evidence, landscape, quality, style
+from encoded_ensembles.figures import evidence
+from encoded_ensembles.figures.evidence import attribution_figure
 from encoded_ensembles.figures.style import RED
-from matplotlib.colors import same_color
-
-
-def lines(ax):
-    return {line.get_label(): line for line in ax.lines}
-
-
-def test_p_values_are_counted_beside_what_is_expected_without_influence():
-    """Issue 14.28: 40 pairs in 20 bins are two a bin."""
-    pairs = pd.DataFrame(
-        {
-            "sample": np.repeat([0, 1], 20), "distance": np.arange(40.0), "distance_p": np.linspace(0.01, 1, 40),
-        }
-    )  # fmt: skip
-    null = pd.DataFrame({"sample": [0, 1], "distance": [3.0, 50.0]})
-    figure = landscape.landscape_figure(pairs, null, [0, 1])
-    first, second, counts = (ax for part in figure.subfigs for ax in part.axes)
-    assert "19.00" in first.get_title()
-    assert "39.00" in second.get_title()
-    assert lines(first)["counterfactual radius"].get_xdata()[0] == 19
-    assert sum(bar.get_height() for bar in counts.patches) == 40
-    (expected,) = counts.lines
-    assert expected.get_ydata()[0] == 2
-    assert "5.0%" in counts.get_title()
+from matplotlib.colors import same_color, to_rgba
 
 
 def test_evidence_counts_p_values_and_samples():
@@ -77,26 +54,20 @@ def test_attributed_units_are_framed():
     assert np.allclose(np.asarray(other.images[0].get_array()), (images[2, 0] + 1) / 2)
 
 
-def test_loss_curves_are_means_over_fortieths_of_the_training():
-    tables = {
-        name: pd.DataFrame({"step": np.arange(1, 81), "loss": np.arange(80) + start})
-        for name, start in (("00", 1.0), ("full", 2.0))
-    }
-    (ax,) = quality.loss_figure(tables).axes
-    drawn = lines(ax)
-    assert drawn["members (1)"].get_xydata()[:2].tolist() == [[1.5, 1.5], [3.5, 3.5]]
-    assert drawn["full model"].get_xydata()[-1].tolist() == [79.5, 80.5]
-    assert len(drawn["full model"].get_xdata()) == 40
+def top_units(count, **columns):
+    """Return a table of the first units of a sample."""
+    return pd.DataFrame({"unit_name": [f"digits/{i:05d}" for i in range(count)], **columns})
 
 
-def test_names_are_cut_in_the_middle_and_safe():
-    assert style.shorten("short") == "short"
-    long = style.shorten("a" * 30 + "z" * 30)
-    assert (len(long), long[0], long[-1]) == (17, "a", "z")
-    assert style.shorten("$a\n") == r"\$a "
-
-
-def test_a_figure_leaves_the_settings_of_others_alone():
-    before = dict(mpl.rcParams)
-    landscape.samples_figure([("a", "b", np.zeros((2, 1, 4, 4)))])
-    assert dict(mpl.rcParams) == before
+def test_attribution_says_what_a_frame_means():
+    """Issue 14.25: orange frames were explained in the caption only."""
+    table = top_units(3, z=2.0, p_value=0.01, q_value=[0.02, 0.3, 0.4], units=1)
+    table["attributed"] = [True, False, False]
+    images = np.zeros((3, 1, 4, 4), np.float32)
+    figure = attribution_figure([(0, images[0], table, images)], level=0.03)
+    (legend,) = figure.legends
+    assert legend.get_texts()[0].get_text().endswith("q is at most 0.03")
+    framed = [
+        ax.spines["left"].get_edgecolor() for ax in figure.axes if ax.spines["left"].get_visible()
+    ]
+    assert framed == [to_rgba(legend.get_patches()[0].get_edgecolor())]

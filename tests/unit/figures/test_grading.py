@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from encoded_ensembles.figures import grading
+from encoded_ensembles.figures.grading import gains_figure, scoreboard_figure
+from figure_checks import labels
 
 
 def labelled(ax):
@@ -97,3 +99,38 @@ def test_truth_is_drawn_pair_by_pair(fresh):
     if fresh:
         known = axes[2].lines[0].get_xydata()
         assert known[np.isfinite(known).all(axis=1)].tolist() == [[0.5, 0.6], [0.8, 0.7]]
+
+
+def test_gains_have_plain_ticks_and_a_right_panel_that_is_readable_near_0():
+    """Issue 14.25: ticks of 10^0, and most points upon each other."""
+    k = np.arange(1, 501)
+    gains = pd.concat(
+        pd.DataFrame({"method": name, "k": k, "gain": 1 / k, "low": 0.9 / k, "high": 1.1 / k})
+        for name in ("pixels", "random")
+    )
+    areas = pd.DataFrame({"method": ["pixels", "random"], "area": [0.5, 0.1]})
+    predicted = np.array([-0.05, -0.01, -0.005, 0.0, 0.005, 0.01, 0.02, 0.05, 0.3, 0.8])
+    calibration = pd.DataFrame(
+        {"kind": "posterior", "predicted": predicted, "found": predicted, "error": 0.01}
+    )
+    figure = gains_figure(gains, areas, calibration)
+    left, right = figure.axes
+    assert labels(left.xaxis) == ["1", "10", "100"]
+    assert not any("10^" in label or "mathdefault" in label for label in labels(right.xaxis))
+    middle, end = right.transData.transform([(0, 0), (0.05, 0.05)])
+    assert (end - middle)[0] > 0.1 * right.get_window_extent().width
+    assert (end - middle)[1] > 0.1 * right.get_window_extent().height
+
+
+def test_every_panel_of_the_scoreboard_says_what_its_values_are():
+    """Issue 14.25: no panel had a label."""
+    grades = ["gain", "within_samples", "auc", "lds_loss", "planted_recall"]
+    board = pd.DataFrame(
+        [(m, g, 0.1, 0.0, 0.2) for m in ("a", "b") for g in grades],
+        columns=["method", "grade", "value", "low", "high"],
+    )
+    shown = [ax for ax in scoreboard_figure(board).axes if ax.axison]
+    assert [ax.get_xlabel() for ax in shown] == [
+        "area under the gain curve", "Spearman's correlation", "area under the ROC curve",
+        "Spearman's correlation", "share of the plant's units",
+    ]  # fmt: skip

@@ -4,14 +4,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-
-mpl.use("Agg")
-
 from encoded_ensembles.figures import notebook
 from encoded_ensembles.figures.style import RED
 from matplotlib import pyplot as plt
 from matplotlib.colors import same_color
 
+mpl.use("Agg")
 RNG = np.random.default_rng(0)
 PICTURE = RNG.uniform(-1, 1, (1, 4, 4))
 
@@ -83,3 +81,16 @@ def test_a_landscape_counts_all_units_and_words():
     bare = notebook.draw_landscape(2, np.array([1.0]), np.zeros(0), None, "distance", own)
     assert bare is own
     assert [text.get_text() for text in bare.get_legend().get_texts()] == ["1 units"]
+
+
+def top_units(count, **columns):
+    """Return a table of the first units of a sample."""
+    return pd.DataFrame({"unit_name": [f"digits/{i:05d}" for i in range(count)], **columns})
+
+
+def test_a_frame_in_a_notebook_names_the_statistic_that_attributes():
+    """Issue 14.25: units by distance stood with q of distance in the frame that contrast earned."""
+    table = top_units(2, value=1.0, p=0.9, q=0.9, attributed=[False, True])
+    images = np.zeros((2, 1, 4, 4), np.float32)
+    axes = notebook.draw_attribution(0, images[0], table, images, 1)
+    assert [ax.get_xlabel() for ax in axes] == ["", "", "attributed by contrast"]

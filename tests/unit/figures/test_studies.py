@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from encoded_ensembles.figures import studies
+from encoded_ensembles.figures.studies import sizes_figure
+from figure_checks import labels
 
 
 def points(ax, label):
@@ -92,3 +94,13 @@ def test_members_have_a_column_for_each_run():
     assert points(top[0], "nearest 3") == [[6, 6], [12, 6]]
     assert points(top[1], "nearest") == [[6, 9], [12, 9]]
     assert bottom[0].lines[0].get_ydata() == pytest.approx([0.25, 0.5])
+
+
+def test_sizes_have_plain_ticks():
+    """Issue 14.25, a sibling of the ticks of gains."""
+    radius = pd.DataFrame({"units": [64, 64, 2048, 2048], "radius_published": 1.0, "distance": 0.5, "null_distance": 0.4})  # fmt: skip
+    unchanged = pd.DataFrame({"units": [64, 2048], "metric": "pixels", "unchanged": 0.5, "low": 0.4, "high": 0.6, "unchanged_other": 0.5})  # fmt: skip
+    published = pd.DataFrame({"ensemble": ["MNIST_100", "MNIST_10000"], "units": [100, 10_000], "mean_radius": 1.0})  # fmt: skip
+    false = pd.DataFrame({"ensemble": ["MNIST_100", "FASHION_100", "CIFAR10_100"], "metric": "euclidean", "unchanged_percent": 50, "unchanged_percent_random": 60})  # fmt: skip
+    figure = sizes_figure(radius, unchanged, published, false)
+    assert labels(figure.axes[0].xaxis) == ["100", "1000", "10000"]

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from encoded_ensembles.influence import calibration
+from encoded_ensembles.codes import words
+from encoded_ensembles.influence import calibration, contrast
 from scipy import stats
 
 
@@ -77,3 +78,34 @@ def test_a_shared_null_distribution_is_that_of_each_unit():
     own_p, own_z = calibration.p_and_z(value, each)
     assert p.tolist() == own_p.tolist()
     assert np.allclose(z, own_z)
+
+
+def test_p_and_z_by_hand():
+    null = np.array([[[1.0, 2.0, 3.0]]])
+    p, z = calibration.p_and_z(np.array([[2.0]]), null)
+    assert (p.item(), z.item()) == (0.75, 0.0)
+    p, z = calibration.p_and_z(np.array([[4.0]]), null)
+    assert (p.item(), z.item()) == (0.25, pytest.approx(2 / np.sqrt(2 / 3)))
+    p, z = calibration.p_and_z(np.array([[4.0]]), null[..., :0])
+    assert p.item() == 1
+    assert np.isnan(z).item()
+
+
+def test_sets_are_found_where_they_are_and_not_where_they_are_not():
+    rng = np.random.default_rng(1)
+    every = words.unpack(words.unrank(np.arange(924), members=12, weight=6), members=12)
+    turn = rng.permutation(924)
+    code, free = every[turn[:40]], every[turn[40:]]
+    pull = rng.normal(size=(200, 40, 12))
+    null = contrast.null_contrasts(pull, free).transpose(1, 0, 2)
+    value = contrast.own_contrasts(pull, code).T
+    nothing = calibration.set_p_values(value[:, :10], null[:, :10], draws=199, seed=0)
+    assert stats.kstest(nothing, "uniform").pvalue > 0.01
+    moved = pull + 0.55 * code
+    value = contrast.own_contrasts(moved, code).T
+    null = contrast.null_contrasts(moved, free).transpose(1, 0, 2)
+    alone, _ = calibration.p_and_z(value, null)
+    together = calibration.set_p_values(value[:, :10], null[:, :10], draws=199, seed=0)
+    assert (together <= 0.05).mean() > 0.8 > 0.3 > (alone <= 0.05).mean()
+    with pytest.raises(ValueError, match="a set has 10 units, but there are 9 null words"):
+        calibration.set_p_values(value[:, :10], null[:, :10, :9], draws=9, seed=0)

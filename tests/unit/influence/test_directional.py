@@ -70,12 +70,6 @@ def test_excess_by_hand():
     assert directional.excess_weights(dropped[:1], word).tolist() == [[0.0]]
 
 
-def test_nearest_distances_by_hand():
-    images = np.array([[0.0, 0], [3, 4], [3, 0]])
-    found = likeness.nearest_distances(np.zeros((1, 2)), images, np.array([0, 1]))
-    assert found.tolist() == [[0.0, 3.0]]
-
-
 def test_without_null_words_nothing_is_found():
     code, _, moved, _, images, unit_of = landscape(np.random.default_rng(0), 3, 0)
     value, p, z = measure(code, code[:0], moved, moved[:0], images, unit_of, np.arange(3))

@@ -13,6 +13,7 @@ RECIPE = batches.Recipe(
     epochs=3, steps_per_epoch=4, learning_rate=1e-3, ema=0.9, precision="float32", seed=5, flip=True
 )
 KEY = name_key("x/0")
+NAMES = [f"x/{i}" for i in range(9)]
 
 
 def draw(*, key=KEY, epoch=0, shape=(1, 2, 2), **changes):
@@ -95,3 +96,51 @@ def test_images_are_seen_as_pixels_or_as_latents_of_one_at_a_time():
     assert batches.see(images, space=Halved(), flip=False, **options)[1] is None
     chosen = batches.mirror(seen, np.array([True, False]), turned)
     assert torch.equal(chosen, torch.stack([turned[0], seen[1]]))
+
+
+def plan(keys, start=0, *, flip=False):
+    recipe = dataclasses.replace(RECIPE, flip=flip)
+    return list(batches.batches(sorted(keys), recipe=recipe, shape=(1, 2, 2), start=start))
+
+
+def test_every_image_is_used_once_an_epoch():
+    steps = plan(range(50))
+    assert len(steps) == 12
+    for epoch in range(3):
+        rows = np.concatenate([rows for rows, *_ in steps[4 * epoch : 4 * epoch + 4]])
+        assert sorted(rows) == list(range(50))
+    levels = np.concatenate([levels for _, levels, *_ in steps])
+    assert 0 <= levels.min() < 100 < 900 < levels.max() < 1000
+
+
+def test_an_image_that_goes_changes_only_the_batches_that_held_it():
+    keys = sorted(name_key(name) for name in NAMES)
+    gone = keys[3]
+    without = [key for key in keys if key != gone]
+    for (rows, levels, noise, _), (rows2, levels2, noise2, _) in zip(
+        plan(keys), plan(without), strict=True
+    ):
+        stays = np.array([keys[row] != gone for row in rows], bool)
+        assert [keys[r] for r in rows[stays]] == [without[r] for r in rows2]
+        assert np.array_equal(levels[stays], levels2)
+        assert np.array_equal(noise[stays], noise2)
+
+
+def test_plan_can_start_anywhere():
+    keys = [name_key(name) for name in NAMES]
+    for full, late in zip(plan(keys)[5:], plan(keys, start=5), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(full, late, strict=True))
+
+
+def test_half_of_the_uses_are_mirrored_and_nothing_else_changes():
+    plain, flipped = plan(range(50)), plan(range(50), flip=True)
+    for without, within in zip(plain, flipped, strict=True):
+        assert not without[3].any()
+        assert all(np.array_equal(a, b) for a, b in zip(without[:3], within[:3], strict=True))
+    share = np.concatenate([mirrored for *_, mirrored in flipped]).mean()
+    assert 0.3 < share < 0.7
+
+
+def test_mirrored_by_hand():
+    images = torch.tensor([[[[1, 2]]], [[[3, 4]]]])
+    assert batches.mirror(images, np.array([False, True])).tolist() == [[[[1, 2]]], [[[4, 3]]]]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from encoded_ensembles.members import load
 from encoded_ensembles.members import network as unet
+from small_adapters import build
 
 SHAPE = (1, 8, 8)
 
@@ -63,3 +64,21 @@ def test_a_network_is_read_as_it_was_written(tmp_path):
     assert all(
         torch.equal(each, network.state_dict()[name]) for name, each in found.state_dict().items()
     )
+
+
+def fresh(**options):
+    torch.set_num_threads(1)
+    config = unet.unet_config(
+        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, **options
+    )
+    return unet.build_unet(config, seed=0)
+
+
+def test_initial_weights_follow_from_the_seed():
+    a, b = fresh().state_dict(), fresh().state_dict()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_whole_networks_are_trained_whole():
+    network = build()
+    assert list(unet.trained_weights(network)) == [name for name, _ in network.named_parameters()]

@@ -8,7 +8,6 @@ import pytest
 import torch
 from encoded_ensembles.ensemble import sampling
 from encoded_ensembles.members import batches, checkpoint, network, training
-from encoded_ensembles.randomness import name_key
 from encoded_ensembles.storage.files import InputError
 
 CPU = torch.device("cpu")
@@ -33,45 +32,6 @@ def run(images=IMAGES, names=NAMES, recipe=RECIPE, *, dropout=0.0, classes=None,
         images, names, recipe=recipe, device=CPU, **options,
     )  # fmt: skip
     return b"".join(t.numpy().tobytes() for t in model.state_dict().values()), losses
-
-
-def plan(keys, start=0, *, flip=False):
-    recipe = dataclasses.replace(RECIPE, flip=flip)
-    return list(batches.batches(sorted(keys), recipe=recipe, shape=(1, 2, 2), start=start))
-
-
-def test_initial_weights_follow_from_the_seed():
-    a, b = fresh().state_dict(), fresh().state_dict()
-    assert all(torch.equal(a[name], b[name]) for name in a)
-
-
-def test_every_image_is_used_once_an_epoch():
-    steps = plan(range(50))
-    assert len(steps) == 12
-    for epoch in range(3):
-        rows = np.concatenate([rows for rows, *_ in steps[4 * epoch : 4 * epoch + 4]])
-        assert sorted(rows) == list(range(50))
-    levels = np.concatenate([levels for _, levels, *_ in steps])
-    assert 0 <= levels.min() < 100 < 900 < levels.max() < 1000
-
-
-def test_an_image_that_goes_changes_only_the_batches_that_held_it():
-    keys = sorted(name_key(name) for name in NAMES)
-    gone = keys[3]
-    without = [key for key in keys if key != gone]
-    for (rows, levels, noise, _), (rows2, levels2, noise2, _) in zip(
-        plan(keys), plan(without), strict=True
-    ):
-        stays = np.array([keys[row] != gone for row in rows], bool)
-        assert [keys[r] for r in rows[stays]] == [without[r] for r in rows2]
-        assert np.array_equal(levels[stays], levels2)
-        assert np.array_equal(noise[stays], noise2)
-
-
-def test_plan_can_start_anywhere():
-    keys = [name_key(name) for name in NAMES]
-    for full, late in zip(plan(keys)[5:], plan(keys, start=5), strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(full, late, strict=True))
 
 
 def test_same_bytes_again_and_in_any_order_of_images():
@@ -153,16 +113,6 @@ def test_two_trainings_that_share_a_checkpoint_end_with_the_same_bytes(tmp_path,
     assert run(checkpoint=state())[0] == whole[0]
 
 
-def test_checkpoint_of_something_else_or_damaged_is_passed_over(tmp_path):
-    path = tmp_path / "state.safetensors"
-    checkpoint.Checkpoint(path, key="a", seconds=0).save(3, [1.0], {"x": torch.zeros(2)})
-    assert checkpoint.Checkpoint(path, key="b", seconds=0).load() is None
-    path.write_bytes(path.read_bytes()[:30])
-    assert checkpoint.Checkpoint(path, key="a", seconds=0).load() is None
-    path.unlink()
-    assert checkpoint.Checkpoint(path, key="a", seconds=0).load() is None
-
-
 def test_diverging_training_says_so():
     recipe = batches.Recipe(50, 1, 1e30, 0.9, "float32", 0)
     with pytest.raises(InputError, match=r"the loss became .* at step .*learning_rate \(1e\+30\)"):
@@ -181,20 +131,6 @@ def test_bfloat16_runs():
 
 def test_loss_table():
     assert training.loss_table([0.5, float("nan")]) == "step,loss\n1,0.5\n2,\n"
-
-
-def test_half_of_the_uses_are_mirrored_and_nothing_else_changes():
-    plain, flipped = plan(range(50)), plan(range(50), flip=True)
-    for without, within in zip(plain, flipped, strict=True):
-        assert not without[3].any()
-        assert all(np.array_equal(a, b) for a, b in zip(without[:3], within[:3], strict=True))
-    share = np.concatenate([mirrored for *_, mirrored in flipped]).mean()
-    assert 0.3 < share < 0.7
-
-
-def test_mirrored_by_hand():
-    images = torch.tensor([[[[1, 2]]], [[[3, 4]]]])
-    assert batches.mirror(images, np.array([False, True])).tolist() == [[[[1, 2]]], [[[4, 3]]]]
 
 
 def test_mirroring_a_symmetric_image_changes_nothing():
@@ -275,19 +211,3 @@ def test_every_key_of_the_recipe_changes_the_weights(change):
     """Issue 14.28: two values, two results; the initial weights are the same here."""
     recipe = dataclasses.replace(RECIPE, epochs=2, **{"ema": 0.1})
     assert run(recipe=dataclasses.replace(recipe, **change))[0] != run(recipe=recipe)[0]
-
-
-def test_a_checkpoint_is_saved_no_more_often_than_asked(tmp_path, monkeypatch):
-    """Issue 14.28: writing the state after every step would cost more than the steps."""
-    now = [1000.0]
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    point = checkpoint.Checkpoint(tmp_path / "state.safetensors", key="k", seconds=15)
-    for passed, due in ((14.9, False), (0.1, True)):
-        now[0] += passed
-        assert point.due() == due
-    point.save(1, [0.5], {"x": torch.zeros(1)})
-    for passed, due in ((14.9, False), (0.1, True)):
-        now[0] += passed
-        assert point.due() == due
-    point.remove()
-    assert not list(tmp_path.iterdir())

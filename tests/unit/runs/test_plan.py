@@ -5,7 +5,7 @@ import yaml
 from encoded_ensembles.commands import plan as command
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.runs import peaks, plan
-from encoded_ensembles.runs.rates import Rates, line
+from encoded_ensembles.runs.rates import Rates
 from encoded_ensembles.storage.files import InputError
 from workspace import REPOSITORY
 
@@ -69,12 +69,6 @@ def test_presets_can_be_planned(schema, preset):
     )
     work = plan.plan(config, SIZE)
     assert all(each.seconds(RATES) >= 0 and each.flops(RATES) >= 0 for each in work.values())
-
-
-def test_a_line_through_two_sizes():
-    assert line(lambda x: 2 + 0.5 * x, 16, 64) == (2, 0.5)
-    assert line(lambda x: 3.0, 16, 64) == (3, 0)
-    assert line(lambda x: float(x * x), 1, 10) == (0, 10)
 
 
 def test_configurations_are_laid_over_one_another(monkeypatch, tmp_path, schema):

@@ -2,13 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 import yaml
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.data import catalogue
-from encoded_ensembles.members.network import import_network, unet_config
-from encoded_ensembles.members.network_size import network_size
 from encoded_ensembles.runs import size as run_size
 from encoded_ensembles.storage.files import InputError
 from PIL import Image
@@ -164,30 +161,20 @@ def test_presets_pass_the_checks_of_the_start(schema, preset, smoke):
     run_size.check_network(config)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"shape": (1, 8, 8), "widths": [8], "attention": [0]},
-        {"shape": (3, 16, 16), "widths": [8, 16, 24], "attention": True, "layers_per_block": 3},
-        {"shape": (2, 8, 16), "widths": [16, 8], "classes": 7},
-        {"shape": (3, 32, 32), "widths": [128, 256, 512, 512], "attention": [1], "norm_groups": 32},
-    ],
-)
-def test_weights_are_counted_without_the_network(options):
-    import torch
-
-    arguments = unet_config(**{"layers_per_block": 2, "attention": False} | options)
-    with torch.device("meta"):
-        network = import_network()(**arguments)
-    assert network_size(arguments).weights == sum(each.numel() for each in network.parameters())
-
-
-def test_numbers_held_by_hand():
-    """One resolution of 8x8 with one layer: 1 + 2 + 2 blocks, and the first and last layer."""
-    size = network_size(
-        unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
-    )
-    narrow, wide = 3 * 8 + 4 * 8, 3 * 16 + 4 * 8  # a block that takes a skipped input has both
-    assert size.trained == 64 * (2 * 8 + 3 * narrow + 2 * wide)
-    assert size.held == 64 * (8 + 5 * 8 + wide)
-    assert np.isfinite(size.weights)
+@pytest.mark.parametrize(("heldout", "numbers"), [(0.2, (8, 2)), (0.01, (8, 2)), (3, (7, 3))])
+def test_a_plan_counts_the_pictures_that_are_read(tmp_path, heldout, numbers):
+    """Issue 14.18: a share is of what lies in the folder."""
+    for number in range(10):
+        Image.new("RGB", (12, 12)).save(tmp_path / f"{number}.png")
+    (tmp_path / "notes.txt").touch()
+    dataset = {
+        "name": "folder", "path": str(tmp_path), "images": None, "part": "train", "heldout": heldout,
+        "labels": None, "per_label": None,
+    }  # fmt: skip
+    assert (run_size.count_images(dataset), run_size.count_heldout(dataset)) == numbers
+    assert run_size.count_heldout(dataset | {"path": "gone", "heldout": 0.2}) == 2000  # a guess
+    mnist = dataset | {"name": "mnist", "heldout": 0.1}
+    assert [
+        (run_size.count_images(each), run_size.count_heldout(each))
+        for each in (mnist, mnist | {"part": "test"}, mnist | {"part": "all"})
+    ] == [(60_000, 1000), (10_000, 6000), (63_000, 7000)]

@@ -1,13 +1,13 @@
 """Files are written whole or not at all, and equal content gives equal bytes."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from encoded_ensembles.progress import track
-from encoded_ensembles.storage import disk, files, ledger
+from encoded_ensembles.storage import disk, files
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -76,71 +76,6 @@ def test_table_is_written_twice(tmp_path):
     assert pd.read_parquet(tmp_path / "t.parquet")["a"].tolist() == [1, 2]
 
 
-READERS = [
-    files.read_arrays,
-    files.read_tensors,
-    files.read_json,
-    files.read_facts,
-    files.read_table,
-]
-
-
-@pytest.mark.parametrize("read", READERS)
-def test_to_delete_a_file_is_advised_only_of_one_of_this_program(tmp_path, read):
-    """Issue 14.16: a file of the user's that is given by mistake is not to be deleted."""
-    ours = [
-        tmp_path / "results/a/code/code.npz",
-        tmp_path / "copy/data/x",
-        tmp_path / "results/a/run.json",
-    ]
-    theirs = [tmp_path / "README.md", tmp_path / "results/a/notes/x", tmp_path / "data/x"]
-    files.write_facts(tmp_path / "copy/run.json", {})
-    for file in [*ours, *theirs]:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"\x80garbage")
-        with pytest.raises(files.InputError) as refused:
-            read(file)
-        assert ("delete it and run again" in str(refused.value)) == (file in ours)
-        assert ("was not written by this program" in str(refused.value)) == (file in theirs)
-        assert str(file) in str(refused.value)
-
-
-def test_another_file_of_this_program_is_not_called_damaged(tmp_path):
-    """Issue 14.16: what is read where something else was expected is as it was written."""
-    file = tmp_path / "results/a/data/a.npz"
-    files.write_arrays(file, {"images": np.arange(3)})
-    with pytest.raises(files.InputError, match=r"a\.npz holds images, expected code in it\."):
-        files.read_arrays(file)["code"]
-    for read, said in (
-        (files.read_tensors, "cannot be read as the expected safetensors"),
-        (files.read_table, "cannot be read as the expected parquet"),
-    ):
-        with pytest.raises(files.InputError, match=said) as refused:
-            read(file)
-        assert "delete" not in str(refused.value)
-    files.write_tensors(file, {"images": np.arange(3)})
-    with pytest.raises(files.InputError, match=r"cannot be read as \.npz") as refused:
-        files.read_arrays(file)
-    assert "delete" not in str(refused.value)
-    files.write_facts(file, {"a": 1})
-    with pytest.raises(files.InputError, match="holds a, expected digest in it"):
-        files.read_facts(file)["digest"]
-
-
-def test_a_damaged_ledger_is_not_to_be_deleted(tmp_path):
-    """Issue 14.14: no rule makes a ledger again."""
-    file = tmp_path / "results/a/ledger/words-1.npz"
-    files.write_arrays(file, {"x": np.arange(3)})
-    file.write_bytes(file.read_bytes()[:-70])
-    with pytest.raises(files.InputError, match="restore a copy, or move it away"):
-        ledger.read_ledger(file)
-
-
-def test_progress_is_lines_without_a_terminal(capsys):
-    assert list(track(range(3), label="steps", total=3)) == [0, 1, 2]
-    assert capsys.readouterr().err.endswith("steps: 3 of 3\n")
-
-
 def test_what_is_written_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     """Issue 14.28: else a crash of the machine could leave an empty file under the final name."""
     happened = []
@@ -158,3 +93,12 @@ def test_what_is_written_is_on_the_disk_before_it_gets_its_name(tmp_path, monkey
     monkeypatch.setattr(Path, "replace", renamed)
     files.write_text(tmp_path / "a", "12345")
     assert happened == [("fsync", 5), ("rename", "a")]
+
+
+def test_a_long_table_has_the_bytes_of_one_string(tmp_path):
+    """Issue 14.10: a CSV is written some rows at a time."""
+    rows = 120_000  # pandas writes 100,000 values at a time
+    table = pd.DataFrame({"a": np.arange(rows) / 7, "name": [f"ü,{i}" for i in range(rows)]})
+    files.write_table(tmp_path / "t.parquet", table)
+    text = table.to_csv(index=False).encode()
+    assert hashlib.sha256(text).hexdigest() == files.sha256_file(tmp_path / "t.csv")

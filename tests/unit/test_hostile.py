@@ -248,13 +248,6 @@ def test_text_in_a_picture_that_unpacks_without_end(tmp_path):
         pictures.open_picture(tmp_path / "bomb.png", channels=3)
 
 
-def test_of_an_animation_the_first_frame_is_taken(tmp_path):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
-    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    found = pictures.open_picture(tmp_path / "moving.gif", channels=3)
-    assert found.getpixel((0, 0)) == (255, 0, 0)
-
-
 def test_certificates_name_no_file_outside_their_folder(tmp_path):
     from encoded_ensembles.runs import run
     from encoded_ensembles.sharing import certificates, verification

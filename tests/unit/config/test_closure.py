@@ -1,0 +1,61 @@
+"""Which code determines the result of a command: what is imported, and what has no effect."""
+
+import pytest
+from encoded_ensembles.config import closure
+
+PLAIN = """
+def add(x, y=2):
+    return x + y
+"""
+DRESSED = '''
+"""A module."""
+# A comment.
+Number = Annotated[int, Option(help="A number.")]
+
+
+def add(x: Number, y: Number = 2) -> int:
+    """Add."""
+    return (
+        x + y
+    )
+'''
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [(DRESSED, True), (PLAIN.replace("2", "3"), False), (PLAIN.replace("+", "-"), False)],
+)
+def test_only_code_that_affects_results_has_a_meaning(tmp_path, text, same):
+    for name, content in (("plain.py", PLAIN), ("other.py", text)):
+        (tmp_path / name).write_text(content)
+    plain, other = (closure.meaning(tmp_path / name) for name in ("plain.py", "other.py"))
+    assert (plain == other) == same
+
+
+def test_imported_modules_by_hand(tmp_path):
+    """Modules and names of modules, also within functions; no other packages."""
+    (tmp_path / "a.py").write_text(
+        "import numpy as np\n"
+        "import encoded_ensembles.progress\n"
+        "from encoded_ensembles.codes import encode, masks as keep\n"
+        "def f():\n"
+        "    from encoded_ensembles.codes.words import pack\n"
+    )
+    found = closure.imported_modules(tmp_path / "a.py")
+    assert {path.relative_to(closure.PACKAGE).as_posix() for path in found} == {
+        "progress.py", "codes/encode.py", "codes/masks.py", "codes/words.py"
+    }  # fmt: skip
+
+
+def test_a_closure_holds_the_imports_of_its_modules():
+    files = closure.closure("draw_noise")
+    assert closure.COMMANDS / "draw_noise.py" in files
+    assert files == sorted(set(files))
+    for path in files:
+        assert closure.imported_modules(path) <= set(files)
+
+
+def test_each_command_has_a_digest_of_its_own():
+    digests = {closure.code_digest(command) for command in ("draw_noise", "encode_units", "plan")}
+    assert len(digests) == 3
+    assert {len(digest) for digest in digests} == {64}

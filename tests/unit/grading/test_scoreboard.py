@@ -1,0 +1,74 @@
+"""Grades of methods by held-out models, retraining and plants."""
+
+import numpy as np
+import pytest
+from encoded_ensembles.grading import scoreboard
+
+
+def test_linear_datamodels_get_a_perfect_score():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(12, 4))
+    held = rng.random((20, 12)) < 0.5
+    loss = np.exp(-(held @ scores))
+    grades, draws = scoreboard.by_models(
+        {"right": scores, "random": rng.normal(size=(12, 4))}, held, {"lds_loss": -loss}
+    )
+    right, random = grades
+    assert (right.method, right.grade) == ("right", "lds_loss")
+    assert right.value == pytest.approx(1)
+    assert right.low == pytest.approx(1)
+    assert random.value < 0.5
+    assert draws["lds_loss"]["right"].shape == (scoreboard.DRAWS,)
+
+
+def test_grades_by_retraining_find_the_method_that_is_right():
+    rng = np.random.default_rng(0)
+    moved = rng.random((8, 5))
+    units = np.array([3, 1, 4, 0, 9, 2, 6, 5])
+    right = rng.random((10, 5))
+    right[units] = moved
+    grades, draws = scoreboard.by_retraining(
+        {"right": right, "wrong": -right}, units, np.repeat(["near", "random"], 4), moved
+    )
+    value = {(each.method, each.grade): each.value for each in grades}
+    for kind in ("within_samples", "within_units", "within_near", "within_random"):
+        assert value["right", kind] == pytest.approx(1)
+        assert value["wrong", kind] == pytest.approx(-1)
+    assert (value["right", "auc"], value["wrong", "auc"]) == (1, 0)
+    rows = scoreboard.agreement(
+        {"gain": {"right": np.ones(3), "wrong": np.zeros(3)}, **draws}, grades
+    )
+    assert rows == []  # two methods have no order to speak of
+
+
+def test_grades_by_plants_by_hand():
+    scores = np.zeros((30, 3))
+    scores[7], scores[2, 1] = 1, 2
+    plants = {"mark": (np.array([True, True, False]), np.array([7]))}
+    top, recall, wrong = scoreboard.by_plants({"one": scores}, plants)
+    assert (top.value, recall.value, wrong.value) == (0.5, 1, 1)
+    assert top.low < 0.5 < top.high
+    found, elsewhere = scoreboard.attributed_plants({"one": scores > 1.5}, plants)
+    assert (found.value, elsewhere.value) == (0, 0)
+    found, elsewhere = scoreboard.attributed_plants({"one": scores == 1}, plants)
+    assert (found.grade, found.value) == ("planted_found", 1)
+    assert (elsewhere.grade, elsewhere.value) == ("planted_wrong", 1)
+    nowhere = {"mark": (np.zeros(3, bool), np.array([7]))}
+    assert [each.grade for each in scoreboard.by_plants({"one": scores}, nowhere)] == [
+        "planted_false"
+    ]
+
+
+def test_agreement_of_two_grades():
+    rng = np.random.default_rng(0)
+    names = ["a", "b", "c", "d"]
+    draws = {
+        kind: {name: i + 0.1 * rng.normal(size=50) for i, name in enumerate(names)}
+        for kind in ("gain", "auc")
+    }
+    grades = [
+        scoreboard.Grade(name, kind, i, 0, 0) for kind in draws for i, name in enumerate(names)
+    ]
+    ((first, second, methods, tau, low, high),) = scoreboard.agreement(draws, grades)
+    assert (first, second, methods, tau) == ("gain", "auc", 4, 1)
+    assert 0.6 < low <= high <= 1

@@ -1,0 +1,77 @@
+"""What remains of units in the folder of a run, and its deletion."""
+
+import numpy as np
+import pytest
+from encoded_ensembles.data import images as data
+from encoded_ensembles.runs import forgetting, layout, remains
+from encoded_ensembles.runs.remains import Goes
+from encoded_ensembles.storage import disk
+from six_units import CODE, six_units
+
+MADE_AGAIN = [
+    "data/training.npz", "code/code.npz", "splits/00.json", "members/00/training.json", "samples/ensemble.safetensors",
+    "landscape/1-of-5.safetensors", "influence/influence.parquet", "gallery.html", "figures/code.png",
+]  # fmt: skip
+LEFT = [
+    "landscape/1-of-6.safetensors", "sets/one.safetensors", "retrain/same/5/1/training.json",
+    "studies/levels.parquet", "checkpoints/00.safetensors", "checkpoints/same.0.1.safetensors",
+    "checkpoints/trained/00/training.json", "ensemble/members/01/config.json", "universe.ctf", "universe.npz",
+    "certificates/sample-1.0.png", "forget/old/samples.png", "logs/ablate_set.one.log", "landscape/.x.host.1.tmp",
+    "ledger/words-1.npz.damaged", ".ensemble.abc/new/code.npz",
+]  # fmt: skip
+STAY = ["ledger/words-1.npz", "forget/old/answer.json", "forget/now/samples.png", "run.json", "config.yaml", "mine/notes.txt", "data/mine.csv"]  # fmt: skip
+NOTHING = [
+    "members/02/training.json", "splits/02.json", "checkpoints/02.safetensors", "checkpoints/trained/02/loss.csv",
+    "noise/landscape.safetensors", "data/heldout.npz", "frechet/classifier.json", "benchmarks/a.tsv",
+]  # fmt: skip
+
+
+@pytest.fixture
+def configured(schema):
+    return six_units(schema)
+
+
+def test_images_that_are_set_aside_may_be_of_the_same_units():
+    pixels = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1)
+    labels = np.array([0, 1, 1, 0])
+    names = np.array(["p/1", "q/2", "q/3", "p/4"])
+    images = data.ImageSet(pixels, labels, np.array(["cat", "dog"]), names)
+    same = {data.pixel_digests(pixels)[1]}
+    find = remains.find_kin
+    assert find(images, ["cat"], same, by="image") == ["q/2"]
+    assert find(images, ["cat"], same, by="label") == ["p/1", "q/2", "p/4"]
+    assert find(images, ["q"], set(), by="folder") == ["q/2", "q/3"]
+    assert find(images.take(np.arange(0)), ["q"], set(), by="folder") == []
+
+
+def test_what_remains_is_found_and_deleted_as_it_says(configured, tmp_path):
+    """Issue 14.5: forget lists everything of the unit in the folder of the run, and removes it on request."""
+    run = tmp_path / "results/a"
+    for name in [*MADE_AGAIN, *LEFT, *STAY, *NOTHING]:
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text("x")
+    new = forgetting.plan(configured, CODE, ["u0"]).config
+    found = remains.find_remains(
+        run,
+        saw=["00", "01", "full"],
+        again=layout.outputs(new, landscape=5, frechet=1, classifier=True),
+        answer=run / "forget/now",
+    )
+    by_fate = {goes: set() for goes in Goes}
+    for each in found:
+        assert each.holds
+        unknown = each.place in ("mine", "data/mine.csv")
+        assert each.holds.startswith("not known") == unknown
+        by_fate[each.goes] |= {file.relative_to(run).as_posix() for file in each.files}
+    assert by_fate == {Goes.RERUN: {*MADE_AGAIN}, Goes.DELETED: {*LEFT}, Goes.STAYS: {*STAY}}
+    assert remains.delete(found) == len(LEFT)
+    left = {file.relative_to(run).as_posix() for file in run.rglob("*") if file.is_file()}
+    assert left == {*MADE_AGAIN, *STAY, *NOTHING}
+    assert not (run / "certificates").exists()
+    assert all(any(folder.iterdir()) for folder in run.rglob("*") if folder.is_dir())
+
+
+def test_every_place_that_a_rule_writes_to_is_known():
+    """A new folder of a run needs a word on what it holds of a unit."""
+    places = disk.FOLDERS | disk.TOP
+    assert places <= remains.HOLDS.keys()
