@@ -29,7 +29,7 @@ def main() -> None:
     from encoded_ensembles.storage.files import read_arrays
     from scipy.stats import spearmanr
 
-    # Compiling takes a minute; tests/unit/test_holding.py does it, too.
+    # Compiling takes a minute; tests/unit/ensemble/test_placement.py does it, too.
     torch.compiler.set_stance(sized("default", smoke="force_eager"))
     run = finished_run("config.yaml", "run.json")
     code = read_arrays(run / "code/code.npz")["code"]

@@ -13,16 +13,7 @@ def test_a_line_through_two_sizes():
     assert rates.line(lambda x: float(x * x), 1, 10) == (0, 10)
 
 
-MOVED = pytest.mark.xfail(
-    reason="START imports encoded_ensembles.unet, now in members.network",
-    raises=ModuleNotFoundError,
-    strict=True,
-)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param("START", marks=MOVED), "START_FIGURE", "START_LIGHT"]
-)
+@pytest.mark.parametrize("name", ["START", "START_FIGURE", "START_LIGHT"])
 def test_programs_that_are_timed_import_what_there_is(name):
     """They are text, which no linter reads."""
     for node in ast.walk(ast.parse(getattr(rates, name))):
