@@ -34,7 +34,7 @@ def test_the_kept_table_has_every_rule_and_kind_and_nothing_wrong():
         for file in (REPOSITORY / "workflow/rules").glob("*.smk")
         for rule in re.findall(r"^ *(?:rule|checkpoint) (\w+):", file.read_text(), re.MULTILINE)
     }
-    killed = {re.split(r"[ .,]", row["where"])[0] for row in rows if row["fault"] == "kill -9"}
+    killed = {re.split(r"[ .,/]", row["where"])[0] for row in rows if row["fault"] == "kill -9"}
     assert rules <= killed
     for kind in (
         "disk full", "read-only", "no right", "damaged input", "damaged output", "damaged checkpoint", "damaged ledger",
