@@ -13,7 +13,7 @@ from pathlib import Path
 
 from machine import ROOT, keep, sized
 
-sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
+sys.path.append(str(ROOT / "tests/helpers"))
 UNITS, SAMPLES, TRIES = sized((10_000, 16, 9), smoke=(300, 3, 1))
 
 # Act, wait for the frame that shows the result to be painted, and tell the milliseconds.

@@ -128,7 +128,11 @@ def _parse(printed: str) -> list[Job]:
             continue
         parts = dict(re.findall(r"^    (input|output|log): (.+)$", block, re.MULTILINE))
         files = {
-            part: [Path(file) for file in parts.get(part, "").split(", ") if file.startswith("results/")]
+            part: [
+                Path(file)
+                for file in parts.get(part, "").split(", ")
+                if file.startswith("results/")
+            ]
             for part in ("input", "output")
         }
         argv = shlex.split(line[1])

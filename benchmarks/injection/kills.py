@@ -45,7 +45,7 @@ def killed_given(_: World | None, rng: random.Random, limit: int | None) -> Iter
 
 def _write_networks(folder: Path) -> None:
     """Write a tiny autoencoder, and a network for its latents of 8x8 images."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests/helpers"))
     from encoded_ensembles.members.network import build_unet, save_network, unet_config
     from small_run import write_autoencoder
 
