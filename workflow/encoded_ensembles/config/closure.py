@@ -16,14 +16,29 @@ COMMANDS = PACKAGE / "commands"
 
 
 @cache  # a workflow needs dozens of closures, which share most of their files
+def read_module(path: Path) -> tuple[frozenset[Path], str]:
+    """Return what `imported_modules` and `meaning` return of a file, which is parsed once."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _imports(tree), ast.unparse(_Bare().visit(tree))
+
+
 def imported_modules(path: Path) -> frozenset[Path]:
     """Return the files of this package that the file at `path` imports, anywhere in its code.
 
     Only absolute imports are read (`from encoded_ensembles.codes import encode`,
     `from encoded_ensembles.codes.encode import encode`): this package uses no other form.
     """
+    return read_module(path)[0]
+
+
+def meaning(path: Path) -> str:
+    """Return the code of a file without the parts that do not affect results."""
+    return read_module(path)[1]
+
+
+def _imports(tree: ast.AST) -> frozenset[Path]:
     files = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -60,13 +75,6 @@ def code_digest(command: str) -> str:
     for path in closure(command):
         digest.update(f"{path.relative_to(PACKAGE)}\n{meaning(path)}\n".encode())
     return digest.hexdigest()
-
-
-@cache
-def meaning(path: Path) -> str:
-    """Return the code of a file without the parts that do not affect results."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return ast.unparse(_Bare().visit(tree))
 
 
 class _Bare(ast.NodeTransformer):
