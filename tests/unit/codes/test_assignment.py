@@ -41,4 +41,7 @@ def test_free_words_are_nobodys(members, limit, expected):
     assert (free.sum(axis=1) == members // 2).all()
     assert not np.isin(words.pack(free), packed).any()
     assert len(np.unique(words.pack(free))) == expected
-    assert not len(assignment.free_words(code, family=Family("partition", members, 1), limit=9))
+    assert assignment.count_free(10, family=family, limit=limit) == expected
+    shared = Family("partition", members, 1)
+    assert not len(assignment.free_words(code, family=shared, limit=9))
+    assert assignment.count_free(10, family=shared, limit=9) == 0

@@ -87,6 +87,11 @@ def claim(names: np.ndarray, given: np.ndarray, family: Family, *, seed: int) ->
     return words
 
 
+def count_free(units: int, *, family: Family, limit: int) -> int:
+    """Return the number of words that `free_words` returns for the code of U units."""
+    return 0 if family.name in SHARED else min(limit, capacity(family) - units)
+
+
 def free_words(code: np.ndarray, *, family: Family, limit: int, seed: int = 0) -> np.ndarray:
     """Return words of a family that are assigned to no unit of a code, at most `limit`.
 

@@ -34,7 +34,7 @@ def check_names(
     output: units, smallest_split (images), lone_q (smallest q-value that a single unit can reach), and
     warnings, which Snakemake prints.
     """
-    from encoded_ensembles.codes.assignment import free_words
+    from encoded_ensembles.codes.assignment import count_free
     from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data.own_scores import read_foreign
     from encoded_ensembles.influence.resolution import lone_q, resolution_warning
@@ -70,7 +70,7 @@ def check_names(
             "would be empty."
         )
     read_foreign(foreign or [], names=names, samples=samples)
-    words = len(free_words(matrix, family=family_of(arrays), limit=null_words))
+    words = count_free(len(names), family=family_of(arrays), limit=null_words)
     warning = resolution_warning(
         len(names), words, members=matrix.shape[1], limit=null_words, level=attributed
     )
