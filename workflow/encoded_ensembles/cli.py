@@ -51,9 +51,7 @@ def main() -> None:
         sentence = explain(error, Path(error.filename)) if full else None
         sys.exit(f"encens: error: {sentence or _missing(error)}")
     except RuntimeError as error:
-        if (
-            type(error).__name__ != "OutOfMemoryError"
-        ):  # torch's; torch is not imported only for this
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, without importing torch
             raise
         message = str(error).split(". ")[0]
         sys.exit(f"encens: error: {message}; give the job a larger GPU, or a GPU to itself.")

@@ -102,9 +102,7 @@ def warn():
         try:
             warnings = json.loads(path.read_text(encoding="utf-8")).get("warnings", [])
         except (OSError, ValueError):
-            warnings = (
-                []
-            )  # not made yet, or damaged, which the jobs that read it report
+            warnings = []  # not made yet; or damaged, which its readers report
         for warning in warnings:
             if (path, warning) not in WARNED:
                 logger.warning(f"Warning: {warning} ({path})")

@@ -55,13 +55,3 @@ def test_units_that_every_member_saw_are_refused(run):
         certificates.kept_without(run, ["a", "c"])
     numbers, keep = certificates.kept_without(run, ["b", "a"])
     assert (numbers.tolist(), keep.tolist()) == ([0, 1], [False, False, False, True])
-
-
-def numbers(value, path=()):
-    """Yield the path of every whole number in a JSON value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, child in items:
-        if type(child) is int:
-            yield (*path, key)
-        elif isinstance(child, dict | list):
-            yield from numbers(child, (*path, key))

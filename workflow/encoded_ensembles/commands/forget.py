@@ -231,9 +231,8 @@ def _score(
 
 def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
     """Return the sampling options of the run, as `engine.prepare` takes them."""
-    options = {"precision": "float32", "compile": False} | run.config[
-        "sampling"
-    ]  # older runs lack both
+    # Older runs lack both.
+    options = {"precision": "float32", "compile": False} | run.config["sampling"]
     return {
         "scheduler": options["scheduler"],
         "precision": options["precision"],

@@ -16,9 +16,8 @@ def counterfactual(
     run: Run, sample: int, units: list[str], device: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample one counterfactual without some units; return it (C, H, W) and the keep mask (n,)."""
-    options = {"precision": "float32", "compile": False} | run.config[
-        "sampling"
-    ]  # older runs lack both
+    # Older runs lack both.
+    options = {"precision": "float32", "compile": False} | run.config["sampling"]
     if options["compile"] or options["precision"] != "float32":
         raise InputError(
             f"sampling.precision is {options['precision']} and sampling.compile {options['compile']}, expected "
