@@ -65,6 +65,7 @@ if config["training"]["members_per_job"] > 1:
 
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/influence.smk"
+include: "workflow/rules/influence_queries.smk"
 
 
 if config["landscape"]["mode"] == "screened":

@@ -42,7 +42,7 @@ def read(run: Path) -> dict[str, np.ndarray]:
             folders, run / "noise/landscape.safetensors", label="drops", batch=256, device="cpu"
         )
         write_tensors(cache, {"drops": sample(keep=~np.eye(n, dtype=bool), **engine)})
-    table = pd.read_parquet(run / "contrast/contrast.parquet").sort_values(["sample", "rank"])
+    table = pd.read_parquet(run / "contrast/contrast.parquet").sort_values(["sample", "joint_rank"])
     found = {"drops": read_tensors(cache)["drops"], "null": drawn["null"], "units": units}
     return {
         **{name: (each - factual).reshape(*each.shape[:2], -1) for name, each in found.items()},

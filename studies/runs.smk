@@ -7,9 +7,11 @@ from snakemake.utils import update_config
 
 STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
 SIZES = [64, 256, 1024, 2048]
+NAMING = ["digits", "naming-512"]
+POWER = ["digits", "naming-512"]  # of 128 and 512 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
-    "128 digits, w = 6 of 12": "digits",
+    "128 digits, w = 7 of 14": "digits",
     "256 MNIST, w = 7 of 14": "sizes-256",
     "2048 MNIST, w = 7 of 14": "sizes-2048",
     "290 planted, w = 13 of 18": "planted",
@@ -48,6 +50,13 @@ RUNS = {
         configured("digits"),
         *map(sized, SIZES),
         configured("retraining", "retraining"),
+        configured(
+            "naming-512",
+            dataset={"name": "digits", "images": 512, "heldout": 512},
+            code={"members": 16, "weight": 8, "null_words": 100},
+            training={"epochs": 250, "steps_per_epoch": 4},
+            sampling={"samples": 48, "steps": 40},
+        ),
         *(
             configured(run, run)
             for run in ("planted", "artists-small", "digits512", "fashion-small")

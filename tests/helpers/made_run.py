@@ -21,7 +21,7 @@ HOSTILE = [
     "surrogate \udc80",
     "constructor",
 ]
-STATISTICS = ("distance", "ssim", "matched", "directional", "contrast")
+STATISTICS = ("distance", "ssim", "matched", "directional", "contrast", "joint")
 
 
 def write_run(
@@ -66,7 +66,31 @@ def write_run(
         )
     pulls = rng.normal(size=(samples, units, members)).astype(np.float32)
     write_tensors(folder / "pulls.safetensors", {"pulls": pulls})
+    _write_queries(folder, rng, units, (side, side, channels))
     return _write_tables(folder, rng, units, samples, found, null)
+
+
+def _write_queries(folder, rng, units, shape):
+    """Write a training image, a held-out image and a given picture, each with three units."""
+    kinds = np.array(["training", "heldout", "given"])
+    images = rng.integers(0, 256, (3, *shape), np.uint8)
+    names = np.array(["image 0", "image 90", "<b>mine</b>"])
+    of_kind = np.array([f"{kind}/{name}" for kind, name in zip(kinds, names, strict=True)])
+    write_images(folder / "queries.npz", ImageSet(images, np.arange(3), kinds, of_kind))
+    said = {
+        "sample": range(3),
+        "picture": names,
+        "kind": kinds,
+        "units": [1, 5, 0],
+        "close": [1, 0, 0],
+        "own": [True, False, False],
+    }
+    answers = pd.DataFrame(said | {"answer": ["units", "group", "nothing"]})
+    write_table(folder / "query_answers.parquet", answers)
+    rows = [(sample, unit, unit + 1) for sample in range(3) for unit in range(min(3, units))]
+    pairs = pd.DataFrame(rows, columns=["sample", "unit", "joint_rank"])
+    pairs = pairs.assign(joint_q=0.04, heldout_share=0.2, attributed=pairs["sample"] == 0)
+    write_table(folder / "query_pairs.parquet", pairs)
 
 
 def _write_tables(folder, rng, units, samples, found, words):
@@ -90,8 +114,8 @@ def _write_tables(folder, rng, units, samples, found, words):
         for suffix, each in zip(("", "_z", "_p", "_q", "_rank"), columns, strict=True):
             table[f"{name}{suffix}"] = each.T.ravel()
     table["exact"] = True
-    table["attributed"] = (table["sample"] == 0) & (table["contrast_rank"] <= found)
-    table.loc[table["attributed"], "contrast_q"] = 0.01
+    table["attributed"] = (table["sample"] == 0) & (table["joint_rank"] <= found)
+    table.loc[table["attributed"], "joint_q"] = 0.01
     write_table(folder / "influence.parquet", table)
     rows = {
         "sample": np.repeat(np.arange(samples), words),
@@ -104,6 +128,8 @@ def _write_tables(folder, rng, units, samples, found, words):
         "null": rows | common,
         "radius": sample | {"radius": 2.0, "null_radius": 1.5 if words else np.nan},
         "sets": sample | {"units": 1, "p_value": 0.001, "p_null": 0.5},
+        "answers": sample
+        | {"answer": "nothing", "units": [found, *[0] * (samples - 1)], "rate": 0.2, "names": ""},
         "expected": pairs | low,
     }
     for name, columns in tables.items():
@@ -119,6 +145,9 @@ def write_page(folder, **options):
         code=folder / "code.npz", units=folder / "units.parquet", samples=folder / "samples.safetensors",
         influence=folder / "influence.parquet", null=folder / "null.parquet",
         radius=folder / "radius.parquet", pulls=folder / "pulls.safetensors", sets=folder / "sets.parquet",
+        answers=folder / "answers.parquet", queries=folder / "queries.npz",
+        query_pairs=folder / "query_pairs.parquet",
+        query_answers=folder / "query_answers.parquet",
         expected=folder / "expected.parquet", output=page, **options,
     )  # fmt: skip
     return page

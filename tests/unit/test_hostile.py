@@ -272,10 +272,10 @@ def test_names_in_figures(tmp_path):
     from encoded_ensembles.figures.evidence import attribution_figure
     from encoded_ensembles.figures.style import shorten
 
-    table = pd.DataFrame({"unit_name": NAMES, "z": 1.0, "p_value": 0.5, "q_value": 0.5})
-    table = table.assign(attributed=True, units=1)
+    table = pd.DataFrame({"unit_name": NAMES, "joint_z": 1.0, "joint_p": 0.5, "joint_q": 0.5})
+    table = table.assign(attributed=True)
     images = np.zeros((len(NAMES), 1, 4, 4), np.float32)
-    figure = attribution_figure([(0, images[0], table, images)], level=0.05)
+    figure = attribution_figure([(0, images[0], table, images, "")], level=0.05)
     for kind in ("pdf", "png"):
         figure.savefig(tmp_path / f"figure.{kind}")
     shown = {each.get_text().split("\n")[0] for each in (ax.title for ax in figure.axes)}

@@ -39,6 +39,8 @@ ARGUMENTS = {
         *("--widths", "8", "8", "--epochs", "1"),
     ],
     "studies/families.py": ["{run}"],
+    "studies/naming.py": ["{run}", "--output", "{kept}/naming.parquet"],
+    "studies/power.py": ["{run}", "--output", "{kept}"],
 }
 HEAVY = [
     "torch", "diffusers.training_utils", "encoded_ensembles.members.training", "encoded_ensembles.ensemble.sampling",
@@ -169,6 +171,12 @@ def test_a_kept_study_says_what_made_it(study):
     assert re.fullmatch("[0-9a-f]{40}", made["git"]["commit"])
     unknown = made["versions"] is None or made["git"]["changed"] is None
     assert not unknown or "Not known" in made["afterwards"]
+
+
+def test_the_effects_that_plan_uses_are_the_kept_ones():
+    kept = REPOSITORY / "docs/studies/power/effects.csv"
+    own = REPOSITORY / "workflow/encoded_ensembles/influence/effects.csv"
+    assert own.read_text() == kept.read_text()
 
 
 def test_kept_share_of_the_seed_is_that_of_the_kept_distances():

@@ -247,7 +247,7 @@ def test_figures_and_studies_are_drawn(toy, board):
         toy.run / "influence/null.parquet", board / "null.parquet",
     )  # fmt: skip
     table = pd.read_parquet(board / "null.parquet").set_index("statistic")
-    wanted = {"distance", "ssim", "features", "matched", "directional", "contrast", "sets"}
+    wanted = {"distance", "ssim", "features", "matched", "directional", "sets"}
     assert set(table.index) == wanted
     check_attribution(
         sorted((toy.run / "landscape").glob("*.safetensors")), toy.code, toy.data,

@@ -245,7 +245,7 @@ def test_every_rule_that_needs_the_autoencoder_is_told_of_it(work):
     lines = [each for each in done.stdout.split("encens ") if "--autoencoder" in each]
     assert {each.split()[0] for each in lines} == {
         "fetch-autoencoder", "train-member", "draw-noise",
-        "sample-ensemble", "ablate-block", "follow-members", "sample-frechet", "sample-controls",
+        "sample-ensemble", "ablate-block", "follow-members", "follow-queries", "sample-frechet", "sample-controls",
         "measure-heldout", "project-gradients",
     }  # fmt: skip
 

@@ -113,7 +113,7 @@ def test_mistakes_are_named(run, tmp_path):
         (lambda: run.counterfactual(0, []), "unit is [], expected a whole number"),
         (lambda: run.counterfactual(0, ""), "'' is no unit"),
         (lambda: run.attribute(3), "sample is 3, expected a whole number from 0 to 2"),
-        (lambda: run.attribute(0, by="luck"), "by is luck, expected distance, ssim"),
+        (lambda: run.attribute(0, by="luck"), "by is luck, expected joint, contrast"),
         (lambda: run.counterfactual(-1, 0), "sample is -1"),
         (lambda: run.counterfactual(0, 12), "unit is 12, expected a whole number from 0 to 11"),
         (lambda: run.counterfactual(0, "digits/9999"), "digits/9999 is no unit"),

@@ -13,6 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 from diffusers import UNet2DModel
+from encoded_ensembles.data.images import read_images
+from encoded_ensembles.runs.run import Run
+from encoded_ensembles.storage.files import InputError
+from PIL import Image
 from safetensors.numpy import load_file
 from scipy.stats import false_discovery_control
 from workspace import executed
@@ -25,7 +29,7 @@ JOBS = {
     "plot_evidence": 1, "follow_members": 1, "measure_contrast": 1,
     "score_rivals": 1, "expect_influence": 1, "grade_methods": 1, "score_methods": 1, "plot_gains": 1,
     "plot_scoreboard": 1, "plot_kept": 1, "plot_loss": 1, "make_gallery": 1,
-    "record_run": 1,
+    "choose_queries": 1, "follow_queries": 1, "measure_queries": 1, "record_run": 1,
     "all": 1,
 }  # fmt: skip
 
@@ -39,7 +43,7 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     assert done.returncode == 0
     table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
     counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
-    assert counts == JOBS | {"split_member": 13, "train_member": 13, "ablate_block": 4}
+    assert counts == JOBS | {"split_member": 15, "train_member": 15, "ablate_block": 4}
 
 
 def test_dry_run_of_a_screened_landscape(workspace):
@@ -133,18 +137,24 @@ def test_influence_table_agrees_with_the_landscape(finished):
 
 def test_influence_table_has_every_statistic_of_every_pair(finished):
     table = pd.read_parquet(finished.results() / "influence/influence.parquet")
-    names = ["distance", "ssim", "features", "matched", "directional", "contrast"]
+    names = ["distance", "ssim", "features", "matched", "directional"]
     each = [f"{name}{suffix}" for name in names for suffix in ("", "_z", "_p", "_q", "_rank")]
+    followed = [
+        f"{name}{suffix}"
+        for name in ("joint", "contrast", "undirected")
+        for suffix in ("", "_z", "_p", "_q", "_q_plain", "_rank")
+    ]
     pair = ["sample", "unit", "unit_name"]
-    assert table.columns.tolist() == [*pair, *each, "distance_published", "exact", "attributed"]
+    last = ["weight", "distance_published", "exact", "attributed"]
+    assert sorted(table.columns) == sorted([*pair, *each, *followed, *last])
     assert table.notna().all().all()
-    for name in names[:-1]:
+    for name in names:
         assert table[f"{name}_p"].between(1 / 9, 1).all()
         for _, own in table.groupby("sample"):
             assert own.sort_values(f"{name}_rank")[f"{name}_z"].is_monotonic_decreasing
             assert np.allclose(own[f"{name}_q"], false_discovery_control(own[f"{name}_p"]))
     contrast = pd.read_parquet(finished.results() / "contrast/contrast.parquet")
-    assert table["contrast_p"].equals(contrast["p_value"])
+    assert table[followed].equals(contrast[followed])
     assert table["attributed"].equals(contrast["attributed"])
     null = pd.read_parquet(finished.results() / "influence/null.parquet")
     assert null.columns.tolist() == ["sample", "word", "distance", "ssim", "features", "matched"]
@@ -315,19 +325,62 @@ def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
 
 
 def test_a_unit_over_all_samples_is_tested_against_all_free_words(finished):
-    """As a loop over words would: z and p of the mean contrast, and the samples counted."""
+    """As a loop over words and samples would: p of the weighted mean score, and the samples counted."""
     run = finished.results()
     code = np.load(run / "code/code.npz")["code"]
-    pull = load_file(run / "contrast/pulls.safetensors")["pulls"].mean(axis=0)
+    seen = load_file(run / "contrast/pulls.safetensors")
     table = pd.read_csv(run / "contrast/units.csv")
     pairs = pd.read_csv(run / "contrast/contrast.csv")
-    by_unit = pairs.groupby("unit")
-    assert table["contrast"].to_numpy() == pytest.approx(by_unit["contrast"].mean().to_numpy())
-    assert table["samples"].tolist() == by_unit["attributed"].sum().tolist()
+    assert table["samples"].tolist() == pairs.groupby("unit")["attributed"].sum().tolist()
     taken = {tuple(word) for word in code.tolist()}
     words = [word for word in product([False, True], repeat=6) if sum(word) == 3]
     free = np.array([word for word in words if word not in taken])
+
+    def mean_score(unit, word):
+        centred, total, weights = word - 0.5, 0.0, 0.0
+        for sample, order in enumerate(seen["order"]):
+            place = order.tolist().index(unit)
+            pull, precision = (
+                seen[f"joint_{part}"][sample, place] for part in ("pull", "precision")
+            )
+            score = centred @ pull / np.sqrt(centred @ precision @ centred)
+            total, weights = total + score / (1 + place), weights + 1 / (1 + place)
+        return total / weights
+
     for unit, row in table.iterrows():
-        null = [pull[unit][word].mean() - pull[unit][~word].mean() for word in free]
-        above = np.sum(np.array(null) >= row["contrast"] - 1e-9)
+        assert row["score"] == pytest.approx(mean_score(unit, code[unit]), rel=1e-4)
+        above = np.sum([mean_score(unit, word) >= row["score"] - 1e-9 for word in free])
         assert row["p_value"] == pytest.approx((1 + above) / (1 + len(free)))
+
+
+def test_pictures_are_attributed_alone_as_in_the_run(finished, tmp_path):
+    """A training image as a file: the same numbers as among the run's own given pictures."""
+    run = Run(finished.results())
+    queries = read_images(run.folder / "queries/pictures.npz")
+    Image.fromarray(queries.images[2, :, :, 0]).save(tmp_path / "given.png")
+    found = run.attribute(image=tmp_path / "given.png", top=None).sort_values("unit")
+    own = pd.read_parquet(run.folder / "queries/pairs.parquet").query("sample == 2")
+    for column, name in (("value", "joint"), ("p", "joint_p"), ("effect", "effect")):
+        assert found[column].to_numpy() == pytest.approx(own[name].to_numpy(), rel=1e-3), name
+    assert found["heldout_share"].tolist() == own["heldout_share"].tolist()
+    with pytest.raises(InputError, match="pass either the number of a sample or image=FILE"):
+        run.attribute(1, image=tmp_path / "given.png")
+    done = finished.encens("attribute", "--run", "toy", "--image", str(tmp_path / "given.png"))
+    assert done.returncode == 0, done.stderr
+    assert "given.png: " in done.stdout
+    done = finished.encens("attribute", "--run", "toy", "--image", "config.yaml")
+    assert done.returncode == 2
+    assert "cannot be read as a picture" in done.stderr
+
+
+def test_every_answer_is_that_of_the_tables(finished):
+    run = Run(finished.results())
+    pairs = pd.read_csv(run.folder / "contrast/contrast.csv")
+    for sample in range(3):
+        answer = run.answer(sample)
+        named = pairs[(pairs["sample"] == sample) & pairs["attributed"]]["unit_name"]
+        assert answer["answer"] in ("units", "group", "nothing")
+        if answer["answer"] == "units":
+            assert set(answer["names"].split("; ")) == set(named)
+        else:
+            assert named.empty

@@ -20,7 +20,7 @@ def test_precision_and_compilation_reach_every_rule_that_samples(workspace):
     sampling = [each for each in done.stdout.split("encens ") if "--scheduler ddpm" in each]
     verbs = {each.split()[0] for each in sampling}
     assert verbs == {
-        "sample-ensemble", "ablate-block", "follow-members", "sample-frechet", "sample-controls",
+        "sample-ensemble", "ablate-block", "follow-members", "follow-queries", "sample-frechet", "sample-controls",
         "measure-heldout",
     }  # fmt: skip
     assert all("--precision bfloat16 --compiled" in each for each in sampling)

@@ -178,6 +178,7 @@ rule plot_attribution:
         matrix="results/{run}/code/code.npz",
         samples="results/{run}/samples/ensemble.safetensors",
         contrast="results/{run}/contrast/contrast.parquet",
+        answers="results/{run}/contrast/answers.parquet",
     output:
         pdf="results/{run}/figures/attribution.pdf",
         png=report(
@@ -207,7 +208,7 @@ rule plot_attribution:
         """
         encens plot-attribution --data {input.data:q} --code {input.matrix:q} \
             --samples {input.samples:q} --contrast {input.contrast:q} \
-            --chosen {params.chosen} --top {params.top} --attributed {params.attributed} \
+            --answers {input.answers:q} --chosen {params.chosen} --top {params.top} --attributed {params.attributed} \
             --output {output.pdf:q} >{log:q} 2>&1
         """
 
@@ -217,6 +218,9 @@ rule plot_evidence:
     input:
         contrast="results/{run}/contrast/contrast.parquet",
         sets="results/{run}/contrast/sets.parquet",
+        checks="results/{run}/contrast/checks.parquet",
+        query_pairs="results/{run}/queries/pairs.parquet",
+        query_answers="results/{run}/queries/answers.parquet",
     output:
         pdf="results/{run}/figures/evidence.pdf",
         png=report(
@@ -239,7 +243,8 @@ rule plot_evidence:
     shell:
         """
         encens plot-evidence --contrast {input.contrast:q} --sets {input.sets:q} \
-            --output {output.pdf:q} >{log:q} 2>&1
+            --checks {input.checks:q} --query-pairs {input.query_pairs:q} \
+            --query-answers {input.query_answers:q} --output {output.pdf:q} >{log:q} 2>&1
         """
 
 
@@ -416,6 +421,10 @@ rule make_gallery:
         radius="results/{run}/influence/radius.parquet",
         pulls="results/{run}/contrast/pulls.safetensors",
         sets="results/{run}/contrast/sets.parquet",
+        answers="results/{run}/contrast/answers.parquet",
+        queries="results/{run}/queries/pictures.npz",
+        query_pairs="results/{run}/queries/pairs.parquet",
+        query_answers="results/{run}/queries/answers.parquet",
         expected="results/{run}/expected/expected.parquet",
         page=page_files(),
     output:
@@ -447,7 +456,9 @@ rule make_gallery:
             --data {input.data:q} --code {input.matrix:q} --units {input.units:q} \
             --samples {input.samples:q} --influence {input.influence:q} --null {input.null:q} \
             --radius {input.radius:q} --pulls {input.pulls:q} --sets {input.sets:q} \
-            --expected {input.expected:q} \
+            --answers {input.answers:q} \
+            --queries {input.queries:q} --query-pairs {input.query_pairs:q} \
+            --query-answers {input.query_answers:q} --expected {input.expected:q} \
             --warned {input.warned[0]:q} --warned {input.warned[1]:q} \
             --null-words {params.null_words} --attributed {params.attributed} \
             --shown {params.shown} --pictures {params.pictures} \

@@ -4,7 +4,7 @@ distribution, and the influence to expect.
 Inputs: results/{run}/members/*, results/{run}/code/code.npz, results/{run}/noise/landscape.safetensors,
 results/{run}/samples/ensemble.safetensors, results/{run}/landscape/*, results/{run}/data/*, the features
 of the Frechet distance, results/{run}/rivals/scores.safetensors.
-Outputs: results/{run}/contrast/{pulls.safetensors,contrast.*,sets.*,units.*},
+Outputs: results/{run}/contrast/{{pulls,decoys}.safetensors,contrast.*,sets.*,units.*,answers.*,checks.*},
 results/{run}/influence/{influence,null,radius,aliasing,false_attribution}.{parquet,csv},
 results/{run}/expected/{expected.*,calibration.*,scores.safetensors,choices.json}.
 """
@@ -17,8 +17,11 @@ rule follow_members:
         matrix="results/{run}/code/code.npz",
         noise="results/{run}/noise/landscape.safetensors",
         data="results/{run}/data/training.npz",
+        heldout="results/{run}/data/heldout.npz",
+        samples="results/{run}/samples/ensemble.safetensors",
     output:
         pulls="results/{run}/contrast/pulls.safetensors",
+        decoys="results/{run}/contrast/decoys.safetensors",
     log:
         "results/{run}/logs/follow_members.log",
     benchmark:
@@ -33,22 +36,26 @@ rule follow_members:
         code=code_digest("follow_members"),
         members=member_folders,
         levels=config["contrast"]["levels"],
+        candidates=config["contrast"]["candidates"],
+        draws=config["contrast"]["decoys"],
+        seed=config["code"]["seed"],
         sampling=sampling_options(),
     shell:
         """
         encens follow-members {params.members:q} --code {input.matrix:q} \
-            --noise {input.noise:q} --data {input.data:q} --levels {params.levels} \
-            {params.sampling} --output {output.pulls:q} >{log:q} 2>&1
+            --noise {input.noise:q} --data {input.data:q} --heldout {input.heldout:q} \
+            --samples {input.samples:q} --levels {params.levels} \
+            --candidates {params.candidates} --draws {params.draws} --seed {params.seed} \
+            {params.sampling} --output {output.pulls:q} --decoys {output.decoys:q} >{log:q} 2>&1
         """
 
 
 rule measure_contrast:
-    """Measure each unit's contrast on each sample, and test it and sets of near units."""
+    """Test each unit on each sample, and name the units, or the smallest group, found."""
     input:
         pulls="results/{run}/contrast/pulls.safetensors",
+        decoys="results/{run}/contrast/decoys.safetensors",
         matrix="results/{run}/code/code.npz",
-        data="results/{run}/data/training.npz",
-        samples="results/{run}/samples/ensemble.safetensors",
     output:
         contrast="results/{run}/contrast/contrast.parquet",
         contrast_csv="results/{run}/contrast/contrast.csv",
@@ -56,6 +63,10 @@ rule measure_contrast:
         sets_csv="results/{run}/contrast/sets.csv",
         units="results/{run}/contrast/units.parquet",
         units_csv="results/{run}/contrast/units.csv",
+        answers="results/{run}/contrast/answers.parquet",
+        answers_csv="results/{run}/contrast/answers.csv",
+        checks="results/{run}/contrast/checks.parquet",
+        checks_csv="results/{run}/contrast/checks.csv",
     log:
         "results/{run}/logs/measure_contrast.log",
     benchmark:
@@ -69,13 +80,15 @@ rule measure_contrast:
         code=code_digest("measure_contrast"),
         null_words=config["contrast"]["null_words"],
         attributed=config["contrast"]["attributed"],
+        weights=config["contrast"]["weights"],
     shell:
         """
-        encens measure-contrast --pulls {input.pulls:q} --code {input.matrix:q} \
-            --data {input.data:q} --samples {input.samples:q} \
+        encens measure-contrast --pulls {input.pulls:q} --decoys {input.decoys:q} \
+            --code {input.matrix:q} \
             --null-words {params.null_words} --attributed {params.attributed} \
-            --contrast {output.contrast:q} --sets {output.sets:q} \
-            --units {output.units:q} >{log:q} 2>&1
+            --weights {params.weights} --contrast {output.contrast:q} --sets {output.sets:q} \
+            --units {output.units:q} --answers {output.answers:q} \
+            --checks {output.checks:q} >{log:q} 2>&1
         """
 
 

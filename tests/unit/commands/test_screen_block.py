@@ -41,8 +41,8 @@ def run(tmp_path_factory, request):
     pairs = pd.MultiIndex.from_product([range(SAMPLES), range(UNITS)], names=["sample", "unit"])
     table = pairs.to_frame(index=False)
     table["unit_name"] = names[table["unit"]]
-    table["rank"] = UNITS - table["unit"]
-    for column in ("contrast", "z", "p_value", "q_value"):
+    table["joint_rank"] = UNITS - table["unit"]
+    for column in ("contrast", "contrast_z", "contrast_p", "contrast_q"):
         table[column] = 0.5
     table["attributed"] = False
     files.write_table(folder / "contrast.parquet", table)

@@ -13,14 +13,15 @@ from encoded_ensembles.codes import encode, masks, splits
 from encoded_ensembles.codes.families import Family
 from encoded_ensembles.commands.measure_contrast import measure_contrast
 from encoded_ensembles.commands.options.training import Training
-from encoded_ensembles.data.images import ImageSet, write_images
 from encoded_ensembles.ensemble.noise import draw_noise
 from encoded_ensembles.ensemble.sampling import sample
 from encoded_ensembles.grading import controls, gradients, rivals
+from encoded_ensembles.influence.joint import Evidence
+from encoded_ensembles.influence.observer import Observed
 from encoded_ensembles.members import batches
 from encoded_ensembles.members import network as unet
 from encoded_ensembles.members.training import make_initial
-from encoded_ensembles.storage.files import read_table, write_arrays, write_tensors
+from encoded_ensembles.storage.files import InputError, read_table, write_arrays, write_tensors
 
 TRAINING = {
     "widths": "8,16", "layers_per_block": 1, "epochs": 2, "steps_per_epoch": 3, "learning_rate": 0.5,
@@ -139,25 +140,31 @@ def test_null_words_and_the_false_discovery_rate_decide_what_is_attributed(tmp_p
     write_arrays(tmp_path / "code.npz", arrays | names | kind)
     pull = rng.normal(size=(2, 5, 10)).astype(np.float32)
     pull[0, 0] += 9 * code[0]
-    write_tensors(tmp_path / "pulls.safetensors", {"pulls": pull})
-    images = rng.integers(0, 256, (5, 4, 4, 1), dtype=np.uint8)
-    own = ImageSet(images, np.zeros(5, np.int64), np.array(["a"]), np.array(list("abcde")))
-    write_images(tmp_path / "data.npz", own)
-    factual = rng.uniform(-1, 1, (2, 1, 4, 4)).astype(np.float32)
-    write_tensors(tmp_path / "samples.safetensors", {"factual": factual})
+    precision = np.tile(np.eye(10), (2, 5, 1, 1))
+    order = np.stack([np.arange(5), np.arange(5)[::-1]])
+    observed = Observed(
+        order, pull, precision[:, 0], Evidence(pull[[[0], [1]], order], precision), {}
+    )
+    write_tensors(tmp_path / "pulls.safetensors", observed.arrays())
+    write_tensors(tmp_path / "decoys.safetensors", {"none": np.zeros(1)})
 
     def attributed(**change):
         inputs = {name: tmp_path / f"{name}.{kind}" for name, kind in
-                  (("pulls", "safetensors"), ("code", "npz"), ("data", "npz"), ("samples", "safetensors"))}  # fmt: skip
-        outputs = {name: tmp_path / f"{name}.parquet" for name in ("contrast", "sets", "units")}
+                  (("pulls", "safetensors"), ("decoys", "safetensors"), ("code", "npz"))}  # fmt: skip
+        outputs = {name: tmp_path / f"{name}.parquet" for name in ("contrast", "sets", "units", "answers", "checks")}  # fmt: skip
         measure_contrast(**inputs, **outputs, **{"null_words": 200, "attributed": 0.05} | change)
         return read_table(outputs["contrast"]).query("sample == 0 and unit == 0").iloc[0]
 
     base = attributed()
-    assert (base["p_value"], base["attributed"]) == (pytest.approx(1 / 201), True)
-    few = attributed(null_words=20)
-    assert (few["p_value"], few["attributed"]) == (pytest.approx(1 / 21), False)
+    assert (base["joint_p"], base["attributed"]) == (pytest.approx(1 / 201), True)
+    assert base["weight"] == pytest.approx(300 / 137)  # 1 over the mean of 1, 1/2, ..., 1/5
+    assert base["joint_q"] == pytest.approx(5 / 201 * 137 / 300)
+    few = attributed(null_words=10)
+    assert (few["joint_p"], few["attributed"]) == (pytest.approx(1 / 11), False)
     assert not attributed(attributed=0.001)["attributed"]
+    assert attributed(weights="learnt")["weight"] != base["weight"]
+    with pytest.raises(InputError, match="--weights is mine, expected likeness or learnt"):
+        attributed(weights="mine")
 
 
 def test_every_key_of_retraining_changes_the_controls():

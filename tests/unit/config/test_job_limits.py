@@ -16,7 +16,7 @@ from encoded_ensembles.storage import files
             r"landscape.blocks is 17, expected at most 16, the number of samples",
         ),
         ({"frechet": {"blocks": 40}}, r"frechet.blocks is 40, expected at most \d+.*keep masks"),
-        ({"retrain": {"units": 1667}}, r"retrain.units requests 10002 trainings, expected at most"),
+        ({"retrain": {"units": 1667}}, r"retrain.units requests 11669 trainings, expected at most"),
         ({"heldout": {"models": 101, "repeats": 100}}, r"heldout.models requests 10100 trainings"),
         (
             {"dataset": {"name": "celeba", "size": 32, "images": None, "labels": 3},

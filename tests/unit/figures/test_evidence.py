@@ -13,7 +13,7 @@ def test_evidence_counts_p_values_and_samples():
     contrast = pd.DataFrame(
         {
             "sample": [0, 0, 1, 1],
-            "p_value": [0.01, 0.5, 0.2, 0.9],
+            "joint_p": [0.01, 0.5, 0.2, 0.9],
             "attributed": [True, False, False, False],
         }
     )
@@ -24,10 +24,21 @@ def test_evidence_counts_p_values_and_samples():
             "p_null": [0.06, 0.4, 0.04, 0.9],
         }
     )
-    left, right = evidence.evidence_figure(contrast, sets).axes
+    checks = pd.DataFrame({"statistic": ["joint", "contrast"], "share": [0.051, 0.3]})
+    queries = pd.DataFrame(
+        {
+            "kind": ["training", "training", "heldout"],
+            "own": [True, False, False],
+            "effect": [0.9, 0.4, 0.5],
+        }
+    )
+    left, right, given = evidence.evidence_figure(contrast, sets, checks, queries).axes
+    assert given.get_title().startswith("1 of 2 training images name themselves")
+    assert [line.get_ydata().tolist() for line in given.lines[:2]] == [[0.9, 0.4], [0.5]]
+    assert given.lines[2].get_ydata()[0] == 0.5
     assert sum(bar.get_height() for bar in left.patches) == 4
     assert left.lines[0].get_ydata()[0] == 4 / 20
-    assert "25.0%" in left.get_title()
+    assert "25.0% of pairs, 5.1% of decoys" in left.get_title()
     assert "1 of 2 samples" in left.get_title()
     own, null = right.lines[:2]
     assert own.get_xydata().tolist() == [[1, 0.5], [3, 1]]
@@ -38,20 +49,29 @@ def test_evidence_counts_p_values_and_samples():
 def test_attributed_units_are_framed():
     table = pd.DataFrame(
         {
-            "unit_name": ["a", "b"], "z": [3.14, 0.2], "p_value": [0.001, 0.5], "q_value": [0.01, 0.9],
-            "attributed": [True, False], "units": [1, 1],
+            "unit_name": ["a", "b"], "joint_z": [3.14, 0.2], "joint_p": [0.001, 0.5],
+            "joint_q": [0.01, 0.9], "attributed": [True, False],
         }
     )  # fmt: skip
     images = np.random.default_rng(0).uniform(-1, 1, (3, 1, 4, 4))
-    figure = evidence.attribution_figure([(5, images[0], table, images[1:])], level=0.05)
+    figure = evidence.attribution_figure([(5, images[0], table, images[1:], "mine")], level=0.05)
     sample, one, other = figure.axes
-    assert sample.get_title().startswith("sample 5")
+    assert sample.get_title() == "sample 5\nmine"
     for number in ("3.1", "0.001", "0.01"):
         assert number in one.get_title()
     assert same_color(one.spines["left"].get_edgecolor(), RED)
     assert one.spines["left"].get_visible()
     assert not other.spines["left"].get_visible()
     assert np.allclose(np.asarray(other.images[0].get_array()), (images[2, 0] + 1) / 2)
+
+
+def test_an_answer_in_a_few_words():
+    for answer, units, text in (
+        ("units", 3, "units attributed: 3"),
+        ("group", 5, "one or more of the 5 most alike"),
+        ("nothing", 0, "unattributable"),
+    ):
+        assert evidence.answer_text({"answer": answer, "units": units}) == text
 
 
 def top_units(count, **columns):
@@ -61,12 +81,12 @@ def top_units(count, **columns):
 
 def test_attribution_says_what_a_frame_means():
     """Issue 14.25: orange frames were explained in the caption only."""
-    table = top_units(3, z=2.0, p_value=0.01, q_value=[0.02, 0.3, 0.4], units=1)
+    table = top_units(3, joint_z=2.0, joint_p=0.01, joint_q=[0.02, 0.3, 0.4])
     table["attributed"] = [True, False, False]
     images = np.zeros((3, 1, 4, 4), np.float32)
-    figure = attribution_figure([(0, images[0], table, images)], level=0.03)
+    figure = attribution_figure([(0, images[0], table, images, "")], level=0.03)
     (legend,) = figure.legends
-    assert legend.get_texts()[0].get_text().endswith("q is at most 0.03")
+    assert legend.get_texts()[0].get_text().endswith("is at most 0.03")
     framed = [
         ax.spines["left"].get_edgecolor() for ax in figure.axes if ax.spines["left"].get_visible()
     ]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from encoded_ensembles.commands.make_gallery import make_gallery
-from encoded_ensembles.data.images import to_bytes
+from encoded_ensembles.data.images import read_images, to_bytes
 from encoded_ensembles.figures import gallery
 from encoded_ensembles.storage.files import (
     InputError,
@@ -35,7 +35,7 @@ def small(tmp_path_factory):
 
 def test_every_number_of_the_table_is_in_the_page(small):
     _, table, facts, arrays = small
-    assert [each["name"] for each in facts["statistics"]] == ["contrast", *STATISTICS[:-1]]
+    assert [each["name"] for each in facts["statistics"]] == ["joint", *STATISTICS[:-1]]
     assert arrays["pair_sample"].tolist() == table["sample"].tolist()
     assert arrays["pair_unit"].tolist() == table["unit"].tolist()
     assert arrays["pair_attributed"].tolist() == table["attributed"].tolist()
@@ -47,6 +47,18 @@ def test_every_number_of_the_table_is_in_the_page(small):
     assert [each["attributed"] for each in facts["samples"]] == [2, 0, 0]
     assert facts["samples"][1]["sets"] == [[1, 0.001, 0.5]]
     assert facts["samples"][1]["null_radius"] == 1.5
+
+
+def test_given_pictures_stand_first_with_their_units(small):
+    folder, _, facts, arrays = small
+    assert [each["kind"] for each in facts["queries"]] == ["given", "training", "heldout"]
+    given, training, heldout = facts["queries"]
+    assert (given["name"], given["answer"], given["close"]) == ("<b>mine</b>", "nothing", 0)
+    assert (training["units"], training["attributed"]) == (1, [True] * 3)
+    assert (heldout["answer"], heldout["units"]) == ("group", 5)
+    assert [arrays["unit_number"][unit] for unit in training["top"]] == [0, 1, 2]
+    images = read_images(folder / "queries.npz").images
+    assert np.array_equal(arrays["queries"], images[[2, 0, 1]])
 
 
 def test_pictures_are_the_run_s_in_8_bits(small):
@@ -186,7 +198,7 @@ def test_the_page_stays_below_15_mb_and_says_what_it_leaves_out(tmp_path, monkey
         members=10,
     )
     page = write_page(tmp_path, shown=8)
-    assert 14e6 < page.stat().st_size < 15e6
+    assert 13.5e6 < page.stat().st_size < 15e6
     facts, arrays = content(page)
     assert facts["all"] == {"units": 200, "samples": 9, "pairs": 8 * 200}
     assert 0 < facts["pictures"] < facts["depth"] < 200
@@ -218,6 +230,9 @@ def test_a_missing_block_is_said(small, tmp_path):
             samples=folder / "samples.safetensors", influence=folder / "influence.parquet",
             null=folder / "null.parquet", radius=folder / "radius.parquet",
             pulls=folder / "pulls.safetensors", sets=folder / "sets.parquet",
+            answers=folder / "answers.parquet", queries=folder / "queries.npz",
+            query_pairs=folder / "query_pairs.parquet",
+            query_answers=folder / "query_answers.parquet",
             expected=folder / "expected.parquet", output=tmp_path / "x.html",
         )  # fmt: skip
     assert not (tmp_path / "x.html").exists()

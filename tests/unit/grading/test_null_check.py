@@ -29,11 +29,6 @@ def test_nothing_is_found_where_nothing_is(words):
     rng = np.random.default_rng(1)
     pull = rng.normal(size=(10, 40, 9))
     order = np.stack([rng.permutation(40) for _ in range(10)])
-    p = null_check.contrast_p_values(pull, words, seed=0)
-    share, ks = null_check.uniformity(p, words=len(words) // 2, seed=0)
-    assert len(p) >= 2000
-    assert 0.035 < share < 0.065
-    assert ks > 0.01
     p = null_check.set_null_p_values(pull, words, order, sizes=(1, 3, 10), seed=0)
     share, _ = null_check.uniformity(p, words=null_check.DRAWS, seed=0)
     assert len(p) >= 2000

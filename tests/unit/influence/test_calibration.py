@@ -107,5 +107,5 @@ def test_sets_are_found_where_they_are_and_not_where_they_are_not():
     alone, _ = calibration.p_and_z(value, null)
     together = calibration.set_p_values(value[:, :10], null[:, :10], draws=199, seed=0)
     assert (together <= 0.05).mean() > 0.8 > 0.3 > (alone <= 0.05).mean()
-    with pytest.raises(ValueError, match="a set has 10 units, but there are 9 null words"):
+    with pytest.raises(ValueError, match="a set has 10 units, but there are 9 words to draw from"):
         calibration.set_p_values(value[:, :10], null[:, :10, :9], draws=9, seed=0)

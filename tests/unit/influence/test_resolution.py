@@ -5,7 +5,12 @@ from math import comb
 import numpy as np
 import pytest
 from encoded_ensembles.influence.calibration import p_and_z
-from encoded_ensembles.influence.resolution import lone_q, members_for, resolution_warning
+from encoded_ensembles.influence.resolution import (
+    balance_warning,
+    lone_q,
+    members_for,
+    resolution_warning,
+)
 from scipy.stats import false_discovery_control
 
 
@@ -43,3 +48,8 @@ def test_a_coarse_null_distribution_is_warned_of(units, words, members, advice):
     assert said.endswith(advice)
     assert f"at least {lone_q(units, words):.2g} with {units} units and {words} free" in said
     assert resolution_warning(128, 3175, members=14, limit=10_000, level=0.05) is None
+
+
+def test_balanced_codes_are_said_to_be_approximate():
+    assert "approximate with code.family balanced" in balance_warning("balanced")
+    assert balance_warning("random") is None

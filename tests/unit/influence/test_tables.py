@@ -16,7 +16,8 @@ def contrast(tmp_path):
     """A file of contrasts of two units and two samples, in an order of its own."""
     table = pd.DataFrame({"sample": [1, 0, 0, 1], "unit": [0, 1, 0, 1]})
     table["unit_name"] = np.array(["a", "b"])[table["unit"]]
-    table = table.assign(contrast=0.5, z=1.0, p_value=0.1, q_value=0.2, rank=1, attributed=False)
+    table = table.assign(contrast=0.5, contrast_z=1.0, contrast_p=0.1, contrast_q=0.2)
+    table = table.assign(contrast_rank=1, attributed=False)
     write_table(tmp_path / "contrast.parquet", table)
     return tmp_path / "contrast.parquet"
 

@@ -20,16 +20,16 @@ def configured(schema, **parts):
 
 
 def test_work_by_hand(schema):
-    """12 members of which 6 stay, 16 samples, 50 steps, 120 units, 100 null words."""
+    """14 members of which 7 stay, 16 samples, 50 steps, 120 units, 100 null words."""
     work = plan.plan(configured(schema), SIZE)
-    rows = 120 * 6 * 16  # in all members at each step: 960 in each, two batches
+    rows = 120 * 7 * 16  # in all members at each step: 960 in each, two batches
     assert work["ablate_block"].rows == 50 * rows
-    assert work["ablate_block"].calls == 50 * 12 * 2
+    assert work["ablate_block"].calls == 50 * 14 * 2
     assert work["ablate_block"].bytes == 120 * 16 * 64 * 4
-    assert work["sample_ensemble"].rows == pytest.approx(50 * 16 * (12 + 12 + 600 + 1))
+    assert work["sample_ensemble"].rows == pytest.approx(50 * 16 * (14 + 14 + 700 + 1))
     assert work["draw_noise"].bytes == 51 * (16 + 512) * 64 * 4
-    assert work["train_member"].steps == ((12 * 800, 60.0), (800, 120.0), (0, 60.0))
-    assert work["train_member"].bytes == 13 * 4 * 1000
+    assert work["train_member"].steps == ((14 * 800, 60.0), (800, 120.0), (0, 60.0))
+    assert work["train_member"].bytes == 15 * 4 * 1000
 
 
 def test_seconds_and_operations_by_hand():
@@ -46,7 +46,7 @@ def test_jobs_start_by_what_they_import():
 def test_short_batches_count_as_filled_up(schema):
     config = configured(schema, sampling={"samples": 1}, figures={"samples": [0]})
     follow = plan.plan(config, SIZE)["follow_members"]
-    assert (follow.calls, follow.rows) == (50 * 12, 50 * 12 * 16)
+    assert (follow.calls, follow.rows) == (50 * 14, 50 * 14 * 16)
 
 
 def test_screening_costs_its_budget(schema):
@@ -76,7 +76,7 @@ def test_configurations_are_laid_over_one_another(monkeypatch, tmp_path, schema)
     (tmp_path / "own.yaml").write_text("code: {null_words: 7}\nsampling: {samples: 3}\n")
     (tmp_path / "more.yaml").write_text("sampling: {steps: 9}\nfigures: {samples: [0]}\n")
     found = command._read([tmp_path / "own.yaml", tmp_path / "more.yaml"])
-    assert (found["code"]["null_words"], found["code"]["members"]) == (7, 12)
+    assert (found["code"]["null_words"], found["code"]["members"]) == (7, 14)
     assert (found["sampling"]["samples"], found["sampling"]["steps"]) == (3, 9)
     (tmp_path / "own.yaml").write_text("- 1\n")
     with pytest.raises(InputError, match="holds list, expected keys"):
@@ -147,6 +147,12 @@ def test_the_toy_run_is_planned_whole(workspace, read_json):
 
 def test_members_of_a_fresh_seed_are_trained_where_controls_are(schema):
     """Issue 14.28: n of them if any control is retrained with the fresh seed, else none."""
-    for fresh, members, controls in ((0, 0, 6 * 4), (2, 12, 6 * (4 + 2))):
+    for fresh, members, controls in ((0, 0, 7 * 4), (2, 14, 7 * (4 + 2))):
         work = plan.plan(configured(schema, retrain={"units": 4, "fresh": fresh}), SIZE)
-        assert work["train_member"].steps[0] == (800 * (12 + members + controls), 60.0)
+        assert work["train_member"].steps[0] == (800 * (14 + members + controls), 60.0)
+
+
+def test_given_pictures_are_evaluated_at_each_level_and_draw(schema):
+    """24 training images and 24 held-out ones, at 10 levels with 6 draws, by 14 members."""
+    work = plan.plan(configured(schema), SIZE)["follow_queries"]
+    assert (work.calls, work.rows) == (10 * 6 * 14, 10 * 6 * 14 * 48)

@@ -26,7 +26,7 @@ def check_names(
     samples: Annotated[int, Option(help="sampling.samples, expected of foreign scores")] = 0,
     blocks: Annotated[int, Option(help="landscape.blocks, which share the units")] = 1,
     steps_per_epoch: Annotated[int, Option(help="training.steps_per_epoch")] = 1,
-    null_words: NullWords = 10_000,
+    null_words: NullWords = 1_000_000,
     attributed: Attributed = 0.05,
 ) -> None:
     """Check the configuration against the units, before anything is trained.
@@ -37,7 +37,7 @@ def check_names(
     from encoded_ensembles.codes.assignment import count_free
     from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data.own_scores import read_foreign
-    from encoded_ensembles.influence.resolution import lone_q, resolution_warning
+    from encoded_ensembles.influence.resolution import balance_warning, lone_q, resolution_warning
     from encoded_ensembles.storage.files import InputError, read_arrays, write_facts
 
     arrays = read_arrays(code)
@@ -70,7 +70,8 @@ def check_names(
             "would be empty."
         )
     read_foreign(foreign or [], names=names, samples=samples)
-    words = count_free(len(names), family=family_of(arrays), limit=null_words)
+    family = family_of(arrays)
+    words = count_free(len(names), family=family, limit=null_words)
     warning = resolution_warning(
         len(names), words, members=matrix.shape[1], limit=null_words, level=attributed
     )
@@ -80,7 +81,7 @@ def check_names(
             "units": len(names),
             "smallest_split": int(images[smallest]),
             "lone_q": lone_q(len(names), words),
-            "warnings": [warning] if warning else [],
+            "warnings": [each for each in (warning, balance_warning(family.name)) if each],
         },
     )
 

@@ -17,7 +17,9 @@ def check_null(
     output: Annotated[Path, Option(help="output, .parquet with .csv: one row per statistic")],
     seed: Annotated[int, Option(help="seed of the tests")] = 0,
 ) -> None:
-    """Test null code words as if they were units.
+    """Test null code words as if they were units, by the statistics of the landscape and of sets.
+
+    Decoys (contrast/checks.csv) test the statistics of the trajectory.
 
     Columns: statistic, tests, share (with p <= 0.05; 0.05 is correct), ks_p (Kolmogorov-Smirnov
     test that the p-values are uniform).
@@ -29,7 +31,7 @@ def check_null(
     from encoded_ensembles.data.images import read_images, to_signed
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.grading import null_check
-    from encoded_ensembles.influence.contrast_tests import SIZES
+    from encoded_ensembles.influence.observer import SIZES
     from encoded_ensembles.storage.files import (
         InputError,
         read_arrays,
@@ -66,9 +68,6 @@ def check_null(
         ),
         sampled - 1,
     )
-    p_values["contrast"] = (
-        null_check.contrast_p_values(pull, words, seed=seed), len(words) // 2
-    )  # fmt: skip
     p_values["sets"] = (
         null_check.set_null_p_values(pull, words, order, sizes=SIZES, seed=seed),
         null_check.DRAWS,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.options.files import Code, Data
+from encoded_ensembles.commands.options.evidence import Candidates, DecoyDraws, Decoys, WordSeed
+from encoded_ensembles.commands.options.files import Code, Data, Heldout, Samples
 from encoded_ensembles.commands.options.sampling import Members, Noise, Sampling
 from encoded_ensembles.commands.options.spread import spread
 
@@ -16,38 +17,59 @@ def follow_members(
     code: Code,
     noise: Noise,
     data: Data,
+    heldout: Heldout,
+    samples: Samples,
     output: Annotated[
-        Path, Option(help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64")
+        Path,
+        Option(help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64, and more"),
     ],
+    decoys: Decoys,
     sampling: Sampling,
     levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
+    candidates: Candidates = 128,
+    draws: DecoyDraws = 5,
+    seed: WordSeed = 0,
 ) -> None:
     """Measure how far each member pulls the factual trajectory of each sample towards each unit.
 
-    Every level has the same weight: its pulls are divided by their root mean square.
+    Every level has the same weight: its pulls are divided by their root mean square. The outputs also
+    hold the units of each sample by likeness, and what joint decoding needs (`influence.observer`).
     """
     import numpy as np
 
-    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.ensemble import trajectory
     from encoded_ensembles.ensemble.engine import check_columns, prepare
-    from encoded_ensembles.influence import contrast
+    from encoded_ensembles.influence.decoys import Watch
+    from encoded_ensembles.influence.joint import DECODED
     from encoded_ensembles.members.batches import as_seen
-    from encoded_ensembles.storage.files import InputError, read_arrays, write_tensors
+    from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors, write_tensors
 
     arrays = read_arrays(code)
     check_columns(arrays["code"], members)
+    factual = read_tensors(samples, names=["factual"])["factual"]
     engine = prepare(members, noise, label="trajectory", **vars(sampling))
     track, count = engine.pop("track"), len(engine["noise"]) - 1
-    images = as_seen(read_images(data).images, space=engine["space"])
-    total, used_levels = None, []
-    steps = track(trajectory.estimates(**engine), count)
-    for level, pull in contrast.level_pulls(steps, images, arrays["unit_of"], highest=levels):
-        total = pull if total is None else total + pull
-        used_levels.append(level)
-    if total is None:
+    watch = Watch(
+        arrays,
+        *(read_images(file).images for file in (data, heldout)),
+        see=lambda images: as_seen(images, space=engine["space"]),
+        likeness=lambda images, unit_of: nearest_units(factual, to_signed(images), unit_of),
+        candidates=candidates, draws=draws, seed=seed,
+    )  # fmt: skip
+    all_levels = trajectory.levels(count, sampler=sampling.scheduler)
+    used = [level for level in all_levels if level <= levels]
+    if not used:
         raise InputError(
             f"--levels is {levels}, but sampling in {count} steps has no noise level that low; "
             "raise contrast.levels or sampling.steps."
         )
-    write_tensors(output, {"pulls": total / len(used_levels), "levels": np.array(used_levels)})
+    decoded = set(
+        np.array(used)[np.linspace(0, len(used) - 1, DECODED).round().astype(int)].tolist()
+    )
+    for level, estimate in track(trajectory.estimates(**engine), count):
+        if level <= levels:
+            watch.add(estimate, decode=level in decoded)
+    write_tensors(output, {"levels": np.array(used), **watch.real.observed().arrays()})
+    write_tensors(decoys, watch.decoy_arrays())

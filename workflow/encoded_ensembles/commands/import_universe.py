@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from encoded_ensembles.commands.options.figures import Attributed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -20,16 +22,23 @@ def import_universe(
     floats: Annotated[
         Path | None, Option(help="the numbers before rounding, .npz of export-universe")
     ] = None,
+    words: Annotated[
+        Path | None,
+        Option(help="code words: .npz of encode-units, or .csv with a row of 0 and 1 per unit"),
+    ] = None,
     limit: Annotated[float, Option(help="largest size of its counterfactuals on disk, GB")] = 8.0,
+    attributed: Attributed = 0.05,
 ) -> None:
     """Read a universe and compute its radius, influence and false attribution.
 
-    The folder is laid out like a run: data/training.npz, code/code.npz (without code words, which a
-    universe does not hold), samples/, landscape/, influence/{influence,radius,null,false_attribution}
-    and figures/. A universe has no null code words: p-values are 1, and nothing is attributed.
+    The folder is laid out like a run: data/training.npz, code/code.npz, samples/, landscape/,
+    influence/{influence,radius,null,false_attribution} and figures/. A universe holds no code words and
+    no null ones: p-values of distances are 1. With --words, the effects of members are fitted to the
+    landscape, and contrast/{contrast,answers} say which units each sample is attributed to.
     """
     import numpy as np
 
+    from encoded_ensembles.codes.given_words import read_code_words
     from encoded_ensembles.data.images import ImageSet, to_signed, write_images
     from encoded_ensembles.runs import layout
     from encoded_ensembles.sharing.universe import open_universe
@@ -62,10 +71,11 @@ def import_universe(
             ),
         )  # fmt: skip
         no_words = np.zeros((opened.units, 0), bool)
-        write_arrays(
-            output / layout.CODE,
-            {"code": no_words, "null_words": no_words[:0], "unit_of": unit_of, "unit_names": names},
-        )
+        code = {"code": no_words, "null_words": no_words[:0]}
+        if words:
+            code = read_code_words(words, units=opened.units)
+        code |= {"unit_of": unit_of, "unit_names": names}
+        write_arrays(output / layout.CODE, code)
         write_tensors(
             output / layout.SAMPLES,
             {"factual": factual, "null": np.zeros((0, *factual.shape), np.float32)},
@@ -76,6 +86,8 @@ def import_universe(
         )
     write_json(output / "universe.json", {"file": str(universe), "sha256": sha256_file(universe)})
     _tables(output, distance, after, factual, images, unit_of, names)
+    if words:
+        _attribute(output, code, factual, images, attributed)
     _figures(output, len(factual))
     print(f"tables: {output / 'influence'}, figures: {output / 'figures'}")
 
@@ -201,6 +213,37 @@ def _tables(
             folder / "false_attribution.parquet",
             attribution_table("pixels", attributed, nearest, names),
         )
+
+
+def _attribute(
+    output: Path,
+    code: "dict[str, np.ndarray]",
+    factual: "np.ndarray",
+    images: "np.ndarray",
+    attributed: float,
+) -> None:
+    """Write contrast and answers from the effects of members on each sample."""
+    import numpy as np
+
+    from encoded_ensembles.data.images import to_signed
+    from encoded_ensembles.ensemble.landscape import read_block
+    from encoded_ensembles.influence.landscape_naming import name_units
+    from encoded_ensembles.runs import layout
+    from encoded_ensembles.storage.files import InputError, write_table
+
+    if to_signed(images).shape[1:] != factual.shape[1:]:
+        raise InputError(
+            f"training images have shape {to_signed(images).shape[1:]} and samples "
+            f"{factual.shape[1:]}, expected the same to attribute samples; leave out --words."
+        )
+    files = sorted(
+        (output / layout.LANDSCAPE).glob("*.safetensors"),
+        key=lambda file: int(file.name.split("-of-")[0]),
+    )
+    moved = np.concatenate([read_block(file)[1] for file in files])
+    contrast, answers = name_units(moved, factual, to_signed(images), code, level=attributed)
+    write_table(output / "contrast/contrast.parquet", contrast)
+    write_table(output / layout.ANSWERS, answers)
 
 
 def _figures(output: Path, samples: int) -> None:

@@ -7,7 +7,15 @@ from typer import Option
 
 from encoded_ensembles.commands.options.blocks import Blocks
 from encoded_ensembles.commands.options.figures import Attributed
-from encoded_ensembles.commands.options.files import Code, Data, Influence, Pulls, Samples
+from encoded_ensembles.commands.options.files import (
+    Answers,
+    Code,
+    Data,
+    Influence,
+    Pictures,
+    Pulls,
+    Samples,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 SIDE = 64  # pixels; larger pictures are shrunk
 SAMPLE_BYTES = 1_250_000  # limit of the factual samples
 UNIT_BYTES = 1_000_000  # limit of the training images
+TRAJECTORY = ("joint", "contrast", "undirected")  # statistics tested with all free words
 IMAGES = 8  # largest number of images of a unit
 
 
@@ -35,7 +44,11 @@ def make_gallery(
     radius: Annotated[Path, Option(help="radii, .parquet of measure-influence")],
     pulls: Pulls,
     sets: Annotated[Path, Option(help="sets, .parquet of measure-contrast")],
+    answers: Answers,
     expected: Annotated[Path, Option(help="expected influence, .parquet of expect-influence")],
+    queries: Pictures,
+    query_pairs: Annotated[Path, Option(help="pairs, .parquet of measure-queries")],
+    query_answers: Annotated[Path, Option(help="answers, .parquet of measure-queries")],
     output: Annotated[Path, Option(help="output, .html")],
     warned: Annotated[
         list[Path] | None,
@@ -43,7 +56,7 @@ def make_gallery(
     ] = None,
     null_words: Annotated[
         int, Option(help="largest number of null code words, as in measure-contrast")
-    ] = 10_000,
+    ] = 1_000_000,
     attributed: Attributed = 0.05,
     shown: Annotated[int, Option(help="largest number of samples in the page, from 0")] = 100,
     pictures: Annotated[
@@ -86,11 +99,13 @@ def make_gallery(
     columns = ["sample", "unit", "prior", "expected", "low", "high"]
     expectations = read_table(expected, columns=columns, filters=first)
     pairs = table[chosen].merge(expectations, on=["sample", "unit"], how="left")
-    kept = np.unique(pairs["unit"])
+    given = gallery.query_facts(read_table(query_answers), read_table(query_pairs), most=shown)
+    kept = np.unique([*pairs["unit"], *(unit for row in given for unit in row["top"])])
     page_arrays |= gallery.pair_arrays(pairs, statistics, kept)
     page_arrays |= _units(read_images(data), arrays["unit_of"], kept, matrix, read_table(units))
     factual = read_tensors(samples, names=["factual"])["factual"]
     page_arrays["samples"] = _samples(factual[:shown])
+    page_arrays["queries"] = _queries(read_images(queries), [row["number"] for row in given])
     facts: dict[str, Any] = {
         "run": run,
         "warnings": [each for file in warned or [] for each in read_facts(file)["warnings"]],
@@ -101,12 +116,13 @@ def make_gallery(
             {
                 "name": name,
                 "axis": gallery.axis_of(name, of_null),
-                "words": len(words if name == gallery.ATTRIBUTING else arrays["null_words"]),
+                "words": len(words if name in TRAJECTORY else arrays["null_words"]),
             }
             for name in statistics
         ],
         "units": arrays["unit_names"][kept].tolist(),
-        "samples": _evidence(table, read_table(radius), read_table(sets)),
+        "samples": _evidence(table, read_table(radius), read_table(sets), read_table(answers)),
+        "queries": [{**row, "top": np.searchsorted(kept, row["top"]).tolist()} for row in given],
         "all": {"units": len(matrix), "samples": len(factual), "pairs": len(table)},
         "side": factual.shape[-1],
         "depth": rank_limit,
@@ -130,15 +146,30 @@ def _samples(factual: "np.ndarray") -> "np.ndarray":
     )
 
 
+def _queries(queries: "ImageSet", numbers: list[int]) -> "np.ndarray":
+    """Return given pictures (Q, side, side, C) uint8, at the largest side that fits."""
+    from encoded_ensembles.data.images import resize
+    from encoded_ensembles.figures.gallery import side_that_fits
+
+    chosen = queries.images[numbers]
+    count, side, _, channels = chosen.shape
+    fits = side_that_fits(count, side=min(SIDE, side), channels=channels, room=SAMPLE_BYTES)
+    return resize(chosen, size=fits, channels=None)
+
+
 def _evidence(
-    table: "pd.DataFrame", radius: "pd.DataFrame", sets: "pd.DataFrame"
+    table: "pd.DataFrame",
+    radius: "pd.DataFrame",
+    sets: "pd.DataFrame",
+    answers: "pd.DataFrame",
 ) -> list[dict[str, Any]]:
-    """Return the evidence on each sample: number of attributed units, radius, tests of sets."""
+    """Return the evidence on each sample: attributed units or size of the group, radius, tests of sets."""
     from encoded_ensembles.figures.gallery import ATTRIBUTING
 
     table = table.assign(q=table[f"{ATTRIBUTING}_q"])
     evidence = table.groupby("sample", as_index=False).agg({"attributed": "sum", "q": "min"})
     evidence = evidence.merge(radius[["sample", "radius", "null_radius"]], on="sample")
+    said = {row["sample"]: row for row in answers.to_dict("records")}
     tests = {
         sample: sets.loc[sets["sample"] == sample, ["units", "p_value", "p_null"]]
         for sample in evidence["sample"].tolist()
@@ -146,6 +177,8 @@ def _evidence(
     return [
         {
             "attributed": int(attributed),
+            "answer": 0 if attributed else int(said[int(sample)]["units"]),
+            "rate": float(said[int(sample)]["rate"]),
             "least_q": q,
             "radius": largest,
             "null_radius": None if chance != chance else chance,  # NaN without null code words

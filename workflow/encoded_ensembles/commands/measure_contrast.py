@@ -5,16 +5,16 @@ from typing import Annotated
 
 from typer import Option
 
+from encoded_ensembles.commands.options.evidence import Weights, is_learnt
 from encoded_ensembles.commands.options.figures import Attributed
-from encoded_ensembles.commands.options.files import Code, Data, NullWords, Pulls, Samples
+from encoded_ensembles.commands.options.files import Code, NullWords, Pulls
 from encoded_ensembles.commands.options.tables import PairTable
 
 
 def measure_contrast(
     pulls: Pulls,
+    decoys: Annotated[Path, Option(help="decoys, .safetensors of follow-members")],
     code: Code,
-    data: Data,
-    samples: Samples,
     contrast: PairTable,
     sets: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (sample, size of the set)")
@@ -22,17 +22,24 @@ def measure_contrast(
     units: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per unit, on all samples together")
     ],
-    null_words: NullWords = 10_000,
+    answers: Annotated[Path, Option(help="output, .parquet with .csv: one row per sample")],
+    checks: Annotated[
+        Path, Option(help="output, .parquet with .csv: what decoys show, one row per statistic")
+    ],
+    null_words: NullWords = 1_000_000,
     attributed: Attributed = 0.05,
+    weights: Weights = "likeness",
 ) -> None:
-    """Measure each unit's contrast on each sample, against null code words.
+    """Test each unit on each sample, and name the units, or the smallest group of units, found.
 
-    contrast: sample, unit, unit_name, contrast, z (standard deviations of the null from its mean),
-    p_value, q_value (false discovery rate over the units of the sample, Benjamini & Hochberg 1995),
-    rank (1 has the largest z), attributed (q_value at most --attributed). sets: sample,
-    units (the k nearest to the sample, by pixels), contrast (their mean), p_value (together), and
-    p_null (the same test of the same units under null code words). units: unit, unit_name, contrast
-    (mean over samples), z, p_value, q_value (over units), samples (number it is attributed to).
+    contrast: sample, unit, unit_name; for joint, contrast and undirected the value, _z (standard
+    deviations of the null from its mean), _p, _q (false discovery rate over the units of the sample,
+    weighted by likeness), _q_plain (Benjamini & Hochberg 1995) and _rank (1 has the largest z); weight;
+    and attributed (joint_q at most --attributed). sets: sample, units (the k most alike to the sample),
+    score (their mean joint score), p_value (together), and p_null (the same test under null code
+    words). units: unit, unit_name, score (mean over samples, weighted by likeness), z, p_value, q_value
+    (over units, Benjamini & Hochberg), samples (number it is attributed to). answers: sample, answer (units, group or nothing), units (number), rate (of error),
+    names. checks: see docs/attribution.md.
     """
     import numpy as np
     import pandas as pd
@@ -40,40 +47,37 @@ def measure_contrast(
 
     from encoded_ensembles.codes.assignment import free_words
     from encoded_ensembles.codes.families import family_of
-    from encoded_ensembles.data.images import read_images, to_signed
-    from encoded_ensembles.data.likeness import nearest_units
-    from encoded_ensembles.influence.ablation import ranks
-    from encoded_ensembles.influence.contrast_tests import test_sets, test_units
+    from encoded_ensembles.influence import naming
+    from encoded_ensembles.influence.decoys import check_table, read_decoys
+    from encoded_ensembles.influence.observer import Observed
     from encoded_ensembles.influence.tables import pair_table
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
 
+    learnt = is_learnt(weights)
     arrays = read_arrays(code)
     matrix, names = arrays["code"], arrays["unit_names"]
-    pull = read_tensors(pulls, names=["pulls"])["pulls"]
-    kind = family_of(arrays)
-    words = free_words(matrix, family=kind, limit=null_words)
-    value, p, z = test_units(pull, matrix, words)
-    q = false_discovery_control(p, axis=0)
-    columns = {"contrast": value, "z": z, "p_value": p, "q_value": q}
-    columns["rank"] = ranks(np.where(np.isnan(z), value, z))
-    columns["attributed"] = q <= attributed
+    observed = Observed.read(read_tensors(pulls))
+    words = free_words(matrix, family=family_of(arrays), limit=null_words)
+    tests = naming.test_units(observed, matrix, words)
+    columns = naming.pair_columns(tests, observed.order, level=attributed, learnt=learnt)
     write_table(contrast, pair_table(names, columns))
-    # All samples together: their p-values cannot be combined, since they share the unit's code word.
-    mean, p_mean, z_mean = (
-        each[:, 0] for each in test_units(pull.mean(axis=0, keepdims=True), matrix, words)
-    )
+    together = naming.test_sets(observed, matrix, words)
+    write_table(sets, together)
+    named = naming.answers(columns["attributed"], columns["joint_q"], together, level=attributed)
+    named["names"] = naming.answer_names(named, columns["attributed"], observed.order, names)
+    write_table(answers, named)
+    value, p, z = naming.test_over_samples(observed, matrix, words)
     overall = pd.DataFrame(
         {
             "unit": np.arange(len(names)),
             "unit_name": names,
-            "contrast": mean,
-            "z": z_mean,
-            "p_value": p_mean,
-            "q_value": false_discovery_control(p_mean),
-            "samples": (q <= attributed).sum(axis=1),
+            "score": value,
+            "z": z,
+            "p_value": p,
+            "q_value": false_discovery_control(p),
+            "samples": columns["attributed"].sum(axis=1),
         }
     )
     write_table(units, overall)
-    factual = read_tensors(samples, names=["factual"])["factual"]
-    order = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
-    write_table(sets, test_sets(pull, value, words, order))
+    drawn = read_decoys(read_tensors(decoys))
+    write_table(checks, check_table(drawn, matrix, words, level=attributed, learnt=learnt))

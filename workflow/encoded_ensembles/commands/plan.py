@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from encoded_ensembles.runs.rates import Rates
 
 
+NAMED = 0.9  # share of samples for which the advised number of members names a unit
+
+
 def plan(
     configfile: Annotated[
         list[Path], Option(help="configuration, merged over config.yaml; repeatable")
@@ -56,8 +59,32 @@ def plan(
     total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "rule"}
     total["peak_mb"] = max(row["peak_mb"] for row in rows)
     _print([*rows, {"rule": "all"} | total], cores)
+    print(_naming(config, units))
     if output:
         write_json(output, {"rules": rows, "total": total, "rates": rates.__dict__})
+
+
+def _naming(config: Mapping[str, Any], units: int) -> str:
+    """Return a sentence: for how many samples a unit can be expected to be named."""
+    from encoded_ensembles.influence.power import expected_named, measured_effects, members_needed
+
+    effects, level = measured_effects(), config["contrast"]["attributed"]
+    members = config["code"]["members"]
+    share = expected_named(units, members, effects=effects, level=level)
+    needed = members_needed(units, share=NAMED, effects=effects, level=level)
+    advice = (
+        f"{needed} members would name one for {NAMED:.0%}"
+        if needed
+        else f"more than 64 members would be needed for {NAMED:.0%}"
+    )
+    measured = int(effects["units"].max())
+    beyond = (
+        f"; a lower bound, nothing was measured beyond {measured} units" if units > measured else ""
+    )
+    return (
+        f"With {members} members and {units:,} units, expect a unit to be named for about {share:.0%} of "
+        f"samples; {advice} (effects as measured on digits of 8x8 pixels, docs/power.md{beyond})."
+    )
 
 
 def _read(files: list[Path]) -> dict[str, Any]:

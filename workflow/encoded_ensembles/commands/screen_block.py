@@ -41,7 +41,7 @@ def screen_block(
     """Ablate the units that move each sample of a block most, and predict the others' distances.
 
     The ablated units are those of largest predicted distance, until few of the `top` are expected to
-    be missed, and the `top` units of largest contrast. screened: numbers of the block's samples;
+    be missed, and the `top` units of largest joint score. screened: numbers of the block's samples;
     predicted: distance of every unit; missed: expected number of missed units of the `top`;
     evaluations: of a member at each step, for the sample.
     """
@@ -70,7 +70,7 @@ def screen_block(
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
     known = np.concatenate([factual[None], dropped, drawn["null"][:, block_samples]]) - factual
     searches = _searches(
-        known, matrix, null, _largest_contrast(contrast, block_samples, top), (top, missed, budget)
+        known, matrix, null, _largest_scores(contrast, block_samples, top), (top, missed, budget)
     )
 
     def ablate(units: "np.ndarray", which: "np.ndarray") -> "np.ndarray":
@@ -121,12 +121,12 @@ def _searches(
     ]
 
 
-def _largest_contrast(contrast: Path, samples: "np.ndarray", top: int) -> "list[np.ndarray]":
-    """Return the units of largest contrast of each sample, at most `top` of them."""
+def _largest_scores(contrast: Path, samples: "np.ndarray", top: int) -> "list[np.ndarray]":
+    """Return the units of largest joint score of each sample, at most `top` of them."""
     from encoded_ensembles.storage.files import read_table
 
-    table = read_table(contrast, columns=["sample", "unit", "rank"])
-    best = table[table["rank"] <= top].sort_values("rank")
+    table = read_table(contrast, columns=["sample", "unit", "joint_rank"])
+    best = table[table["joint_rank"] <= top].sort_values("joint_rank")
     return [best.loc[best["sample"] == b, "unit"].to_numpy() for b in samples]
 
 

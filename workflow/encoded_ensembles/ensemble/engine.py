@@ -54,8 +54,8 @@ def sample_rows(
 
 
 def prepare(
-    folders: list[Path],
-    noise: Path,
+    folders: Sequence[Path],
+    noise: Path | None,
     *,
     label: str,
     scheduler: str = "ddpm",
@@ -69,7 +69,7 @@ def prepare(
 
     Args:
         folders: folders of the members.
-        noise: file of exogenous noise.
+        noise: file of exogenous noise; None if nothing is sampled, then without the key noise.
         label: label of the progress bar.
         scheduler: one of `sampling.SAMPLERS`.
         precision: "float32" or "bfloat16", arithmetic of the members.
@@ -86,12 +86,15 @@ def prepare(
     if batch is not None and batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
     check_trained_on(folders, autoencoder)
-    where, drawn = choose_device(device), read_tensors(noise, names=["noise"])["noise"]
+    where, drawn = choose_device(device), {}
+    if noise:
+        drawn["noise"] = read_tensors(noise, names=["noise"])["noise"]
     members = load_placed(folders, where, precision=precision, compiled=compiled)
-    check_noise(drawn, members[0])
+    if noise:
+        check_noise(drawn["noise"], members[0])
     return {
         "members": members,
-        "noise": drawn,
+        **drawn,
         "sampler": scheduler,
         "device": where,
         "space": load_space(autoencoder, device=where),
@@ -101,7 +104,7 @@ def prepare(
 
 
 def load_placed(
-    folders: list[Path], device: torch.device, *, precision: str, compiled: bool
+    folders: Sequence[Path], device: torch.device, *, precision: str, compiled: bool
 ) -> "Sequence[UNet2DModel]":
     """Load the members in `folders`, placed for sampling on a device.
 

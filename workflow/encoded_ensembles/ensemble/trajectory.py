@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
 
+def levels(steps: int, *, sampler: str) -> list[int]:
+    """Return the noise levels of sampling in a number of steps, descending."""
+    return [int(level) for level in make_scheduler(steps=steps, sampler=sampler).timesteps]
+
+
 def estimates(
     members: Sequence["UNet2DModel"],
     *,

@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 
 PAGE = Path(__file__).parent / "page"
-SCRIPTS = ("load.js", "words.js", "draw.js", "pair.js", "lists.js", "main.js")
+SCRIPTS = ("load.js", "words.js", "draw.js", "pair.js", "lists.js", "queries.js", "main.js")
 ALL_BYTES = 10_800_000  # limit of the page's data: 14.5 MB if they cannot be compressed
 PAIR_BYTES = 5_500_000  # part of these for tables
 BINS = 40
 POOLED = 50_000  # approximate number of null values drawn for a sample
-ATTRIBUTING = "contrast"  # the statistic that attributes (docs/validity.md)
+ATTRIBUTING = "joint"  # the statistic that attributes (docs/attribution.md)
+QUERY_UNITS = 5  # units shown for each given picture
+PULLED = "contrast"  # the statistic whose null is drawn from pulls
 
 
 class Landscape(NamedTuple):
@@ -119,6 +121,35 @@ def pooled_null(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
     return np.divide(deviation, spread, out=np.full(null.shape, np.nan), where=spread > 0).ravel()
 
 
+def query_facts(answers: pd.DataFrame, pairs: pd.DataFrame, *, most: int) -> list[dict[str, Any]]:
+    """Return what the page says of given pictures, those of the user first.
+
+    Args:
+        answers: of measure-queries.
+        pairs: of measure-queries.
+        most: number of pictures, at most.
+
+    Returns:
+        number, name, kind, answer, units, close, own (names its own unit), and of the units of largest joint score: top (their
+        numbers), q, share (of held-out pictures whose largest effect reaches theirs), attributed.
+    """
+    order = answers["kind"].map({"given": 0, "training": 1, "heldout": 2})
+    chosen = answers.loc[order.sort_values(kind="stable").index[:most]]
+    best = pairs[pairs["joint_rank"] <= QUERY_UNITS].sort_values(["sample", "joint_rank"])
+    rows = dict(list(best.groupby("sample")))
+    return [
+        {
+            "number": int(said["sample"]), "name": said["picture"], "kind": said["kind"],
+            "answer": said["answer"], "units": int(said["units"]), "close": int(said["close"]), "own": bool(said["own"]),
+            "top": rows[said["sample"]]["unit"].tolist(),
+            "q": rows[said["sample"]]["joint_q"].round(6).tolist(),
+            "share": rows[said["sample"]]["heldout_share"].round(6).tolist(),
+            "attributed": rows[said["sample"]]["attributed"].tolist(),
+        }
+        for said in chosen.to_dict("records")
+    ]  # fmt: skip
+
+
 def landscape(axis: str, units: np.ndarray, null: np.ndarray) -> Landscape:
     """Return units and null values in bins of their common range, or of 0..1 for p-values.
 
@@ -184,7 +215,7 @@ def axis_of(name: str, null: pd.DataFrame) -> str:
     """Return the axis of a statistic's landscape: "value" if all units share its null."""
     if name in null.columns:
         return "value"
-    return "z" if name == ATTRIBUTING else "p"
+    return "z" if name == PULLED else "p"
 
 
 def pair_arrays(

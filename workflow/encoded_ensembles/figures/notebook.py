@@ -22,7 +22,7 @@ def draw_picture(image: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
 
 
 def draw_attribution(
-    sample: int, picture: np.ndarray, table: pd.DataFrame, images: Sequence[np.ndarray], named: int
+    sample: int, picture: np.ndarray, table: pd.DataFrame, images: Sequence[np.ndarray], answer: str
 ) -> np.ndarray:
     """Draw a sample and the first image of units, with attributed units framed and labelled.
 
@@ -31,16 +31,15 @@ def draw_attribution(
         picture: s (C, H, W).
         table: table of the units: unit_name, value, p, q, attributed.
         images: one (C, H, W) for each.
-        named: number of all attributed units.
+        answer: what the sample is attributed to, in a few words.
     """
     axes = _row(len(table) + 1)
-    text = f"units attributed: {named}" if named else "unattributable"
-    draw_picture(picture, f"sample {sample}\n{text}", axes[0])
+    draw_picture(picture, f"sample {sample}\n{answer}", axes[0])
     for ax, image, row in zip(axes[1:], images, table.itertuples(), strict=True):
         title = f"{shorten(str(row.unit_name))}\n{row.value:.2g}, p = {row.p:.2g}\nq = {row.q:.2g}"
         draw_picture(image, title, ax)
         if row.attributed:  # name the statistic: p and q may be of another one
-            ax.set_xlabel("attributed by contrast", fontsize=7, color=RED)
+            ax.set_xlabel("attributed by joint score", fontsize=7, color=RED)
             ax.spines[:].set(visible=True, color=RED, linewidth=2)
     return axes
 

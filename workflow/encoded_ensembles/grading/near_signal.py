@@ -46,12 +46,16 @@ def near_signal(
     contrasts = np.stack([own_contrasts(pull_of_sample[None], code[units])[:, 0]
                     for pull_of_sample, units in zip(pulled, near, strict=True)])  # fmt: skip
     null = null_contrasts(pulled, words).transpose(1, 0, 2)
+    own = np.stack([null_contrasts(pull_of_sample[None], code[units])[:, 0]
+                    for pull_of_sample, units in zip(pulled, near, strict=True)])  # fmt: skip
     together = contrasts.mean(axis=1)
     return Signal(
         float(together.mean()),
         float(together.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
         float(p_and_z(contrasts, null)[1].mean()),
-        _share(set_p_values(contrasts, null, draws=DRAWS, seed=seed)),
+        _share(
+            set_p_values(contrasts, np.concatenate([own, null], axis=2), draws=DRAWS, seed=seed)
+        ),
         float(
             np.mean([_fake_share(null, group, seed=seed) for group in _groups(len(words), size)])
         ),
@@ -66,7 +70,7 @@ def _groups(words: int, size: int) -> np.ndarray:
 def _fake_share(null: np.ndarray, group: np.ndarray, *, seed: int) -> float:
     """Return the share of samples with p <= 0.05 under one group of null words; null is (B, k, R)."""
     contrasts = null[:, np.arange(len(group)), group]
-    return _share(set_p_values(contrasts, np.delete(null, group, axis=2), draws=DRAWS, seed=seed))
+    return _share(set_p_values(contrasts, null, draws=DRAWS, seed=seed))
 
 
 def _share(p: np.ndarray) -> float:

@@ -32,37 +32,10 @@ def halves_p_values(value: np.ndarray, *, seed: int) -> np.ndarray:
     )
 
 
-def contrast_p_values(pull: np.ndarray, words: np.ndarray, *, seed: int) -> np.ndarray:
-    """Test contrasts of random (unit, sample) pairs under null code words.
-
-    Half of the null words replace the units' code words, the other half is the null distribution.
-
-    Args:
-        pull: (B, U, n).
-        words: (R, n) bool, R >= 2.
-        seed: of the draws.
-
-    Returns:
-        (TESTS,).
-    """
-    rng = generator(seed=seed, purpose=Purpose.GRADING, key=4)
-    unit_words, null = np.array_split(words[rng.permutation(len(words))], 2)
-    sample, unit = (rng.integers(size, size=TESTS) for size in pull.shape[:2])
-    chosen = pull[sample, unit][:, None]  # (TESTS, 1, n)
-    word = unit_words[rng.integers(len(unit_words), size=TESTS)]
-    value = np.array(
-        [
-            null_contrasts(member_pulls[None], null_word[None])[0, 0, 0]
-            for member_pulls, null_word in zip(chosen, word, strict=True)
-        ]
-    )
-    return p_and_z(value, null_contrasts(chosen, null)[0])[0]
-
-
 def set_null_p_values(
     pull: np.ndarray, words: np.ndarray, order: np.ndarray, *, sizes: tuple[int, ...], seed: int
 ) -> np.ndarray:
-    """Test sets of near units under null code words.
+    """Test sets of near units under null code words, drawn from these and others like a set's own.
 
     Args:
         pull: (B, U, n).
@@ -82,8 +55,8 @@ def set_null_p_values(
         for size in sizes:
             chosen = np.take_along_axis(pull, order[:, :size, None], axis=1)
             drawn = unit_words[rng.permutation(len(unit_words))[:size]]
-            contrasts = null_contrasts(chosen, drawn)[np.arange(size), :, np.arange(size)].T
-            chance = null_contrasts(chosen, null).transpose(1, 0, 2)
+            chance = null_contrasts(chosen, np.concatenate([drawn, null])).transpose(1, 0, 2)
+            contrasts = chance[:, np.arange(size), np.arange(size)]
             draw = int(rng.integers(2**32))
             p_values.append(set_p_values(contrasts, chance, draws=DRAWS, seed=draw))
     return np.concatenate(p_values) if p_values else np.zeros(0)

@@ -102,7 +102,7 @@ def by_plants(methods: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]
     Returns:
         grades planted_top (share of bearing samples whose first unit is planted), planted_recall
         (share of the planted units among the first 10, or the first P of P > 10) and planted_false
-        (share of the other samples whose first unit is planted), shares with Wilson's intervals.
+        (share of the other samples whose first unit is planted), shares with the intervals of `_share`.
     """
     grades = []
     for name, scores in methods.items():
@@ -112,10 +112,10 @@ def by_plants(methods: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]
             first.append(np.isin(ranked[0, bears], units))
             recall.append(np.isin(ranked[:, bears], units).sum(axis=0) / len(units))
             wrong.append(np.isin(ranked[0, ~bears], units))
-        grades += _share(name, "planted_top", np.concatenate(first))
+        grades += _share(name, "planted_top", first)
         if len(recalls := np.concatenate(recall)):
             grades.append(Grade(name, "planted_recall", float(recalls.mean()), np.nan, np.nan))
-        grades += _share(name, "planted_false", np.concatenate(wrong))
+        grades += _share(name, "planted_false", wrong)
     return grades
 
 
@@ -130,25 +130,35 @@ def attributed_plants(
 
     Returns:
         grades planted_found and planted_wrong: share of the bearing samples, and of the others, to
-        which a planted unit is attributed, with Wilson's intervals.
+        which a planted unit is attributed, with the intervals of `_share`.
     """
     grades = []
     for name, mask in attributed.items():
         for kind, wanted in (("planted_found", True), ("planted_wrong", False)):
             hits = [mask[units][:, bears == wanted].any(axis=0) for bears, units in plants.values()]
-            grades += _share(name, kind, np.concatenate(hits))
+            grades += _share(name, kind, hits)
     return grades
 
 
-def _share(name: str, kind: str, values: np.ndarray) -> list[Grade]:
-    """Return the share of true values as a grade; no grade without values."""
+def _share(name: str, kind: str, values: list[np.ndarray]) -> list[Grade]:
+    """Return the share of true values as a grade; no grade without values.
+
+    The samples of a planted unit share its one code word, so they are not independent: the interval is
+    Wilson's for as many trials as there are planted units, not samples.
+
+    Args:
+        name: of the method.
+        kind: of the grade.
+        values: for each planted unit (or units of one plant), (samples,) bool.
+    """
     from scipy.stats import binomtest
 
-    if not len(values):
+    trials = sum(len(each) > 0 for each in values)
+    if not trials:
         return []
-    share = binomtest(int(values.sum()), len(values))
-    low, high = share.proportion_ci(method="wilson")
-    return [Grade(name, kind, float(values.mean()), float(low), float(high))]
+    share = float(np.concatenate(values).mean())
+    low, high = binomtest(round(share * trials), trials).proportion_ci(method="wilson")
+    return [Grade(name, kind, share, min(float(low), share), max(float(high), share))]
 
 
 def agreement(draws: Draws, grades: list[Grade]) -> list[tuple[str, str, int, float, float, float]]:

@@ -60,17 +60,30 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
         (B, U, n) float32; the mean over members is zero.
     """
     mean = estimate.mean(axis=0, dtype=np.float64)
-    order, starts, sizes = by_unit(unit_of)
-    result = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
+    result = np.empty((len(mean), int(unit_of.max()) + 1, len(estimate)), np.float32)
     for row, centre, member_estimates in zip(
         result, mean, estimate.transpose(1, 0, 2), strict=True
     ):
-        direction = images[order] - centre
-        length = np.linalg.norm(direction, axis=1, keepdims=True)
-        direction /= np.where(length > 0, length, 1)
-        projected = direction @ (member_estimates - centre).T
-        row[:] = np.add.reduceat(projected, starts, axis=0) / sizes[:, None]
+        row[:] = directions(centre, images, unit_of) @ (member_estimates - centre).T
     return result
+
+
+def directions(centre: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the direction from a picture to each unit: the mean of the unit vectors to its images.
+
+    Args:
+        centre: (F,) float64.
+        images: (N, F) float, in the space of the picture.
+        unit_of: (N,) int64, every unit 0..U-1 with an image.
+
+    Returns:
+        (U, F) float64.
+    """
+    order, starts, sizes = by_unit(unit_of)
+    direction = images[order] - centre
+    length = np.linalg.norm(direction, axis=1, keepdims=True)
+    direction /= np.where(length > 0, length, 1)
+    return np.add.reduceat(direction, starts, axis=0) / sizes[:, None]
 
 
 def weights(words: np.ndarray) -> np.ndarray:

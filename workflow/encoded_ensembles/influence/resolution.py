@@ -63,3 +63,14 @@ def resolution_warning(
         f"{smallest:.2g} with {units} units and {words} free code words, expected at most "
         f"contrast.attributed ({level:g}); {advice}."
     )
+
+
+def balance_warning(family: str) -> str | None:
+    """Return one sentence if p-values are not exact because of the code's family; None if they are."""
+    if family != "balanced":
+        return None
+    return (
+        "p-values are approximate with code.family balanced: words were exchanged to level the number of "
+        "units per member, so a unit's word is not equally likely to be any free one; "
+        "contrast/checks.csv measures the error on decoys, and code.family: random has none."
+    )

@@ -38,8 +38,7 @@ def influence_table(
         q, rank = false_discovery_control(p, axis=0), ranks(np.where(np.isnan(z), value, z))
         for suffix, values in {"": value, "_z": z, "_p": p, "_q": q, "_rank": rank}.items():
             columns[f"{name}{suffix}"] = values
-    names_of = {"z": "contrast_z", "p_value": "contrast_p", "q_value": "contrast_q", "rank": "contrast_rank"}  # fmt: skip
-    tested = read_table(contrast).rename(columns=names_of)
+    tested = read_table(contrast)
     pairs = pair_table(names, columns)
     table = pairs.merge(tested, on=["sample", "unit", "unit_name"])
     if len(table) != len(tested) or len(table) != len(pairs):

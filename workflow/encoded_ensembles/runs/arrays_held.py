@@ -10,15 +10,17 @@ from encoded_ensembles.codes.families import SHARED
 from encoded_ensembles.data.catalogue import OWN
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.features.extractors import INCEPTION
+from encoded_ensembles.influence.calibration import WORDS
+from encoded_ensembles.influence.decoys import MOST as MOST_DECOYS
+from encoded_ensembles.influence.naming import SET_WORDS, SHARED_WORDS
+from encoded_ensembles.influence.observer import SIZES
 from encoded_ensembles.members.network_size import NetworkSize
 from encoded_ensembles.runs.size import Size, count_heldout
 
 MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
 LISTED = 1 << 24  # largest number of words of a family that are listed (`assignment.ENUMERATED`)
-HELD = (
-    10_000_000  # null contrasts, or distances, in memory at once (`contrast_tests`, `directional`)
-)
+HELD = 10_000_000  # null contrasts, or distances, in memory at once (`calibration`, `directional`)
 COMPARED = 512  # units whose counterfactuals are compared at once (`commands.measure_influence`)
 CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one picture at a time
 INCEPTION_BYTES = 1_500 * MB
@@ -95,6 +97,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
             read(config, size) + size.images * 8 * NAME,
         ),
         "draw_noise": read(config, size),
+        "choose_queries": read(config, size) + count_heldout(dataset) * values,
         "choose_controls": nearest(size) + read(config, size),
     }  # fmt: skip
 
@@ -170,6 +173,8 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     members = engine(n, count, 1)
     pulls = count * size.units * n
     follow = size.images * (36 * seen + values) + n * 6 * count * seen * FLOAT + 24 * pulls
+    shown, queries = _queries(config, size), config["queries"]
+    watched = partial(_watched, config, size)
     return {
         "sample_ensemble": engine(n + 1, count, 2 + n + null) + (2 + n + null) * picture,
         "ablate_block": engine(n, count, block),
@@ -177,12 +182,45 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "screen_block": engine(n, count, n) + null * picture
         + alone * (2 * (1 + n + null) + 3 * ablated)
         + 4 * DOUBLE * (1 + n + null + ablated) * (values + size.units),
-        "follow_members": members + follow + size.images * FLOAT * (values if seen != values else 0),
+        "follow_members": members + follow + size.images * FLOAT * (values if seen != values else 0)
+        + watched(count, config["contrast"]["decoys"]),
+        "follow_queries": engine(n, shown, 1) + n * shown * seen * (DOUBLE + FLOAT) + nearest(size)
+        + size.images * 36 * seen + 32 * shown * size.units * n + watched(shown, queries["decoys"]),
         "measure_levels": members + follow + nearest(size),
         "sample_frechet": engine(n + 1, frechet["samples"], masks) + drawn * (FLOAT + 2),
         "sample_controls": engine(n + code["weight"], count, 1) + 3 * controls * picture,
         "measure_heldout": engine(models, count, models) + 3 * models * picture,
     }  # fmt: skip
+
+
+def _queries(config: Mapping[str, Any], size: Size) -> int:
+    """Return the number of given pictures, except those of a folder."""
+    queries = config["queries"]
+    return min(queries["training"], size.units) + queries["heldout"]
+
+
+def _decoys(config: Mapping[str, Any], size: Size) -> int:
+    """Return the largest number of decoys in a draw."""
+    free = free_words(config, size, MOST_DECOYS * 2) // 2
+    return min(size.units, count_heldout(config["dataset"]), MOST_DECOYS, free)
+
+
+def _evidence(config: Mapping[str, Any], size: Size, samples: int, draws: int) -> float:
+    """Return the bytes of what is gathered of real units, and of real and decoy units by draw."""
+    n, decoys = config["code"]["members"], _decoys(config, size)
+    near = min(config["contrast"]["candidates"], size.units)
+    rows = samples * (near * (1 + draws) + sum(SIZES))
+    pulls = samples * n * (size.units + draws * (size.units + decoys)) * FLOAT
+    return rows * n * (n + 1) * DOUBLE + pulls
+
+
+def _watched(config: Mapping[str, Any], size: Size, samples: int, draws: int) -> float:
+    """Return the bytes of observers: what they gather, their images, and one joint model."""
+    near = min(config["contrast"]["candidates"], size.units)
+    images = size.images + draws * (size.images + _decoys(config, size))
+    model = 4 * DOUBLE * near * near * config["code"]["members"]
+    gathered = 1.5 * _evidence(config, size, samples, draws)  # written as float32
+    return gathered + images * math.prod(size.seen) * DOUBLE + model
 
 
 def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
@@ -194,9 +232,19 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     block = 2 * math.ceil(size.units / landscape["blocks"])
     statistics = 4 + len(config["influence"]["distances"])
     free = free_words(config, size, config["contrast"]["null_words"])
-    # Null contrasts of some units, and their deviations from the mean; then those of sets of 30.
-    nulls = 2.1 * DOUBLE * min(pairs * free, max(HELD, count * free))
+    # Null values of some pairs, and their deviations from the mean; products of words.
+    nulls = 2.1 * DOUBLE * min(pairs * free, HELD) + DOUBLE * n * n * min(free, WORDS)
+    nulls += 3 * DOUBLE * count * min(free, SHARED_WORDS)
+    # Scores of the sets' units under each word, and of the drawn ones.
+    together = DOUBLE * count * max(SIZES) * (3 * min(free, SET_WORDS) + 999)
     sets = count * 30 * DOUBLE * (2 * free + 999)
+
+    def tested(samples: int, draws: int) -> float:
+        rows = samples * (size.units + bool(draws) * _decoys(config, size))
+        return 2 * _evidence(config, size, samples, draws) + max(
+            words(config), together, nulls + 30 * DOUBLE * rows, table(samples * size.units, 21)
+        )
+
     compared = max(2 * null + 7 * held, null + held + block) + 6
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
     # Distances of all masks from some units' images; merged tables are in memory twice.
@@ -211,8 +259,9 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "check_attribution": read(config, size) + size.images * values * 5 * FLOAT
         + 3 * block * picture + DOUBLE * block * count * size.images
         + features(config, size, size.images),
-        "measure_contrast": pairs * n * 2 * FLOAT
-        + max(words(config), nulls, sets, nearest(size), table(pairs, 9)),
+        "measure_contrast": tested(count, config["contrast"]["decoys"]),
+        "measure_queries": tested(_queries(config, size), config["queries"]["decoys"])
+        + read(config, size),
         "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
         "score_frechet": read(config, size) + masks * frechet["samples"] * values
         + features(config, size, max(frechet["samples"], count_heldout(config["dataset"]))) + 100 * MB,

@@ -29,16 +29,20 @@ NOISE, FRECHET_NOISE = "noise/landscape.safetensors", "noise/frechet.safetensors
 SAMPLES, SCORES = "samples/ensemble.safetensors", "frechet/scores.parquet"
 INFLUENCE, NULL = "influence/influence.parquet", "influence/null.parquet"
 RADIUS, EXPECTED = "influence/radius.parquet", "expected/expected.parquet"
+ANSWERS, CHECKS = "contrast/answers.parquet", "contrast/checks.parquet"
+QUERIES, QUERY_ANSWERS = "queries/pairs.parquet", "queries/answers.parquet"
 FALSE_ATTRIBUTION = "influence/false_attribution.parquet"
 # All files; each table also has a .csv.
 ARRAYS = (
     TRAINING, HELDOUT, SPARE, CODE, NOISE, FRECHET_NOISE, SAMPLES,
-    "contrast/pulls.safetensors", "rivals/scores.safetensors", "expected/scores.safetensors",
+    "contrast/pulls.safetensors", "contrast/decoys.safetensors", "queries/pictures.npz",
+    "queries/pulls.safetensors", "queries/decoys.safetensors", "rivals/scores.safetensors", "expected/scores.safetensors",
     "grade/draws.safetensors", "frechet/pictures.npz",
 )  # fmt: skip
 TABLES = (
     "code/units", "code/images", "influence/influence", "influence/null", "influence/radius",
     "influence/aliasing", "contrast/contrast", "contrast/sets", "contrast/units",
+    "contrast/answers", "contrast/checks", "queries/pairs", "queries/answers", "queries/checks",
     "expected/expected", "expected/calibration", "grade/gains", "grade/areas", "grade/scoreboard",
     "grade/truth", "grade/agreement", "frechet/scores",
 )  # fmt: skip
@@ -48,7 +52,7 @@ ON_DEMAND = (
     "studies/members", "studies/retraining",
 )  # fmt: skip
 FACTS = (
-    DATASET, PROPERTIES, "code/checked.json", "rivals/cost.json",
+    DATASET, PROPERTIES, "code/checked.json", "rivals/cost.json", "queries/control.json",
     "expected/choices.json",
 )  # fmt: skip
 PAGES = ("gallery.html", "run.json", "config.yaml")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.runs.rates import Rates
 from encoded_ensembles.runs.size import FLOAT, Size
@@ -19,7 +20,7 @@ ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (mea
 # Rules whose jobs start PyTorch.
 TORCH = {
     "fetch_base", "fetch_autoencoder", "train_member", "sample_ensemble", "ablate_block", "ablate_units", "screen_block",
-    "measure_influence", "measure_levels", "check_attribution", "follow_members", "project_gradients",
+    "measure_influence", "measure_levels", "check_attribution", "follow_members", "follow_queries", "project_gradients",
     "sample_frechet", "train_classifier",
     "score_frechet", "score_rivals", "sample_controls",
     "measure_heldout",
@@ -118,11 +119,26 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
         "screen_block" if screened else "ablate_block": ablated,
         "follow_members": draw(1, n, among=n, count=samples)
         + Work(bytes=FLOAT * pairs * n, encoded=size.images),
+        "follow_queries": _queried(config, size),
         "measure_influence": Work(bytes=ROW * pairs),
         "sample_frechet": draw(
             len(sizes) + 1, sum(sizes) + 1, among=n + 1, count=frechet["samples"], value=FLOAT
         ),
     }
+
+
+def _queried(config: Mapping[str, Any], size: Size) -> Work:
+    """Return the work of denoising given pictures; those of a folder are not counted."""
+    n, queries = config["code"]["members"], config["queries"]
+    pictures = min(queries["training"], size.units) + queries["heldout"]
+    batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
+    evaluations = LEVELS * DRAWS * n
+    return Work(
+        evaluations * math.ceil(pictures / batch),
+        evaluations * max(SMALLEST, pictures),
+        bytes=FLOAT * pictures * size.units * 2 * n,
+        encoded=size.images + pictures,
+    )
 
 
 def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:

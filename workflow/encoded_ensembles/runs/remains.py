@@ -56,6 +56,7 @@ HOLDS = {
     "frechet": SAMPLES,
     "influence": NUMBERS,
     "contrast": NUMBERS,
+    "queries": f"the pictures, {NUMBERS}",
     "expected": NUMBERS,
     "grade": NUMBERS,
     "rivals": f"{NUMBERS}, gradients of the pictures",

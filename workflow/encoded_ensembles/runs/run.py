@@ -3,6 +3,7 @@
 For use of `Run("results/digits")` in a notebook see docs/sharing.md.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from encoded_ensembles.data.images import ImageSet
 
 
-STATISTICS = ["distance", "ssim", "features", "matched", "directional", "contrast"]
+STATISTICS = [
+    "joint", "contrast", "undirected", "distance", "ssim", "features", "matched", "directional",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ class Run:
         expected = read_table(self.folder / layout.EXPECTED)
         return table.merge(expected.rename(columns={"rank": "expected_rank"}), on=pair)
 
+    @cached_property
+    def answers(self) -> "pd.DataFrame":
+        """One row per sample: sample, answer (units, group or nothing), units, rate, names."""
+        return read_table(self.folder / layout.ANSWERS)
+
     def unit_number(self, unit: str | int) -> int:
         """Return the number of a unit.
 
@@ -114,37 +122,50 @@ class Run:
     def unit_images(self, unit: str | int) -> np.ndarray:
         """Return a unit's training images (k, C, H, W) float32 in [-1, 1]."""
         number = self.unit_number(unit)
-        return to_signed(self._training.images[self.code["unit_of"] == number])
+        return to_signed(self.training.images[self.code["unit_of"] == number])
 
     @cached_property
-    def _training(self) -> "ImageSet":
+    def training(self) -> "ImageSet":
+        """The training images: images (N, H, W, C) uint8, labels, label_names and names."""
         return read_images(self.folder / layout.TRAINING)
 
     def attribute(
-        self, sample: int, top: int | None = 10, *, by: str = "contrast"
+        self,
+        sample: int | None = None,
+        top: int | None = 10,
+        *,
+        by: str = "joint",
+        image: str | Path | None = None,
     ) -> "pd.DataFrame":
-        """Return the units that a sample is attributed to, the most influential first.
+        """Return the units that a sample or picture is attributed to, the most influential first.
 
         Args:
             sample: number of the sample.
             top: number of units; None for all.
+            image: file of a picture to attribute instead of a sample (`attribute_pictures`).
             by: a statistic, or "expected" for exposure-calibrated attribution (docs/grading.md), with
                 value, p and q of contrast.
 
         Returns:
-            unit, unit_name, value, p, q (of the statistic), rank, attributed (by the q of contrast;
-            the sample is unattributable if no unit is attributed), expected, low, high.
+            unit, unit_name, value, p, q (of the statistic), rank, attributed (by the q of the joint
+            score), expected, low, high. `answer` says which units or group can be named. For an
+            image, the columns of `attribute_pictures`.
 
         Raises:
-            InputError: the sample or statistic does not exist, or `top` is not a number of units.
+            InputError: the sample, statistic or file does not exist, both or neither of sample and
+                image are passed, or `top` is not a number of units.
         """
+        if (sample is None) == (image is None):
+            raise InputError("pass either the number of a sample or image=FILE.")
+        if top is not None and not (_is_whole(top) and top > 0):
+            raise InputError(f"top is {top!r}, expected a whole number above 0, or None for all.")
+        if sample is None:
+            return self.attribute_pictures([Path(str(image))], top)[0]
         statistic = "contrast" if by == "expected" else by
         if statistic not in STATISTICS or statistic not in self.influence:
             known = [name for name in STATISTICS if name in self.influence]
             raise InputError(f"by is {by}, expected {', '.join(known)} or expected.")
         _within(sample, len(self.samples), "sample")
-        if top is not None and not (_is_whole(top) and top > 0):
-            raise InputError(f"top is {top!r}, expected a whole number above 0, or None for all.")
         columns = {
             statistic: "value",
             f"{statistic}_p": "p",
@@ -155,6 +176,33 @@ class Run:
         order = ["unit", "unit_name", *columns, "attributed", "expected", "low", "high"]
         best = rows[order].rename(columns=columns).sort_values("rank", ignore_index=True)
         return best if top is None else best.head(top)
+
+    def attribute_pictures(
+        self, files: Sequence[Path], top: int | None = 10, *, device: str = "auto"
+    ) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """Attribute pictures that the ensemble did not sample (docs/attribution.md).
+
+        Args:
+            files: pictures of any size and mode.
+            top: number of units for each; None for all.
+            device: "auto", "cpu", "cuda" or "cuda:N".
+
+        Returns:
+            one row per picture and unit: picture, unit, unit_name, value, z, p, q (of the joint score),
+            attributed, effect, heldout_share, close; and one row per picture: answer, units, rate,
+            names, close, picture.
+
+        Raises:
+            InputError: a file cannot be read as a picture, or the run has no members or held-out
+                pictures to compare with.
+        """
+        from encoded_ensembles.runs.pictures import attribute_files
+
+        pairs, answers = attribute_files(
+            [Path(file) for file in files], folder=self.folder, config=self.config, code=self.code, training=self.training,
+            members=self.member_folders, autoencoder=self.autoencoder, device=device,
+        )  # fmt: skip
+        return pairs if top is None else pairs[pairs["rank"] <= top], answers
 
     def counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
         """Return the counterfactual of a sample without a unit, (C, H, W) float32.
@@ -177,14 +225,26 @@ class Run:
         _within(sample, len(self.samples), "sample")
         return notebook.draw_picture(self.samples[sample], f"sample {sample}", ax)
 
-    def plot_attribution(self, sample: int, top: int = 5, *, by: str = "contrast") -> np.ndarray:
+    def answer(self, sample: int) -> dict[Hashable, Any]:
+        """Return what a sample is attributed to: units, a group of them, or nothing.
+
+        Returns:
+            answer ("units", "group" or "nothing"), units (number), rate (of error), names.
+
+        Raises:
+            InputError: the sample does not exist.
+        """
+        return self.answers.to_dict("records")[_within(sample, len(self.samples), "sample")]
+
+    def plot_attribution(self, sample: int, top: int = 5, *, by: str = "joint") -> np.ndarray:
         """Draw a sample and the units it is attributed to; return the axes (top + 1,)."""
         from encoded_ensembles.figures import notebook
+        from encoded_ensembles.figures.evidence import answer_text
 
         table = self.attribute(sample, top, by=by)
         images = [self.unit_images(int(unit))[0] for unit in table["unit"]]
-        attributed = int(self.attribute(sample, None)["attributed"].sum())
-        return notebook.draw_attribution(sample, self.samples[sample], table, images, attributed)
+        text = answer_text(self.answer(sample))
+        return notebook.draw_attribution(sample, self.samples[sample], table, images, text)
 
     def plot_counterfactual(self, sample: int, unit: str | int) -> np.ndarray:
         """Draw a sample, its counterfactual without a unit, and the change; return the three axes."""

@@ -11,6 +11,8 @@ Code = Annotated[Path, Option(help="code, .npz of encode-units")]
 Samples = Annotated[Path, Option(help="samples, .safetensors of sample-ensemble")]
 Pulls = Annotated[Path, Option(help="pulls, .safetensors of follow-members")]
 Contrast = Annotated[Path, Option(help="contrast, .parquet of measure-contrast")]
+Answers = Annotated[Path, Option(help="answers, .parquet of measure-contrast")]
+Pictures = Annotated[Path, Option(help="pictures to attribute, .npz of choose-queries")]
 Influence = Annotated[Path, Option(help="influence, .parquet of measure-influence")]
 Ledger = Annotated[
     Path | None,

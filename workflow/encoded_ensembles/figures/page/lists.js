@@ -50,13 +50,13 @@ function attributedBy(run, by, many) {
 }
 
 function showTiles(run, place, choose) {
-  run.facts.samples.forEach(({ attributed }, sample) => {
+  run.facts.samples.forEach(({ attributed, answer }, sample) => {
     const input = el("input", { type: "radio", name: "sample", value: sample,
       onchange: () => choose({ sample, unit: null }) });
-    place.append(el("label", { class: attributed ? "tile attributed" : "tile" }, input,
+    place.append(el("label", { class: attributed || answer ? "tile attributed" : "tile" }, input,
       canvas(picture(run.arrays.samples, sample)),
       el("span", {}, el("span", { class: "hidden" }, "Sample "), sample, el("span", { class: "hidden" }, ", ")),
-      el("span", { class: "state" }, attributed ? count(attributed, "unit") : "unattributable")));
+      el("span", { class: "state" }, attributed ? count(attributed, "unit") : answer ? `one of ${answer}` : "unattributable")));
   });
 }
 
@@ -64,7 +64,7 @@ function showSample(run, state) {
   const [title, said] = verdictOf(run, state.sample);
   const verdict = document.getElementById("verdict");
   document.getElementById("sample-title").textContent = `Sample ${state.sample}`;
-  verdict.classList.toggle("attributed", run.facts.samples[state.sample].attributed > 0);
+  verdict.classList.toggle("attributed", run.facts.samples[state.sample].attributed + run.facts.samples[state.sample].answer > 0);
   fill(verdict, el("p", {}, el("strong", {}, `${title}. `), said[0]),
     el("ul", {}, ...said.slice(1).map((each) => el("li", {}, each))));
 }
@@ -144,8 +144,8 @@ function showUnit(run, place, state, choose) {
     el("div", { class: named.length ? "verdict attributed" : "verdict" }, el("p", {},
       el("strong", {}, named.length ? `${count(named.length, "sample")} attributed to it. ` : "No sample is attributed to it. "),
       named.length
-        ? `Attributed by contrast, q at most ${number(facts.level)}: sample ${listed(named.sort((a, b) => a - b))}.`
-        : `For none of ${count(facts.samples.length, "sample")} is the q of its contrast at most ${number(facts.level)}. This is a result: the evidence does not separate its effect from chance.`)),
+        ? `Attributed by joint score, q at most ${number(facts.level)}: sample ${listed(named.sort((a, b) => a - b))}.`
+        : `For none of ${count(facts.samples.length, "sample")} is the q of its joint score at most ${number(facts.level)}. This is a result: the evidence does not separate its effect from chance.`)),
     unitImages(run, unit, 8, count(arrays.unit_size[unit], "image")),
     el("div", { class: "bar" }, el("label", { for: "unit-by" }, "Most influenced samples by"),
       el("select", { id: "unit-by", onchange: (event) => choose({ by: event.target.value }) },

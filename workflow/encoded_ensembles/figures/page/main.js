@@ -1,6 +1,6 @@
 // The state of the page, stored in its address so that a view can be shared, and its parts.
 
-const VIEWS = ["samples", "units", "help"];
+const VIEWS = ["samples", "units", "queries", "help"];
 
 function start(run) {
   const { facts } = run;
@@ -91,6 +91,7 @@ function start(run) {
   VIEWS.forEach((view) => at(`to-${view}`).addEventListener("click", () => { state.view = view; draw(); }));
   addEventListener("hashchange", () => { read(); draw(); });
   showTiles(run, at("tiles"), choose);
+  showQueries(run, at("queries"), choose);
   showHelp(run, at("help"));
   draw();
   document.documentElement.dataset.ready = "true";

@@ -28,13 +28,13 @@ function showPair(run, place, state, choose) {
 function verdictOfPair(run, pair, by) {
   const { arrays, facts } = run;
   const held = arrays.pair_attributed[pair];
-  const q = number(arrays.contrast_q[pair]);
+  const q = number(arrays.joint_q[pair]);
   const statistic = facts.statistics.find(({ name }) => name === by);
   return el("div", { class: held ? "verdict attributed" : "verdict" },
     el("p", {}, el("strong", {}, held ? "Attributed. " : "Not attributed. "),
       held
-        ? `The sample is attributed to this unit by contrast: q = ${q}, at most ${number(facts.level)}.`
-        : `By contrast q = ${q}, above ${number(facts.level)}: the difference of the members that saw it may be chance.`),
+        ? `The sample is attributed to this unit by its joint score: q = ${q}, at most ${number(facts.level)}.`
+        : `By its joint score q = ${q}, above ${number(facts.level)}: the difference of the members that saw it may be chance.`),
     el("p", {}, `By ${by}, ${against(statistic, arrays[`${by}_p`][pair])}`));
 }
 

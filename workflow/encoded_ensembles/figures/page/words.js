@@ -1,9 +1,17 @@
 // Names and meanings of the statistics, for readers who are not statisticians.
 
 const STATISTICS = {
+  joint: {
+    label: "joint: effect after all other units",
+    means: "How well the unit's code word explains what members do to the picture, after the effects of the other likely units are taken out. This statistic decides attribution.",
+  },
+  undirected: {
+    label: "undirected: any difference of members",
+    means: "How much the members that saw the unit differ from the others, in any direction: it finds an influence that does not look like the unit.",
+  },
   contrast: {
     label: "contrast: pull of members that saw it",
-    means: "How much more the members that saw the unit pull the picture towards it than the members that did not. This statistic decides attribution.",
+    means: "How much more the members that saw the unit pull the picture towards it than the members that did not.",
   },
   distance: {
     label: "distance: how far the picture moves",
@@ -56,11 +64,13 @@ function listed(numbers) {
 
 // The verdict on a sample: [heading, sentences]
 function verdictOf(run, sample) {
-  const { attributed, least_q: q, radius, null_radius: chance, sets } = run.facts.samples[sample];
+  const { attributed, answer, rate, least_q: q, radius, null_radius: chance, sets } = run.facts.samples[sample];
   const { all, level, members } = run.facts;
   const said = [];
   if (attributed) {
-    said.push(`Among ${count(all.units, "unit")} the contrast of ${attributed} stands out from the null: the false discovery rate q is at most ${number(level)}.`);
+    said.push(`Among ${count(all.units, "unit")} the joint score of ${attributed} stands out from the null: on average at most ${number(100 * level)} % of the units named for a sample are named by chance (false discovery rate; q weighted by likeness).`);
+  } else if (answer) {
+    said.push(`No single unit can be named, but the ${count(answer, "unit")} most alike to it together can: at most ${number(100 * level)} % of samples without any influence would be given such a group (p = ${number(rate)}).`);
   } else {
     said.push(`No single unit stands out from the null: the smallest q is ${number(q, 2)}, and ${number(level)} is allowed. This is a result: the evidence of ${count(members, "member")} does not support naming any of ${count(all.units, "unit")}.`);
   }
@@ -73,7 +83,8 @@ function verdictOf(run, sample) {
       ? `Leaving out a unit moves it by ${number(radius)} at most (counterfactual radius); this code leaves no null code word to compare with.`
       : `Leaving out a unit moves it by ${number(radius)} at most (counterfactual radius); a null code word by up to ${number(chance)}.`,
   );
-  const title = attributed ? `Attributed to ${count(attributed, "unit")}` : "Unattributable";
+  const title = attributed ? `Attributed to ${count(attributed, "unit")}`
+    : answer ? `Attributed to one or more of ${count(answer, "unit")}` : "Unattributable";
   return [title, said];
 }
 
@@ -97,9 +108,10 @@ function showHelp(run, place) {
     ["null", "Values under null code words, which belong to no unit. Leaving out any members changes a picture; only a larger change is evidence for an influence of the unit."],
     ["z", "How far above the null's mean a value lies, in standard deviations of the null."],
     ["p", "The share of null code words that give the same value or more, with the unit's own code word counted among them. If the unit has no effect, p is 0.05 or less in one of twenty cases."],
-    ["q", `Among many units some p are small by chance. Of all units with q at most this value, on average at most this share is wrong. Attributed: q of the contrast at most ${number(facts.level)}.`],
+    ["q", `Among many units some p are small by chance. Of all units with q at most this value, on average at most this share is wrong. By the joint score, the contrast and the undirected change, units that are alike to the sample get more of the allowed error than others; the q of Benjamini and Hochberg, which divides it evenly, is in contrast/contrast.csv. Attributed: q of the joint score at most ${number(facts.level)}.`],
     ["rank", "1 is the unit of highest z for the sample."],
-    ["unattributable", "No unit's q is small enough. This means that the evidence does not identify a unit, not that no unit has an influence; often the nearest units are significant together although none is alone."],
+    ["group", "If no single unit can be named, the units most alike to the sample are tested together: 30, then 10, 5, 3, 2 and 1 of them. The smallest group down to which all these tests succeed is named: at least one unit in it has an influence."],
+    ["unattributable", "Neither a unit nor a group can be named. This means that the evidence does not identify a unit, not that no unit has an influence."],
   ];
   const left = [];
   if (facts.all.samples > facts.samples.length) left.push(`The page shows the first ${facts.samples.length} of ${facts.all.samples.toLocaleString("en")} samples (gallery.samples).`);

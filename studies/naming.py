@@ -1,0 +1,103 @@
+"""For how many samples and pictures units are named, by statistic and procedure, in several runs.
+
+python studies/naming.py --output TABLE.parquet RUN ...      folders of finished runs, or finished up to queries/
+
+Writes a row per run, kind of picture, statistic and procedure: pictures; nearest, share of them whose most
+alike unit has p <= 0.05; small, share of all p-values; named, pictures with a named unit; pairs;
+groups, pictures without one, but with a named group; and what the run's decoys show: decoys, share of
+them with p <= 0.05, and false_share, decoys among all named units and decoys, each with a 95 % interval.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from encoded_ensembles.influence.multiplicity import learnt_weights, weighted_q
+from encoded_ensembles.influence.naming import STATISTICS
+from encoded_ensembles.storage.files import read_facts, read_table, write_table
+
+LEVEL = 0.05
+
+
+def tables(run: Path) -> list[tuple[str, pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
+    """Return kind of picture, pairs, answers and decoys of samples and of each kind of query."""
+    found = []
+    for kind, pairs in (("samples", "contrast/contrast"), ("queries", "queries/pairs")):
+        folder = run / pairs.split("/")[0]
+        if not (run / f"{pairs}.parquet").is_file():
+            continue
+        table, said, checks = (
+            read_table(file)
+            for file in (
+                run / f"{pairs}.parquet",
+                folder / "answers.parquet",
+                folder / "checks.parquet",
+            )
+        )
+        if kind == "samples":
+            found.append((kind, table, said, checks))
+            continue
+        given = said["picture"].str.partition("/")[0].where(said["kind"] == "given", said["kind"])
+        for name, part in said.groupby(given, sort=False):
+            rows = table[table["sample"].isin(part["sample"])]
+            found.append((str(name), rows, part, checks))
+    return found
+
+
+def rows_of(run: Path) -> list[dict[str, object]]:
+    """Return the rows of a run."""
+    rows = []
+    code = read_facts(run / "code/properties.json")
+    for kind, table, said, checks in tables(run):
+        units, samples = table["unit"].nunique(), table["sample"].nunique()
+
+        def matrix(column: str, table: pd.DataFrame = table, units: int = units) -> np.ndarray:
+            return table[column].to_numpy().reshape(-1, units).T
+
+        weight = matrix("weight")
+        order = np.argsort(-weight, axis=0, kind="stable").T
+        decoys = checks.set_index("statistic")
+        for statistic in STATISTICS:
+            p = matrix(f"{statistic}_p")
+            q = {
+                "plain": matrix(f"{statistic}_q_plain"),
+                "weighted": weighted_q(p, weight),
+                "learnt": weighted_q(p, learnt_weights(p, order)),
+            }
+            near = np.take_along_axis(p, order[:, :1].T, axis=0)
+            for procedure, values in q.items():
+                named = (values <= LEVEL).any(axis=0)
+                own = statistic == STATISTICS[0] and procedure == "weighted"
+                row = {
+                    "run": run.name, "units": units, "members": code["members"], "pictures": kind,
+                    "number": samples, "statistic": statistic, "procedure": procedure,
+                    "nearest": (near <= LEVEL).mean(), "small": (p <= LEVEL).mean(),
+                    "named": int(named.sum()), "pairs": int((values <= LEVEL).sum()),
+                    "groups": int((said["answer"] == "group").sum()) if own else np.nan,
+                }  # fmt: skip
+                if procedure == "weighted" and statistic in decoys.index:
+                    shown = decoys.loc[statistic]
+                    row["decoys"] = int(shown["tests"])
+                    for name in ("share", "false_share"):
+                        row |= {
+                            f"{name}{end}": shown[f"{name}{end}"] for end in ("", "_low", "_high")
+                        }
+                rows.append(row)
+    return rows
+
+
+def main() -> None:
+    """Gather the runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("runs", type=Path, nargs="+")
+    given = parser.parse_args()
+    table = pd.DataFrame([row for run in given.runs for row in rows_of(run)])
+    write_table(given.output, table.round(4))
+    shown = table[table["procedure"] != "learnt"]
+    print(shown.to_string(index=False, float_format="{:.3g}".format))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Given pictures: effects beside those on held-out pictures, and the positive control."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from encoded_ensembles.influence import queries
+from encoded_ensembles.influence.observer import Observer
+from made_evidence import free, made
+
+
+def test_the_share_of_heldout_pictures_by_hand():
+    share = queries.share_reached(np.array([[0.5, 2.0], [3.0, 9.0]]), np.array([3.0, 1.0, 2.0]))
+    assert share.tolist() == [[1.0, 3 / 4], [2 / 4, 1 / 4]]
+    assert queries.share_reached(np.array([5.0]), np.zeros(0)).tolist() == [1.0]
+
+
+def test_a_unit_is_close_if_it_is_attributed_and_its_effect_is_large():
+    arrays, _, estimate, images, order = made(effect=0.8)
+    observer = Observer(images[:20], np.arange(20), arrays["code"], order, single=True)
+    observer.add(estimate)
+    observed, words = observer.observed(), free(arrays)
+    pairs, said = queries.query_tables(
+        observed, arrays, words, level=0.05, reference=np.full(39, 1.0)
+    )
+    own = pairs[pairs["sample"] == pairs["unit"]]
+    assert own["attributed"].all()
+    assert own["close"].all()
+    assert (own["heldout_share"] == 1 / 40).all()
+    assert (said["close"] >= 1).all()
+    # The contrast of pulls without a scale: 0.8 of the distance, in the values of images.
+    assert (own["effect"] > 1).all()
+    few, _ = queries.query_tables(observed, arrays, words, level=0.05, reference=np.full(9, 1.0))
+    assert not few["close"].any()  # 1 / 10 at least
+    of_sample = queries.query_tables(
+        observed, arrays, words, level=0.05, reference=np.array([False, False, False, True])
+    )[0]
+    assert (of_sample.loc[of_sample["sample"] == 3, "heldout_share"].min()) == 1.0
+
+
+def test_the_positive_control_counts_pictures_that_name_themselves():
+    rows = [(sample, unit, unit == sample) for sample in range(3) for unit in range(3)]
+    pairs = pd.DataFrame(rows, columns=["sample", "unit", "attributed"])
+    own = queries.names_itself(pairs, {0: 0, 1: 2})
+    assert own.tolist() == [True, False, False]
+    said = pd.DataFrame(
+        {"kind": ["training", "training", "heldout"], "own": own, "close": [1, 0, 0]}
+    )
+    said["answer"] = ["units", "units", "group"]
+    assert queries.control_facts(said) == {
+        "training": {
+            "pictures": 2,
+            "close": 1,
+            "units": 2,
+            "group": 0,
+            "nothing": 0,
+            "themselves": 1,
+        },
+        "heldout": {"pictures": 1, "close": 0, "units": 0, "group": 1, "nothing": 0},
+    }
+
+
+def test_effects_need_pulls_without_a_scale():
+    arrays, observed, *_ = made(effect=0.2)
+    with pytest.raises(AssertionError):
+        queries.query_tables(observed, arrays, free(arrays), level=0.05, reference=np.ones(3))

@@ -1,0 +1,159 @@
+"""Given pictures: what members make of pictures that the ensemble did not sample."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet, pixel_digests, to_signed
+from encoded_ensembles.data.likeness import nearest_unit, nearest_units
+from encoded_ensembles.ensemble.given_pictures import given_estimates, spread_levels
+from encoded_ensembles.influence.decoys import Watch
+from encoded_ensembles.members.batches import as_seen
+from encoded_ensembles.runs import layout
+from encoded_ensembles.storage.files import InputError, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def watch_pictures(
+    engine: Mapping[str, Any],
+    code: Mapping[str, np.ndarray],
+    training: ImageSet,
+    heldout: np.ndarray,
+    pictures: np.ndarray,
+    *,
+    highest: int,
+    seed: int,
+    candidates: int,
+    draws: int,
+    word_seed: int,
+) -> tuple[Watch, list[int]]:
+    """Denoise pictures with every member, and return what members do, and the noise levels.
+
+    Noise depends on a picture's pixels and `seed`, not on the other pictures. Members with classes are
+    conditioned on the class of the training image most alike to the picture.
+
+    Args:
+        engine: from `ensemble.engine.prepare` without noise.
+        code: arrays of code.npz.
+        training: N training images.
+        heldout: (M, H, W, C) uint8, for decoys.
+        pictures: (B, H, W, C) uint8.
+        highest: highest noise level.
+        seed: of the noise.
+        candidates: K, units decoded jointly for each picture.
+        draws: number of draws of decoys.
+        word_seed: of the words of decoys.
+    """
+    signed = to_signed(pictures)
+    space = engine["space"]
+    watch = Watch(
+        code,
+        training.images,
+        heldout,
+        see=lambda images: as_seen(images, space=space),
+        likeness=lambda images, unit_of: nearest_units(signed, to_signed(images), unit_of),
+        candidates=candidates,
+        draws=draws,
+        seed=word_seed,
+        single=True,
+    )
+    flat = to_signed(training.images).reshape(len(training), -1)
+    nearest = nearest_unit(signed.reshape(len(signed), -1), flat, np.arange(len(flat)))
+    levels = spread_levels(highest)
+    steps = given_estimates(
+        engine["members"],
+        as_seen(pictures, space=space),
+        [int(digest[:16], 16) for digest in pixel_digests(pictures)],
+        levels=levels,
+        seed=seed,
+        classes=training.labels[nearest],
+        device=engine["device"],
+        space=space,
+        batch=engine["batch"],
+    )
+    for _, estimate in engine["track"](steps, len(levels)):
+        watch.add(estimate, decode=True)
+    return watch, levels
+
+
+def attribute_files(
+    files: Sequence[Path],
+    *,
+    folder: Path,
+    config: Mapping[str, Any],
+    code: Mapping[str, np.ndarray],
+    training: ImageSet,
+    members: list[Path],
+    autoencoder: Path | None,
+    device: str,
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Attribute pictures by the members of a finished run; the result is `Run.attribute_pictures`'.
+
+    Args:
+        files: pictures.
+        folder: of the run.
+        config: of the run.
+        code: arrays of code.npz.
+        training: training images of the run.
+        members: folders of the members.
+        autoencoder: folder of the autoencoder whose latents members see; None for pixels.
+        device: as in `ensemble.engine.prepare`.
+    """
+    from encoded_ensembles.codes.assignment import free_words
+    from encoded_ensembles.codes.families import family_of
+    from encoded_ensembles.data.sources.given_files import read_files
+    from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.influence.queries import query_tables
+
+    sampling, contrast = config["sampling"], config["contrast"]
+    shape, border = training.images.shape[1:], config["dataset"]["border"]
+    pictures = read_files(files, shape=shape, border=border)
+    missing = [member for member in members if not (member / "config.json").is_file()]
+    if missing:
+        raise InputError(
+            f"{missing[0]} is missing, expected the folders of all {len(members)} members; pictures "
+            "cannot be attributed without them."
+        )
+    engine = prepare(
+        members, None, label="pictures", autoencoder=autoencoder,
+        precision=sampling["precision"], batch=sampling["batch"], device=device,
+    )  # fmt: skip
+    watch, _ = watch_pictures(
+        engine, code, training, training.images[:0], pictures,
+        highest=contrast["levels"], seed=config["queries"]["seed"],
+        candidates=contrast["candidates"], draws=0, word_seed=0,
+    )  # fmt: skip
+    words = free_words(code["code"], family=family_of(code), limit=contrast["null_words"])
+    pairs, said = query_tables(
+        watch.real.observed(), code, words,
+        level=contrast["attributed"], reference=heldout_effects(folder),
+        learnt=contrast["weights"] == "learnt",
+    )  # fmt: skip
+    names = list(map(str, files))
+    said["picture"] = names
+    pairs["picture"] = np.array(names)[pairs["sample"]]
+    pairs = pairs.rename(
+        columns={
+            "joint": "value",
+            "joint_z": "z",
+            "joint_p": "p",
+            "joint_q": "q",
+            "joint_rank": "rank",
+        }
+    )
+    columns = ["picture", "unit", "unit_name", "value", "z", "p", "q", "rank", "attributed", "effect", "heldout_share", "close"]  # fmt: skip
+    pairs = pairs.sort_values(["sample", "rank"], ignore_index=True)[columns]
+    return pairs, said.drop(columns="sample")
+
+
+def heldout_effects(folder: Path) -> np.ndarray:
+    """Return the largest effect on each held-out picture of a run, (H,)."""
+    pairs = read_table(folder / layout.QUERIES, columns=["sample", "effect"])
+    kinds = read_table(folder / layout.QUERY_ANSWERS, columns=["sample", "kind"])
+    heldout = kinds.loc[kinds["kind"] == "heldout", "sample"]
+    largest = pairs[pairs["sample"].isin(heldout)].groupby("sample")["effect"].max()
+    return largest.to_numpy()
