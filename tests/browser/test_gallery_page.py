@@ -110,7 +110,7 @@ def test_choose_a_sample_and_a_unit(open_page, small):
     assert "By distance, of 20 null code words none give the same value or more" in said
     shown = page.locator("#pair tr.chosen td").all_inner_texts()
     assert shown[-1] == "3"
-    assert page.locator("#pair tbody tr").count() == 5
+    assert page.locator("#pair tbody tr").count() == 6
     assert page.locator("#pair svg path.null, #pair svg path.units").count() == 2
     assert page.locator("#pair svg line.mark").count() == 1
     assert page.locator("#pair .word .drops").count() == 4
@@ -173,7 +173,7 @@ def test_keyboard_alone_is_enough(open_page, small):
     page = open_page(small[0])
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.name") == "sample"
     page.keyboard.press("ArrowRight")
@@ -199,7 +199,7 @@ def test_search_a_unit_and_see_its_samples(open_page, small):
     page.locator("#results button.unit").click()
     rows = page.locator("#unit tbody tr")
     assert rows.count() == 3
-    own = table[table["unit"] == len(HOSTILE) + 7].sort_values("contrast_z", ascending=False)
+    own = table[table["unit"] == len(HOSTILE) + 7].sort_values("joint", ascending=False)
     assert rows.locator("th span").all_inner_texts()[0] == f"sample {own['sample'].iloc[0]}"
     assert "This is a result" in page.locator("#unit .verdict").inner_text()
     rows.nth(0).locator("button").click()
@@ -357,19 +357,33 @@ def test_search_finds_names_with_and_without_accents(open_page, tmp_path):
 
 
 def test_attributed_stands_only_beside_the_q_that_attributes(open_page, small):
-    """Issue 14.25: q of distance stood beside the tag that q of contrast had earned."""
+    """Issue 14.25: q of distance stood beside the tag that the attributing q had earned."""
     page, table = open_page(small[0]), small[1]
     assert page.locator("#ranking .flag").count() == 2
     assert "attributed by" not in page.locator("#by-means").inner_text()
     for name in ("distance", "ssim", "matched", "directional"):
         page.select_option("#by", name)
         assert page.locator("#ranking .flag").count() == 0
-        assert "Units are attributed by contrast" in page.locator("#by-means").inner_text()
+        assert "Units are attributed by joint" in page.locator("#by-means").inner_text()
     page.locator("#tiles .tile").nth(1).click()  # of this sample no unit is attributed
     assert "attributed by" not in page.locator("#by-means").inner_text()
     named = table[table["attributed"]]["unit"].iloc[0]
     page.goto(f"{page.url.partition('#')[0]}#view=units&unit={named}&by=distance")
     page.locator("#unit-title").wait_for()
     assert page.locator("#unit .flag").count() == 0
-    page.select_option("#unit-by", "contrast")
+    page.select_option("#unit-by", "joint")
     assert page.locator("#unit tr:has(.flag) td").nth(3).inner_text() == "0.01"
+
+
+def test_other_pictures_stand_with_their_units(open_page, small):
+    page = open_page(small[0])
+    page.click("#to-queries")
+    rows = page.locator("#queries tbody tr")
+    assert rows.count() == 3
+    assert rows.nth(0).locator("th").inner_text().startswith("<b>mine</b>")
+    assert "Unattributable" in rows.nth(0).inner_text()
+    assert "Attributed to 1 unit" in rows.nth(1).inner_text()
+    assert "one or more of the 5 most alike" in rows.nth(2).inner_text()
+    assert "1 of 1 training image" in page.locator("#queries").inner_text()
+    rows.nth(1).locator("button.unit").first.click()
+    assert page.locator("#unit-title").is_visible()

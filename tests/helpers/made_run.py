@@ -66,7 +66,7 @@ def write_run(
         )
     pulls = rng.normal(size=(samples, units, members)).astype(np.float32)
     write_tensors(folder / "pulls.safetensors", {"pulls": pulls})
-    _write_queries(folder, rng, units, (side, side, channels))
+    _write_queries(folder, np.random.default_rng([seed, 1]), units, (side, side, channels))
     return _write_tables(folder, rng, units, samples, found, null)
 
 

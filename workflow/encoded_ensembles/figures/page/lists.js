@@ -124,7 +124,8 @@ function showUnit(run, place, state, choose) {
   const { unit, by } = state;
   if (unit === null) return fill(place, el("p", { class: "quiet" }, "Choose a unit to see the samples it influenced."));
   const z = arrays[`${by}_z`], value = arrays[by];
-  const strength = (pair) => (Number.isFinite(z[pair]) ? z[pair] : value[pair]);
+  // As the ranks: by z, except the joint score, whose z is too low for strong units (naming.py).
+  const strength = (pair) => (by !== "joint" && Number.isFinite(z[pair]) ? z[pair] : value[pair]);
   const pairs = [...byUnit[unit]].sort((a, b) => strength(b) - strength(a));
   const named = pairs.filter((pair) => arrays.pair_attributed[pair]).map((pair) => arrays.pair_sample[pair]);
   const out = dropped(run, unit);
