@@ -369,7 +369,7 @@ def test_pictures_are_attributed_alone_as_in_the_run(finished, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "given.png: " in done.stdout
     done = finished.encens("attribute", "--run", "toy", "--image", "config.yaml")
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "cannot be read as a picture" in done.stderr
 
 

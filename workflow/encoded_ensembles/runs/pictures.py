@@ -122,6 +122,7 @@ def attribute_files(
         members, None, label="pictures", autoencoder=autoencoder,
         precision=sampling["precision"], batch=sampling["batch"], device=device,
     )  # fmt: skip
+    engine["track"] = lambda steps, total: steps  # seconds; no bar in a notebook
     watch, _ = watch_pictures(
         engine, code, training, training.images[:0], pictures,
         highest=contrast["levels"], seed=config["queries"]["seed"],
