@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 SIDE = 64  # pixels; larger pictures are shrunk
 SAMPLE_BYTES = 1_250_000  # limit of the factual samples
 UNIT_BYTES = 1_000_000  # limit of the training images
-TRAJECTORY = ("joint", "contrast", "undirected")  # statistics tested with all free words
 IMAGES = 8  # largest number of images of a unit
 
 
@@ -75,6 +74,7 @@ def make_gallery(
     from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.figures import gallery
+    from encoded_ensembles.influence.naming import STATISTICS
     from encoded_ensembles.storage.files import (
         read_arrays,
         read_facts,
@@ -116,7 +116,7 @@ def make_gallery(
             {
                 "name": name,
                 "axis": gallery.axis_of(name, of_null),
-                "words": len(words if name in TRAJECTORY else arrays["null_words"]),
+                "words": len(words if name in STATISTICS else arrays["null_words"]),
             }
             for name in statistics
         ],

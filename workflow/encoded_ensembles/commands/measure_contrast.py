@@ -38,8 +38,8 @@ def measure_contrast(
     and attributed (joint_q at most --attributed). sets: sample, units (the k most alike to the sample),
     score (their mean joint score), p_value (together), and p_null (the same test under null code
     words). units: unit, unit_name, score (mean over samples, weighted by likeness), z, p_value, q_value
-    (over units, Benjamini & Hochberg), samples (number it is attributed to). answers: sample, answer (units, group or nothing), units (number), rate (of error),
-    names. checks: see docs/attribution.md.
+    (over units, Benjamini & Hochberg), samples (number it is attributed to). answers: sample,
+    answer (units, group or nothing), units (number), rate (of error), names. checks: see docs/attribution.md.
     """
     import numpy as np
     import pandas as pd
@@ -59,12 +59,12 @@ def measure_contrast(
     observed = Observed.read(read_tensors(pulls))
     words = free_words(matrix, family=family_of(arrays), limit=null_words)
     tests = naming.test_units(observed, matrix, words)
-    columns = naming.pair_columns(tests, observed.order, level=attributed, learnt=learnt)
-    write_table(contrast, pair_table(names, columns))
     together = naming.test_sets(observed, matrix, words)
+    columns, named = naming.columns_and_answers(
+        tests, observed.order, names, together, level=attributed, learnt=learnt
+    )
+    write_table(contrast, pair_table(names, columns))
     write_table(sets, together)
-    named = naming.answers(columns["attributed"], columns["joint_q"], together, level=attributed)
-    named["names"] = naming.answer_names(named, columns["attributed"], observed.order, names)
     write_table(answers, named)
     value, p, z = naming.test_over_samples(observed, matrix, words)
     overall = pd.DataFrame(

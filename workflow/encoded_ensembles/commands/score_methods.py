@@ -135,15 +135,15 @@ def _statistics(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, 
     A statistic whose null distribution differs between units is returned as its z, by which it is
     ranked: otherwise units of one image and of many cannot be compared.
     """
-    from encoded_ensembles.grading.truth import TRAJECTORY
+    from encoded_ensembles.influence.naming import STATISTICS
 
     names = [each.removesuffix("_rank") for each in table.columns if each.endswith("_rank")]
     columns = {
         f"ablation {name}": f"{name}_z" if name == "directional" else name
         for name in names
-        if name not in TRAJECTORY
+        if name not in STATISTICS
     }
-    columns |= {f"{name} z": f"{name}_z" for name in TRAJECTORY if name in names}
+    columns |= {f"{name} z": f"{name}_z" for name in STATISTICS if name in names}
     return {name: table[each].to_numpy().reshape(shape[::-1]).T for name, each in columns.items()}
 
 

@@ -64,16 +64,14 @@ def given_estimates(
     clean = torch.from_numpy(pictures).to(device)
     numbers = torch.from_numpy(classes.astype(np.int64)).to(device)
     for level in levels:
-        signal = float(alphas[level])
+        signal, at = float(alphas[level]), torch.tensor(level, device=device)
         total = np.zeros((len(members), *pictures.shape), np.float64)
         for draw in range(draws):
             noise = torch.from_numpy(_noise(keys, pictures.shape[1:], level, draw, seed)).to(device)
             x = signal**0.5 * clean + (1 - signal) ** 0.5 * noise
             for member, sums in zip(members, total, strict=True):
                 with torch.inference_mode():
-                    predicted = predict(
-                        member, x, torch.tensor(level, device=device), numbers=numbers, batch=batch
-                    )
+                    predicted = predict(member, x, at, numbers=numbers, batch=batch)
                     image = (x - (1 - signal) ** 0.5 * predicted) / signal**0.5
                 sums += (image.clamp(-1, 1) if space.bounded else image).cpu().numpy()
         yield level, (total / draws).astype(np.float32)

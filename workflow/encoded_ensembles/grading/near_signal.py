@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from encoded_ensembles.influence.calibration import p_and_z, set_p_values
-from encoded_ensembles.influence.contrast import null_contrasts, own_contrasts
+from encoded_ensembles.influence.contrast import null_contrasts
 from encoded_ensembles.randomness import Purpose, generator
 
 DRAWS = 999  # draws of null words for each set
@@ -43,11 +43,10 @@ def near_signal(
     if 2 * size > len(words):
         return None
     pulled = np.take_along_axis(pull, near[..., None], axis=1)
-    contrasts = np.stack([own_contrasts(pull_of_sample[None], code[units])[:, 0]
-                    for pull_of_sample, units in zip(pulled, near, strict=True)])  # fmt: skip
     null = null_contrasts(pulled, words).transpose(1, 0, 2)
     own = np.stack([null_contrasts(pull_of_sample[None], code[units])[:, 0]
                     for pull_of_sample, units in zip(pulled, near, strict=True)])  # fmt: skip
+    contrasts = own[:, np.arange(size), np.arange(size)]
     together = contrasts.mean(axis=1)
     return Signal(
         float(together.mean()),

@@ -7,8 +7,8 @@ import pandas as pd
 
 from encoded_ensembles.data.images import to_bytes
 from encoded_ensembles.influence.ablation import distances
+from encoded_ensembles.influence.naming import STATISTICS
 
-TRAJECTORY = ("joint", "contrast", "undirected")  # statistics that sample no counterfactual
 LEVEL = 0.05  # false discovery rate at which statistics attribute planted units
 
 
@@ -65,7 +65,7 @@ def attributed_units(table: pd.DataFrame, *, shape: tuple[int, int]) -> dict[str
     """Return the units that each statistic attributes at a false discovery rate of 5 %, (U, B) bool."""
     names = [each.removesuffix("_q") for each in table.columns if each.endswith("_q")]
     return {
-        f"{name} z" if name in TRAJECTORY else f"ablation {name}": (
+        f"{name} z" if name in STATISTICS else f"ablation {name}": (
             table[f"{name}_q"].to_numpy().reshape(shape[::-1]).T <= LEVEL
         )
         for name in names

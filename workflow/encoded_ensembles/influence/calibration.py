@@ -11,6 +11,8 @@ import numpy as np
 
 FIRST = 10_000  # null code words that every value is compared with
 WORDS = 10_000  # null code words at once
+SHARED_WORDS = 100_000  # null code words of a statistic whose null all units of a sample share
+SET_WORDS = 2_000  # free code words from which, with their own, the units of a set draw
 REACHED = 10  # a value that fewer null values reach is compared with more words
 HELD = 1_000_000  # null values in memory at once; ten times more are three times slower
 

@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from encoded_ensembles.codes.assignment import count_free
 from encoded_ensembles.codes.encode import Words, encode
-from encoded_ensembles.codes.families import SHARED, Family, capacity, family_of
+from encoded_ensembles.codes.families import Family, family_of
 from encoded_ensembles.codes.words import pack
 from encoded_ensembles.influence.multiplicity import learnt_weights, weighted_q, weights_of
 from encoded_ensembles.influence.naming import STATISTICS, Test, test_units
-from encoded_ensembles.influence.observer import Observed, Observer
+from encoded_ensembles.influence.observer import DECOYS, Observed, Observer
 from encoded_ensembles.randomness import name_digests
-
-MOST = 512  # decoys of a draw
 
 
 def count_decoys(units: int, heldout: int, null_words: int, family: Family) -> int:
@@ -26,10 +25,8 @@ def count_decoys(units: int, heldout: int, null_words: int, family: Family) -> i
 
     At least half of the words that are free remain free, for the null distribution.
     """
-    if family.name in SHARED:
-        return 0
-    free = capacity(family) - units - null_words
-    return max(0, min(units, heldout, MOST, free // 2))
+    free = count_free(units, family=family, limit=null_words + 2 * DECOYS) - null_words
+    return max(0, min(units, heldout, DECOYS, free // 2))
 
 
 def decoy_words(

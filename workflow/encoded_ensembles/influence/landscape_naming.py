@@ -9,7 +9,7 @@ from encoded_ensembles.codes.assignment import free_words
 from encoded_ensembles.codes.families import family_of
 from encoded_ensembles.data.likeness import nearest_units
 from encoded_ensembles.influence.member_effects import fit_members, landscape_pulls
-from encoded_ensembles.influence.naming import answer_names, answers, pair_columns, test_contrasts
+from encoded_ensembles.influence.naming import columns_and_answers, test_contrasts
 from encoded_ensembles.influence.tables import pair_table
 
 WORDS = 1_000_000  # null code words, at most
@@ -46,8 +46,6 @@ def name_units(
     words = free_words(matrix, family=family_of(code), limit=WORDS)
     order = nearest_units(factual, images, unit_of)
     tests = {"contrast": test_contrasts(np.stack(pulls), matrix, words)}
-    columns = pair_columns(tests, order, level=level)
     no_sets = pd.DataFrame(columns=["sample", "units", "p_value"])
-    said = answers(columns["attributed"], columns["contrast_q"], no_sets, level=level)
-    said["names"] = answer_names(said, columns["attributed"], order, names)
+    columns, said = columns_and_answers(tests, order, names, no_sets, level=level)
     return pair_table(names, columns), said.assign(explained=explained)

@@ -14,6 +14,8 @@ Ignatiadis & Huber, *Covariate powered cross-weighted multiple testing* (2021), 
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from encoded_ensembles.influence.joint import rank_weights
+
 FOLDS = 5
 STRATA = 12  # groups of units of similar rank, in which learnt weights are constant
 
@@ -28,9 +30,8 @@ def weights_of(order: np.ndarray) -> np.ndarray:
         (U, B) float64.
     """
     samples, units = order.shape
-    by_rank = 1 / np.arange(1, units + 1)
     weights = np.empty((units, samples))
-    np.put_along_axis(weights, order.T, (by_rank / by_rank.mean())[:, None], axis=0)
+    np.put_along_axis(weights, order.T, rank_weights(units)[:, None], axis=0)
     return weights
 
 

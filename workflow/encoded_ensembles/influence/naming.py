@@ -14,7 +14,13 @@ import numpy as np
 import pandas as pd
 
 from encoded_ensembles.influence.ablation import ranks
-from encoded_ensembles.influence.calibration import p_and_z, set_p_values, staged_p_and_z
+from encoded_ensembles.influence.calibration import (
+    SET_WORDS,
+    SHARED_WORDS,
+    p_and_z,
+    set_p_values,
+    staged_p_and_z,
+)
 from encoded_ensembles.influence.contrast import own_contrasts, weights
 from encoded_ensembles.influence.joint import Evidence, scores, word_products
 from encoded_ensembles.influence.multiplicity import learnt_weights, weighted_q, weights_of
@@ -22,10 +28,6 @@ from encoded_ensembles.influence.observer import Observed
 
 STATISTICS = ("joint", "contrast", "undirected")  # the first attributes
 DRAWS = 999  # draws of words for each set
-SET_WORDS = 2_000  # free code words from which, with their own, the units of a set draw
-SHARED_WORDS = (
-    100_000  # null code words of the undirected change, which all units of a sample share
-)
 
 
 class Test(NamedTuple):
@@ -153,9 +155,9 @@ def test_over_samples(observed: Observed, code: np.ndarray, words: np.ndarray) -
     units = np.flatnonzero(np.bincount(candidates.ravel(), minlength=len(code)))
     places = [np.nonzero(candidates == unit) for unit in units]
 
-    def mean_scores(unit: int, given: np.ndarray, products: np.ndarray | None = None) -> np.ndarray:
-        weight = 1 / (1 + places[unit][1])
-        parts = Evidence(*(part[places[unit]] for part in observed.joint))
+    def mean_scores(row: int, given: np.ndarray, products: np.ndarray | None = None) -> np.ndarray:
+        weight = 1 / (1 + places[row][1])
+        parts = Evidence(*(part[places[row]] for part in observed.joint))
         return (weight @ scores(parts, given, products)) / weight.sum()
 
     def null_of(rows: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -244,6 +246,32 @@ def answers(
         else:
             rows.append((sample, "nothing", 0, float(q[:, sample].min())))
     return pd.DataFrame(rows, columns=["sample", "answer", "units", "rate"])
+
+
+def columns_and_answers(
+    tests: dict[str, Test],
+    order: np.ndarray,
+    names: np.ndarray,
+    sets: pd.DataFrame,
+    *,
+    level: float,
+    learnt: bool = False,
+) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Return `pair_columns`, and `answers` with the column names (`answer_names`).
+
+    Args:
+        tests: by statistic; the first attributes.
+        order: (B, U) int64, most alike first.
+        names: (U,) names of the units.
+        sets: from `test_sets`.
+        level: largest error rate.
+        learnt: whether weights are learnt.
+    """
+    columns = pair_columns(tests, order, level=level, learnt=learnt)
+    attributed = columns["attributed"]
+    said = answers(attributed, columns[f"{next(iter(tests))}_q"], sets, level=level)
+    said["names"] = answer_names(said, attributed, order, names)
+    return columns, said
 
 
 def answer_names(

@@ -8,6 +8,7 @@ from encoded_ensembles.influence.contrast import pulls
 from encoded_ensembles.influence.joint import Decoder, Evidence
 
 SIZES = (1, 2, 3, 5, 10, 30)  # sizes of the sets of most alike units that are tested together
+DECOYS = 512  # decoys of a draw, at most (`decoys`)
 CANDIDATES = 128  # most alike units of each sample that are decoded jointly
 
 

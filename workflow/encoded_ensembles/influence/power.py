@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, norm
 
+from encoded_ensembles.influence.joint import rank_weights
+
 RANKS = 30  # most alike units that have an effect; the others have none
 SAMPLES = 200  # simulated samples
 SIMULATED = 1_000  # most alike units that are simulated; others are tested, and not named
@@ -78,8 +80,7 @@ def expected_named(
     effect = mean[:, None] + spread[:, None] * rng.standard_normal((len(mean), SAMPLES))
     z[: len(mean)] += np.sqrt(members) * effect
     p = np.maximum(norm.sf(z), 1 / (1 + words))
-    by_rank = 1 / np.arange(1, units + 1) if weighted else np.ones(units)
-    weights = (by_rank / by_rank.mean())[:simulated, None]
+    weights = (rank_weights(units) if weighted else np.ones(units))[:simulated, None]
     # Benjamini and Hochberg's procedure multiplies by the number of tests, here of all units.
     q = units / simulated * false_discovery_control(np.minimum(p / weights, 1), axis=0)
     return float((q <= level).any(axis=0).mean())

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from encoded_ensembles.influence import naming
+from encoded_ensembles.influence.calibration import p_and_z
 from encoded_ensembles.influence.contrast import own_contrasts
 from encoded_ensembles.influence.observer import Observed
 from encoded_ensembles.influence.tables import pair_table
@@ -22,14 +23,13 @@ def share_reached(effect: np.ndarray, largest: np.ndarray) -> np.ndarray:
     """Return the share of held-out pictures whose largest effect reaches an effect.
 
     Args:
-        effect: of any shape.
+        effect: (U, B) or (B,).
         largest: (H,), the largest effect on each held-out picture.
 
     Returns:
         (1 + #{largest >= effect}) / (1 + H), shaped like `effect`; 1 without held-out pictures.
     """
-    reached = len(largest) - np.searchsorted(np.sort(largest), effect)
-    return (1 + reached) / (1 + len(largest))
+    return p_and_z(effect, np.broadcast_to(largest, (effect.shape[-1], len(largest))))[0]
 
 
 def query_tables(
@@ -55,15 +55,14 @@ def query_tables(
     assert observed.moved is not None
     effect = own_contrasts(observed.moved, matrix)
     largest = effect.max(axis=0)[reference] if reference.dtype == bool else reference
-    columns = naming.pair_columns(
-        naming.test_units(observed, matrix, words), observed.order, level=level, learnt=learnt
+    tests = naming.test_units(observed, matrix, words)
+    sets = naming.test_sets(observed, matrix, words)
+    columns, said = naming.columns_and_answers(
+        tests, observed.order, names, sets, level=level, learnt=learnt
     )
     share = share_reached(effect, largest)
     columns |= {"effect": effect, "heldout_share": share}
     columns["close"] = close = columns["attributed"] & (share <= level)
-    sets = naming.test_sets(observed, matrix, words)
-    said = naming.answers(columns["attributed"], columns["joint_q"], sets, level=level)
-    said["names"] = naming.answer_names(said, columns["attributed"], observed.order, names)
     said["close"] = close.sum(axis=0)
     return pair_table(names, columns), said
 

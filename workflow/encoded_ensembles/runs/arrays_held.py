@@ -10,12 +10,10 @@ from encoded_ensembles.codes.families import SHARED
 from encoded_ensembles.data.catalogue import OWN
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.features.extractors import INCEPTION
-from encoded_ensembles.influence.calibration import WORDS
-from encoded_ensembles.influence.decoys import MOST as MOST_DECOYS
-from encoded_ensembles.influence.naming import SET_WORDS, SHARED_WORDS
-from encoded_ensembles.influence.observer import SIZES
+from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
+from encoded_ensembles.influence.observer import DECOYS, SIZES
 from encoded_ensembles.members.network_size import NetworkSize
-from encoded_ensembles.runs.size import Size, count_heldout
+from encoded_ensembles.runs.size import Size, count_heldout, count_queries
 
 MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
@@ -173,7 +171,7 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     members = engine(n, count, 1)
     pulls = count * size.units * n
     follow = size.images * (36 * seen + values) + n * 6 * count * seen * FLOAT + 24 * pulls
-    shown, queries = _queries(config, size), config["queries"]
+    shown, queries = count_queries(config, size.units), config["queries"]
     watched = partial(_watched, config, size)
     return {
         "sample_ensemble": engine(n + 1, count, 2 + n + null) + (2 + n + null) * picture,
@@ -193,16 +191,10 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     }  # fmt: skip
 
 
-def _queries(config: Mapping[str, Any], size: Size) -> int:
-    """Return the number of given pictures, except those of a folder."""
-    queries = config["queries"]
-    return min(queries["training"], size.units) + queries["heldout"]
-
-
 def _decoys(config: Mapping[str, Any], size: Size) -> int:
     """Return the largest number of decoys in a draw."""
-    free = free_words(config, size, MOST_DECOYS * 2) // 2
-    return min(size.units, count_heldout(config["dataset"]), MOST_DECOYS, free)
+    free = free_words(config, size, DECOYS * 2) // 2
+    return min(size.units, count_heldout(config["dataset"]), DECOYS, free)
 
 
 def _evidence(config: Mapping[str, Any], size: Size, samples: int, draws: int) -> float:
@@ -260,7 +252,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + 3 * block * picture + DOUBLE * block * count * size.images
         + features(config, size, size.images),
         "measure_contrast": tested(count, config["contrast"]["decoys"]),
-        "measure_queries": tested(_queries(config, size), config["queries"]["decoys"])
+        "measure_queries": tested(count_queries(config, size.units), config["queries"]["decoys"])
         + read(config, size),
         "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
         "score_frechet": read(config, size) + masks * frechet["samples"] * values

@@ -12,7 +12,7 @@ from typing import Any
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.runs.rates import Rates
-from encoded_ensembles.runs.size import FLOAT, Size
+from encoded_ensembles.runs.size import FLOAT, Size, count_queries
 
 SMALLEST = 16  # rows that short batches are padded to
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
@@ -129,8 +129,7 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
 def _queried(config: Mapping[str, Any], size: Size) -> Work:
     """Return the work of denoising given pictures; those of a folder are not counted."""
-    n, queries = config["code"]["members"], config["queries"]
-    pictures = min(queries["training"], size.units) + queries["heldout"]
+    n, pictures = config["code"]["members"], count_queries(config, size.units)
     batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
     evaluations = LEVELS * DRAWS * n
     return Work(

@@ -160,7 +160,7 @@ class Run:
         if top is not None and not (_is_whole(top) and top > 0):
             raise InputError(f"top is {top!r}, expected a whole number above 0, or None for all.")
         if sample is None:
-            return self.attribute_pictures([Path(str(image))], top)[0]
+            return self.attribute_pictures([str(image)], top)[0]
         statistic = "contrast" if by == "expected" else by
         if statistic not in STATISTICS or statistic not in self.influence:
             known = [name for name in STATISTICS if name in self.influence]
@@ -178,7 +178,7 @@ class Run:
         return best if top is None else best.head(top)
 
     def attribute_pictures(
-        self, files: Sequence[Path], top: int | None = 10, *, device: str = "auto"
+        self, files: Sequence[str | Path], top: int | None = 10, *, device: str = "auto"
     ) -> "tuple[pd.DataFrame, pd.DataFrame]":
         """Attribute pictures that the ensemble did not sample (docs/attribution.md).
 

@@ -105,6 +105,12 @@ def count_heldout(dataset: Mapping[str, Any]) -> int:
     return max(FEWEST_HELD_OUT, round(wanted * (other or total)))
 
 
+def count_queries(config: Mapping[str, Any], units: int) -> int:
+    """Return the number of given pictures, except those of a folder."""
+    queries = config["queries"]
+    return min(queries["training"], units) + queries["heldout"]
+
+
 def _parts(dataset: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return the numbers of candidates for training and for holding out; None if unknown."""
     source = OWN[dataset["name"]]
