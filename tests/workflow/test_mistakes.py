@@ -31,7 +31,7 @@ CONFIGURATIONS = [
     ({"code.members": 9, "code.weight": None}, "code.members is 9, expected an even number"),
     ({"code.members": 8, "code.weight": 6}, "only 28 code words of weight 6 on 8 members exist; code.members: 10 with weight 5 would suffice"),
     ({"code.members": 8}, "only 70 code words of weight 4 on 8 members exist; code.members: 10 with weight 5 would suffice"),
-    ({"code.weight": 12}, "code.weight is 12, expected 1 to 11"),
+    ({"code.weight": 14}, "code.weight is 14, expected 1 to 13"),
     ({"code.weight": 5.5}, "code.weight is 5.5, expected a whole number"),
     ({"code.members": 70}, "code.members is 70, expected a whole number, at least 2, at most 64"),
     ({"training.learning_rate": float("nan")}, "training.learning_rate is nan, expected a finite number, above 0"),
