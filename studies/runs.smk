@@ -7,8 +7,15 @@ from snakemake.utils import update_config
 
 STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
 SIZES = [64, 256, 1024, 2048]
-NAMING = ["digits", "naming-512"]
-POWER = ["digits", "naming-512"]  # of 128 and 512 units
+NAMING = [
+    "digits",
+    "naming-512",
+    "naming-colour",
+    "naming-fashion",
+    "naming-artists",
+    "planted",
+]
+POWER = ["naming-64", "digits", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
     "128 digits, w = 7 of 14": "digits",
@@ -56,6 +63,36 @@ RUNS = {
             code={"members": 16, "weight": 8, "null_words": 100},
             training={"epochs": 250, "steps_per_epoch": 4},
             sampling={"samples": 48, "steps": 40},
+        ),
+        configured(
+            "naming-64",
+            dataset={"images": 64},
+            training={"epochs": STEPS, "steps_per_epoch": 1},
+        ),
+        configured(
+            "naming-1024",
+            dataset={"images": 1024, "heldout": 512},
+            training={"epochs": 125, "steps_per_epoch": 8},
+            sampling={"samples": 32, "steps": 40},
+        ),
+        configured(
+            "naming-colour",
+            dataset={
+                "name": "openclipart",
+                "size": 16,
+                "channels": 3,
+                "images": 192,
+                "heldout": 192,
+            },
+            code={"members": 16, "weight": 8},
+            training={"epochs": 300, "steps_per_epoch": 2},
+            sampling={"samples": 32, "scheduler": "dpmsolver++", "steps": 25},
+        ),
+        configured(
+            "naming-fashion", "fashion-small", code={"members": 14, "weight": 7}
+        ),
+        configured(
+            "naming-artists", "artists-small", code={"members": 14, "weight": 7}
         ),
         *(
             configured(run, run)
