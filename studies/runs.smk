@@ -13,8 +13,10 @@ NAMING = [
     "naming-colour",
     "naming-fashion",
     "naming-artists",
-    "planted",
+    "naming-planted",
 ]
+# Naming needs no null code words; half the members see a unit.
+HALF = {"members": 14, "weight": 7, "null_words": 2}
 POWER = ["naming-64", "digits", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
@@ -67,11 +69,13 @@ RUNS = {
         configured(
             "naming-64",
             dataset={"images": 64},
+            code={"null_words": 2},
             training={"epochs": STEPS, "steps_per_epoch": 1},
         ),
         configured(
             "naming-1024",
             dataset={"images": 1024, "heldout": 512},
+            code={"null_words": 2},
             training={"epochs": 125, "steps_per_epoch": 8},
             sampling={"samples": 32, "steps": 40},
         ),
@@ -84,16 +88,13 @@ RUNS = {
                 "images": 192,
                 "heldout": 192,
             },
-            code={"members": 16, "weight": 8},
+            code={"members": 16, "weight": 8, "null_words": 2},
             training={"epochs": 300, "steps_per_epoch": 2},
             sampling={"samples": 32, "scheduler": "dpmsolver++", "steps": 25},
         ),
-        configured(
-            "naming-fashion", "fashion-small", code={"members": 14, "weight": 7}
-        ),
-        configured(
-            "naming-artists", "artists-small", code={"members": 14, "weight": 7}
-        ),
+        configured("naming-fashion", "fashion-small", code=HALF),
+        configured("naming-artists", "artists-small", code=HALF),
+        configured("naming-planted", "planted", code={"null_words": 2}),
         *(
             configured(run, run)
             for run in ("planted", "artists-small", "digits512", "fashion-small")
