@@ -33,7 +33,7 @@ HEAVY = [
     "torch", "encoded_ensembles.members.training", "encoded_ensembles.ensemble.sampling", "encoded_ensembles.data.plants",
     "encoded_ensembles.figures.grading", "encoded_ensembles.figures.evidence", "diffusers.training_utils",
     "matplotlib.backends.backend_pdf", "pyarrow.parquet", "pandas", "scipy.stats", "sklearn.datasets",
-    "safetensors.torch", "yaml", "encodings.cp437",
+    "safetensors.torch", "yaml", "encodings.cp437", "encodings.unicode_escape",
 ]  # fmt: skip
 
 

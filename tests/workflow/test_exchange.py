@@ -113,3 +113,12 @@ def test_mistakes_are_named(universe, tmp_path):
     with pytest.raises(InputError, match="does not round to the pictures of this universe"):
         import_universe(universe, tmp_path / "in", floats=other)
     assert not (tmp_path / "in").exists()
+
+
+def test_wrong_words_leave_no_half_import(universe, tmp_path):
+    """What is given is read before anything is written."""
+    words = tmp_path / "words.csv"
+    words.write_text("a,b\n1,0\n")
+    with pytest.raises(InputError, match=r"expected 12 rows of 2 to 64 members"):
+        import_universe(universe, tmp_path / "theirs", words=words)
+    assert not (tmp_path / "theirs").exists()

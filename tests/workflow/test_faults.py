@@ -53,3 +53,33 @@ def test_all_faults_again(tmp_path):
     if namespaces.returncode:
         pytest.skip("nobody may mount a tmpfs here")
     assert len(inject(tmp_path / "t.csv", "--seed", "1")) >= 200
+
+
+@pytest.mark.parametrize(
+    ("verb", "folder", "inputs", "outputs"),
+    [
+        ("measure-contrast", "contrast", {}, ("contrast", "sets", "units", "answers", "checks")),
+        (
+            "measure-queries",
+            "queries",
+            {"data": "data/training.npz", "pictures": "queries/pictures.npz"},
+            ("pairs", "answers", "checks", "control"),
+        ),
+    ],
+)
+def test_a_damaged_input_is_seen_before_anything_is_written(
+    finished, tmp_path, verb, folder, inputs, outputs
+):
+    """Tables were written before the last input was read, the decoys."""
+    given = {"code": "code/code.npz"} | {
+        name: f"{folder}/{name}.safetensors" for name in ("pulls", "decoys")
+    }
+    given = {name: finished.results() / file for name, file in (given | inputs).items()}
+    for name, file in given.items():
+        damaged = tmp_path / file.name
+        damaged.write_bytes(file.read_bytes()[:-1])
+        options = given | {name: damaged} | {each: tmp_path / "out" / each for each in outputs}
+        line = [f"--{option}={value}" for option, value in options.items()]
+        done = finished.encens(verb, *line)
+        assert f"{damaged} is damaged" in done.stderr
+        assert not (tmp_path / "out").exists()

@@ -59,6 +59,15 @@ def import_universe(
             )
         images, unit_of = opened.training()
         factual = to_signed(opened.factual())
+        no_words = np.zeros((opened.units, 0), bool)
+        code = {"code": no_words, "null_words": no_words[:0]}
+        if words:
+            code = read_code_words(words, units=opened.units)
+            if opened.training_shape != opened.shape:
+                raise InputError(
+                    f"training images have shape {opened.training_shape} and samples {opened.shape}, "
+                    "expected the same to attribute samples; leave out --words."
+                )
         names = np.array([f"unit-{unit:06d}" for unit in range(1, opened.units + 1)])
         counterfactuals: Iterable[np.ndarray] = map(to_signed, opened.counterfactuals())
         if floats:
@@ -70,10 +79,6 @@ def import_universe(
                 np.array([f"{names[unit]}/{n:06d}" for n, unit in enumerate(unit_of)]),
             ),
         )  # fmt: skip
-        no_words = np.zeros((opened.units, 0), bool)
-        code = {"code": no_words, "null_words": no_words[:0]}
-        if words:
-            code = read_code_words(words, units=opened.units)
         code |= {"unit_of": unit_of, "unit_names": names}
         write_arrays(output / layout.CODE, code)
         write_tensors(
@@ -229,13 +234,8 @@ def _attribute(
     from encoded_ensembles.ensemble.landscape import read_block
     from encoded_ensembles.influence.landscape_naming import name_units
     from encoded_ensembles.runs import layout
-    from encoded_ensembles.storage.files import InputError, write_table
+    from encoded_ensembles.storage.files import write_table
 
-    if to_signed(images).shape[1:] != factual.shape[1:]:
-        raise InputError(
-            f"training images have shape {to_signed(images).shape[1:]} and samples "
-            f"{factual.shape[1:]}, expected the same to attribute samples; leave out --words."
-        )
     files = sorted(
         (output / layout.LANDSCAPE).glob("*.safetensors"),
         key=lambda file: int(file.name.split("-of-")[0]),

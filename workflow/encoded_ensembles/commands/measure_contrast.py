@@ -57,6 +57,7 @@ def measure_contrast(
     arrays = read_arrays(code)
     matrix, names = arrays["code"], arrays["unit_names"]
     observed = Observed.read(read_tensors(pulls))
+    drawn = read_decoys(read_tensors(decoys))
     words = free_words(matrix, family=family_of(arrays), limit=null_words)
     tests = naming.test_units(observed, matrix, words)
     together = naming.test_sets(observed, matrix, words)
@@ -79,5 +80,4 @@ def measure_contrast(
         }
     )
     write_table(units, overall)
-    drawn = read_decoys(read_tensors(decoys))
     write_table(checks, check_table(drawn, matrix, words, level=attributed, learnt=learnt))

@@ -48,7 +48,7 @@ def measure_levels(
     from encoded_ensembles.members.names import LEVELS
     from encoded_ensembles.storage.files import read_arrays, read_table, read_tensors, write_table
 
-    arrays = read_arrays(code)
+    arrays, pairs = read_arrays(code), read_table(influence)
     matrix = check_columns(arrays["code"], members)
     images = to_signed(read_images(data).images)
     factual = read_tensors(samples, names=["factual"])["factual"]
@@ -63,4 +63,4 @@ def measure_levels(
     for level, pull in contrast.level_pulls(steps, seen, arrays["unit_of"], highest=LEVELS):
         rows += [{"level": level} | row for row in signals(pull, matrix, words, order)]
     write_table(output, pd.DataFrame(rows))
-    write_table(statistics, by_statistic(read_table(influence), order))
+    write_table(statistics, by_statistic(pairs, order))

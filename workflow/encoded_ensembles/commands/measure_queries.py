@@ -55,6 +55,7 @@ def measure_queries(
     learnt = is_learnt(weights)
     arrays = read_arrays(code)
     observed = Observed.read(read_tensors(pulls))
+    drawn = read_decoys(read_tensors(decoys))
     words = free_words(arrays["code"], family=family_of(arrays), limit=null_words)
     shown = read_images(pictures)
     kinds = shown.label_names[shown.labels]
@@ -62,7 +63,6 @@ def measure_queries(
         observed, arrays, words, level=attributed, reference=kinds == "heldout", learnt=learnt
     )
     said["picture"], said["kind"] = [name.split("/", 1)[1] for name in shown.names], kinds
-    write_table(pairs, table)
     names = read_images(data).names
     unit_of = {name: arrays["unit_of"][row] for row, name in enumerate(names)}
     own = {
@@ -70,7 +70,7 @@ def measure_queries(
         for number in np.flatnonzero(kinds == "training")
     }
     said["own"] = names_itself(table, own)
+    write_table(pairs, table)
     write_table(answers, said)
     write_facts(control, control_facts(said))
-    drawn = read_decoys(read_tensors(decoys))
     write_table(checks, check_table(drawn, arrays["code"], words, level=attributed, learnt=learnt))

@@ -32,6 +32,7 @@ def record_run(
     for file in outputs:
         check_any(file)
     trainings = [read_facts(file) for file in outputs if file.name == "training.json"]
+    about = read_facts(dataset)
     text = yaml.safe_dump(complete, sort_keys=False, allow_unicode=True)
     write_text(resolved, text, remark="# {}")
     write_facts(
@@ -46,7 +47,7 @@ def record_run(
             "git": git_state(repository),
             "versions": versions(),
             "devices": {facts["member"]: facts["device"] for facts in trainings},
-            "dataset": read_facts(dataset),
+            "dataset": about,
             "splits": {facts["member"]: facts["split"] for facts in trainings},
             "sha256": {file.as_posix(): sha256_file(file) for file in sorted(outputs)},
         },
