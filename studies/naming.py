@@ -6,6 +6,9 @@ Writes a row per run, kind of picture, statistic and procedure: pictures; neares
 alike unit has p <= 0.05; small, share of all p-values; named, pictures with a named unit; pairs;
 groups, pictures without one, but with a named group; and what the run's decoys show: decoys, share of
 them with p <= 0.05, and false_share, decoys among all named units and decoys, each with a 95 % interval.
+
+Of a run with planted units, the table planted.parquet beside it has a row per planted unit, whether samples
+bear its plant, and statistic: samples; first, of them with the unit's z the largest; named, with the unit named.
 """
 
 import argparse
@@ -87,6 +90,25 @@ def rows_of(run: Path) -> list[dict[str, object]]:
     return rows
 
 
+def planted_rows(run: Path) -> list[dict[str, object]]:
+    """Return how often planted units come first and are named, of samples with and without their plant."""
+    if not (run / "planted/planted.parquet").is_file():
+        return []
+    truth = read_table(run / "planted/planted.parquet")
+    pairs = read_table(run / "contrast/contrast.parquet")
+    found = truth.merge(pairs, left_on=["sample", "plant"], right_on=["sample", "unit_name"])
+    rows = []
+    for (plant, bears), part in found.groupby(["plant", "bears"]):
+        for statistic in STATISTICS:
+            row = {
+                "run": run.name, "plant": plant, "bears": bears, "statistic": statistic,
+                "samples": len(part), "first": int((part[f"{statistic}_rank"] == 1).sum()),
+                "named": int((part[f"{statistic}_q"] <= LEVEL).sum()),
+            }  # fmt: skip
+            rows.append(row)
+    return rows
+
+
 def main() -> None:
     """Gather the runs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -97,6 +119,12 @@ def main() -> None:
     write_table(given.output, table.round(4))
     shown = table[table["procedure"] != "learnt"]
     print(shown.to_string(index=False, float_format="{:.3g}".format))
+    columns = ["run", "plant", "bears", "statistic", "samples", "first", "named"]
+    planted = pd.DataFrame(
+        [row for run in given.runs for row in planted_rows(run)], columns=columns
+    )
+    print(planted.to_string(index=False))
+    write_table(given.output.with_name("planted.parquet"), planted)
 
 
 if __name__ == "__main__":
