@@ -34,6 +34,7 @@ def test_memory_follows_the_configuration(schema):
         "grade_methods": {"grade": {"bootstrap": 100_000}},
         "project_gradients": {"rivals": {"levels": 100}},
         "make_gallery": {"sampling": {"samples": 64}},
+        "score_methods": {"heldout": {"models": 2}},  # computes features, so it imports PyTorch
     }.items():
         assert asked(schema, **parts)[rule] > small[rule], rule
     assert small["record_run"] == peaks.LEAST_MB

@@ -22,6 +22,8 @@ HELD = 10_000_000  # null contrasts, or distances, in memory at once (`calibrati
 COMPARED = 512  # units whose counterfactuals are compared at once (`commands.measure_influence`)
 CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one picture at a time
 INCEPTION_BYTES = 1_500 * MB
+LATE_TORCH = 600 * MB  # PyTorch, where a rule imports it only for some configurations
+TEXT = {"mnist5k": 100 * MB}  # sets that are read from text
 NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
 
 
@@ -86,7 +88,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     compared = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
     return frozen | {
-        "fetch_dataset": whole * (4 * pixels + 8 * NAME) + 3 * kept * values + compared,
+        "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * (4 * pixels + 8 * NAME) + 3 * kept * values + compared,
         "encode_units": read(config, size) + 50 * pairs + words(config) + compared
         + size.images * 10 * NAME,
         "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
@@ -284,7 +286,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + 10 * DOUBLE * max(2_000_000, count * depth / 2),
         "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
-        + features(config, size, count),
+        + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
         "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values
         + size.images * values * (1 + FLOAT) + max(words(config), tested, nearest(size)),
         "measure_retraining": table(pairs, 4),
