@@ -9,17 +9,15 @@ digits) and samples (what each sample shows), each .parquet with .csv, and publi
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from encoded_ensembles.figures.style import GREY, ORANGE, STYLE, WIDTH, plain_ticks, save
+from encoded_ensembles.commands.import_universe import import_universe
+from encoded_ensembles.figures.style import GREY, ORANGE, WIDTH, plain_ticks, save, styled
 from encoded_ensembles.sharing.universe import write_universe
 from encoded_ensembles.storage.files import read_table, write_table
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -70,12 +68,7 @@ def attribute(folder: Path, output: Path) -> None:
     """Import the universe of `folder` with its words, by the command that users have."""
     universe = output / "published.ctf"
     write_theirs(folder, universe)
-    code = "from encoded_ensembles.cli import main; main()"
-    subprocess.run(
-        [sys.executable, "-c", code, "import-universe", universe,
-         "--words", folder / "words.csv", "--output", output],
-        check=True,
-    )  # fmt: skip
+    import_universe(universe, output, words=folder / "words.csv")
 
 
 def gather(imported: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -97,24 +90,24 @@ def gather(imported: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pairs, table.reset_index()
 
 
+@styled
 def draw(pairs: pd.DataFrame) -> Figure:
     """Draw distance, and contrast in standard deviations, against the rank of likeness: a column per sample."""
-    with rc_context(STYLE):
-        samples = pairs["sample"].unique()
-        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
-        axes = figure.subplots(2, len(samples), sharex=True, sharey="row", squeeze=False)
-        for column, sample in zip(axes.T, samples, strict=True):
-            rows = pairs[pairs["sample"] == sample]
-            named = rows["attributed"].to_numpy(bool)
-            for ax, value in zip(column, ("distance", "contrast_z"), strict=True):
-                ax.plot(rows["likeness_rank"], rows[value], ".", ms=3, color=GREY)
-                ax.plot(rows["likeness_rank"][named], rows[value][named], "o", ms=5, color=ORANGE)
-            column[0].set(title=f"sample {sample}: {named.sum()} named (orange)", xscale="log")
-            plain_ticks(column[1].xaxis, steps=(1,))
-            column[1].set_xlabel("rank of the digit by likeness")
-        axes[0, 0].set_ylabel("distance of the\ncounterfactual")
-        axes[1, 0].set_ylabel("contrast of member\neffects, z")
-        return figure
+    samples = pairs["sample"].unique()
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots(2, len(samples), sharex=True, sharey="row", squeeze=False)
+    for column, sample in zip(axes.T, samples, strict=True):
+        rows = pairs[pairs["sample"] == sample]
+        named = rows["attributed"].to_numpy(bool)
+        for ax, value in zip(column, ("distance", "contrast_z"), strict=True):
+            ax.plot(rows["likeness_rank"], rows[value], ".", ms=3, color=GREY)
+            ax.plot(rows["likeness_rank"][named], rows[value][named], "o", ms=5, color=ORANGE)
+        column[0].set(title=f"sample {sample}: {named.sum()} named (orange)", xscale="log")
+        plain_ticks(column[1].xaxis, steps=(1,))
+        column[1].set_xlabel("rank of the digit by likeness")
+    axes[0, 0].set_ylabel("distance of the\ncounterfactual")
+    axes[1, 0].set_ylabel("contrast of member\neffects, z")
+    return figure
 
 
 def main() -> None:
