@@ -4,15 +4,16 @@ The limit is a loop of nothing but forward, loss and backward on one batch of 64
 that a step of `train-member` does: keyed noise, Adam, the moving average, the record of the loss. What
 comes once in a training is left out, by taking a short training off a long one. A job's overhead is the
 processor time of a whole `train-member` of one step: start-up, reading, writing; with `train-members` that
-of four, over four.
+of four, over four. `job_startup_cpu_seconds` is that of the start alone: all imports, as `encens plan` counts it.
 """
 
 import shutil
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
-from machine import NETWORK, SHAPE, encens, in_turns, keep, sized
+from machine import NETWORK, SHAPE, encens, in_turns, keep, run, sized
 
 IMAGES, STEPS, SHORT, TURNS = sized((64, 44, 4, 5), smoke=(4, 2, 1, 1))
 JOBS, TOGETHER = sized((3, 4), smoke=(1, 2))  # jobs of each kind; members of one
@@ -30,6 +31,7 @@ def main() -> None:
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.members.network import build_unet, unet_config
     from encoded_ensembles.members.training import train
+    from encoded_ensembles.runs import rates
 
     cpu = choose_device("cpu")
     config = unet_config(shape=SHAPE, **NETWORK)
@@ -61,12 +63,14 @@ def main() -> None:
         print(f"{name:8} {milliseconds:6.1f} ms a batch of {IMAGES}")
     with tempfile.TemporaryDirectory() as name:
         turns = [(job(Path(name)), together(Path(name)) / TOGETHER) for _ in range(JOBS)]
+        start = statistics.median(run(sys.executable, "-c", rates.START) for _ in range(JOBS))
     for one, four in turns:
         print(f"a member of one step: {one:.2f} processor seconds alone, {four:.2f} of {TOGETHER}")
     overhead, shared = (statistics.median(each) for each in zip(*turns, strict=True))
     keep(
         {
             "train_fraction_of_limit": round(statistics.median(a / b for a, b in pairs), 3),
+            "job_startup_cpu_seconds": round(start, 2),
             "job_overhead_seconds": round(overhead, 2),
             f"job_overhead_seconds_of_{TOGETHER}_members_per_job": round(shared, 2),
         }

@@ -8,7 +8,6 @@ import pytest
 import typer
 from encoded_ensembles import cli
 from encoded_ensembles.cli import app
-from encoded_ensembles.members import network
 from encoded_ensembles.storage.files import write_arrays, write_facts
 
 
@@ -16,7 +15,6 @@ from encoded_ensembles.storage.files import write_arrays, write_facts
 def said(monkeypatch, tmp_path):
     """Return a function that runs the command line in a folder, and returns its error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(network, "only_needed", False)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["encens", *arguments])
@@ -79,26 +77,55 @@ def test_what_is_no_configuration_is_not_planned(said, tmp_path):
 
 
 CHECK = """
+import importlib.metadata, sys
+from contextlib import nullcontext
+from encoded_ensembles.lean_import import diffusers_import, only_needed, without_compiler
 from encoded_ensembles.members import network
-network.only_needed = {}
-network.import_network()
+network.around_import = diffusers_import
+with {}():
+    network.import_network()
+    import torch
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.sum().backward()
+    with without_compiler():
+        adam = torch.optim.Adam([weight])
+        adam.step()
+        adam.zero_grad()
+    heavy = {{"sympy", "torch._dynamo.eval_frame"}} & set(sys.modules)
 from diffusers.utils import import_utils as found
-print(found._peft_available, found._transformers_available, found._scipy_available, found._accelerate_available)
+print(found._peft_available, found._transformers_available, found._scipy_available, found._accelerate_available,
+      bool(heavy))
+assert importlib.metadata.packages_distributions() # found whole again
+import peft, scipy, torch._dynamo
+assert torch._dynamo.eval_frame and torch._dynamo.is_compiling() is False
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
 """
 
 
 @pytest.mark.parametrize("command_line", [False, True])
-def test_packages_that_diffusers_finds_are_hidden_in_the_command_line_alone(said, command_line):
-    """Issue 14.19: they stayed hidden in a notebook that had imported a network of ours first."""
-    assert network.only_needed is False
-    if command_line:
-        said("check-run", "nosuch")
-        assert network.only_needed is True
-    done = subprocess.run(
-        [sys.executable, "-c", CHECK.format(network.only_needed)], capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == [str(not command_line)] * 4
+def test_what_is_not_needed_is_hidden_in_the_command_line_alone(command_line):
+    """Issue 14.19: packages stayed hidden in a notebook that had imported a network of ours first."""
+    code = CHECK.format("only_needed" if command_line else "nullcontext")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [*[str(not command_line)] * 5, "2.0"], done.stderr
+
+
+def test_a_stand_in_becomes_the_module_when_more_of_it_is_asked_for():
+    code = """
+import sys
+from encoded_ensembles.lean_import import Deferred, only_needed, without_compiler
+with without_compiler():
+    assert "torch._dynamo" not in sys.modules
+import torch
+with only_needed(), without_compiler():
+    assert isinstance(sys.modules["torch._dynamo"], Deferred)
+    assert torch._dynamo.config.recompile_limit > 0
+    assert not isinstance(sys.modules["torch._dynamo"], Deferred)
+assert "torch._dynamo" in sys.modules
+assert "torch.nn.attention.flex_attention" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_only_encode_units_is_given_a_family():

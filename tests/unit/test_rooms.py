@@ -6,7 +6,7 @@ from encoded_ensembles.config.closure import PACKAGE, imported_modules
 
 # Ground floor first; rooms on one line do not use each other.
 FLOORS = [
-    {"randomness", "progress"},
+    {"randomness", "progress", "lean_import"},
     {"storage"},
     {"data"},
     {"codes", "members", "features"},

@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import typer
 
 from encoded_ensembles import commands
+from encoded_ensembles.lean_import import diffusers_import, only_needed
 from encoded_ensembles.members import network
 from encoded_ensembles.storage.disk import explain
 from encoded_ensembles.storage.errors import ForeignError, InputError
@@ -37,11 +38,12 @@ for module in iter_modules(commands.__path__):
 
 def main() -> None:
     """Run a verb; a user error, a disk error or a full GPU gives one sentence and exit code 1."""
-    network.only_needed = True
     if len(sys.argv) > 1 and sys.argv[1] in FORMER:
         sys.exit(f"encens: error: verb {sys.argv[1]} no longer exists; use {FORMER[sys.argv[1]]}.")
+    network.around_import = diffusers_import
     try:
-        app()
+        with only_needed():
+            app()
     except ForeignError as error:
         sys.exit(f"encens: error: {str(error).rstrip('.')}{_option_help(error.path)}.")
     except InputError as error:

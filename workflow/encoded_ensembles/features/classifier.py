@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoded_ensembles.data.images import ImageSet, to_signed
+from encoded_ensembles.lean_import import without_compiler
 from encoded_ensembles.storage.files import InputError, read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def build_classifier(shape: tuple[int, int, int], *, classes: int) -> "torch.nn.
     return nn.Sequential(body, nn.Linear(FEATURES, classes))
 
 
+@without_compiler()
 def train_classifier(
     images: ImageSet, *, device: "torch.device", seed: int = 0, epochs: int = 30
 ) -> "torch.nn.Sequential":

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from encoded_ensembles.lean_import import without_compiler
 from encoded_ensembles.storage.files import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def choose_device(name: str = "auto") -> "torch.device":
     import torch
 
     keep_memory()
-    torch.use_deterministic_algorithms(True)
+    with without_compiler():  # which would be told so too
+        torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False

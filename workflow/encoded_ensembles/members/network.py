@@ -1,8 +1,8 @@
 """The network of a member: a diffusers UNet2DModel, built from the configuration."""
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
-# Packages that diffusers imports, but that this program does not need from it.
-UNUSED = ("scipy", "transformers", "accelerate", "peft")
-# Set only by the command line: diffusers then has none of them in the whole process.
-only_needed = False
+# The command line sets `lean_import.diffusers_import`. An exported pipeline holds this module, not that one.
+around_import: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def unet_config(
@@ -92,20 +90,9 @@ def unet_config(
 
 
 def import_network(kind: str = NETWORK) -> Any:
-    """Return a class of diffusers; with `only_needed`, import it without the packages in `UNUSED`.
-
-    diffusers imports these packages if they are installed, and this takes more than half of the start
-    of a job.
-    """
-    first = only_needed and "diffusers" not in sys.modules
-    hidden = [name for name in UNUSED if first and name not in sys.modules]
-    for name in hidden:  # diffusers checks for them once
-        sys.modules[name] = None  # type: ignore[assignment]  # marks a module as missing
-    try:
-        from diffusers import UNet2DModel  # runs the check for packages
-    finally:
-        for name in hidden:
-            del sys.modules[name]
+    """Return a class of diffusers, which is imported within `around_import`."""
+    with around_import():
+        from diffusers import UNet2DModel
     if kind == NETWORK:
         return UNet2DModel
     import diffusers

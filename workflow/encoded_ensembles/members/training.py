@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoded_ensembles.lean_import import without_compiler
 from encoded_ensembles.members.batches import Recipe, batches, dropout_seed, mirror, see
 from encoded_ensembles.members.checkpoint import Checkpoint
 from encoded_ensembles.members.gpu_memory import explain_full_memory
@@ -137,6 +138,7 @@ def make_initial(
     return add_adapter(base, **network["lora"], seed=seed)
 
 
+@without_compiler()
 def train(
     model: "UNet2DModel",
     images: np.ndarray,

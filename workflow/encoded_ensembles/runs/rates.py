@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 TURNS = 3
 SOME = 10  # assumed number of labels, unknown before the data is fetched; it hardly matters
 START = """
-import torch
+import encoded_ensembles.cli
+from encoded_ensembles.lean_import import diffusers_import, only_needed
 from encoded_ensembles.members import network
-network.only_needed = True
-network.import_network()
+network.around_import = diffusers_import
+with only_needed():
+    import torch
+    network.import_network()
 """
 START_LIGHT = "import encoded_ensembles.cli, pandas, pyarrow"
 START_FIGURE = """
