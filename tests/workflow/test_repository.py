@@ -56,9 +56,9 @@ def test_extras_are_pinned_and_reach_whoever_installs_the_package(tmp_path):
         f"{path.relative_to(closure.PACKAGE.parent)}" for path in closure.PACKAGE.rglob("*.py")
     }
     assert modules <= set(names)
-    assert metadata.get_all("Provides-Extra") == ["notebook", "report", "slurm"]
+    assert metadata.get_all("Provides-Extra") == ["cluster", "notebook", "report", "slurm"]
     extras = [need for need in metadata.get_all("Requires-Dist") if "extra ==" in need]
-    assert len(extras) == 5
+    assert len(extras) == 6
     text = "".join(file.read_text() for file in (REPOSITORY / "envs").glob("requirements*.txt"))
     assert {re.split(r"[<>=]", need)[0] for need in extras} <= {
         pin.split("==")[0] for pin in pins(text)
@@ -183,6 +183,9 @@ def test_the_slurm_profile_groups_splits_and_all_figures():
         "split_heldout": "halves",
     }
     assert profile["groups"] == groups
+    other = yaml.safe_load((REPOSITORY / "cluster/config.yaml").read_text())
+    for key in ("groups", "group-components", "resources", "set-resource-scopes", "retries"):
+        assert other[key] == profile[key], key
     assert profile["group-components"].keys() == set(groups.values())
 
 

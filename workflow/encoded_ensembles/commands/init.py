@@ -5,10 +5,7 @@ from typing import Annotated
 
 from typer import Argument
 
-PROFILE = (
-    "slurm",
-    "workflow/profiles/slurm",
-)  # a link and its target, for snakemake --profile slurm
+PROFILES = ("slurm", "cluster")  # links to folders, for snakemake --profile slurm
 
 
 def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> None:
@@ -32,5 +29,6 @@ def init(folder: Annotated[Path, Argument(help="a new or empty folder")]) -> Non
             shutil.copytree(source, copy, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(source, copy)
-    (folder / PROFILE[0]).symlink_to(PROFILE[1])
+    for name in PROFILES:
+        (folder / name).symlink_to(f"workflow/profiles/{name}")
     print(f"{folder}: edit config.yaml or use a preset, then run there:\n  snakemake --cores all")
