@@ -30,7 +30,7 @@ def finished(tmp_path_factory, worker_id):
     with FileLock(f"{folder}.lock"):  # the first worker makes the run, the others wait for it
         if not jobs.exists():
             folder.mkdir()
-            jobs.write_text(json.dumps(Workspace(folder).run()))
+            jobs.write_text(json.dumps(Workspace(folder, warm=False).run()))
     workspace = Workspace.at(folder)
     workspace.jobs = json.loads(jobs.read_text())
     return workspace

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from warm_jobs import warm_path
+
 REPOSITORY = Path(__file__).parents[2]
 TOY = REPOSITORY / "tests" / "toy.yaml"
 
@@ -14,13 +16,19 @@ TOY = REPOSITORY / "tests" / "toy.yaml"
 class Workspace:
     """A folder with a copy of the workflow, to run and to change."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, warm: bool = True):
+        """Copy the workflow into a folder.
+
+        Args:
+            folder: which there is.
+            warm: whether its commands are those of `warm_jobs`.
+        """
         for name in ("Snakefile", "config.yaml", "profiles", "envs", "workflow"):
             source = REPOSITORY / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
         shutil.copy(TOY, folder / "toy.yaml")
-        self._set(folder)
+        self._set(folder, warm=warm)
 
     @classmethod
     def at(cls, folder: Path):
@@ -29,13 +37,14 @@ class Workspace:
         workspace._set(folder)
         return workspace
 
-    def _set(self, folder: Path):
+    def _set(self, folder: Path, *, warm: bool = True):
         self.folder = folder
         # The command line of this copy, whatever is installed.
+        path = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        if warm:
+            path.insert(0, str(warm_path()))
         self.environment = dict(
-            os.environ,
-            PYTHONPATH=str(folder / "workflow"),
-            PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            os.environ, PYTHONPATH=str(folder / "workflow"), PATH=os.pathsep.join(path)
         )
 
     def command(self, *arguments, cores=2):
@@ -43,9 +52,10 @@ class Workspace:
 
     def snakemake(self, *arguments, cores=2, config="toy.yaml"):
         configured = ["--configfile", config] if config else []
+        command = ["snakemake", "--cores", str(cores), *arguments, *configured]
         return subprocess.run(
-            self.command(*arguments, *configured, cores=cores),
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True,
+            check=False,
         )  # fmt: skip
 
     def run(self, *arguments, **options):

@@ -152,7 +152,7 @@ def test_training_depends_on_few_modules():
     assert len(names) < 30
     others = {name for name in names if name.partition("/")[0] not in ("storage", "members")}
     assert others == {
-        "randomness", "progress", "data/images", "codes/splits", "config/closure", "commands/train_member",
+        "randomness", "progress", "lean_import", "data/images", "codes/splits", "config/closure", "commands/train_member",
         "commands/options/features", "commands/options/files", "commands/options/spread",
         "commands/options/training",
     }  # fmt: skip
