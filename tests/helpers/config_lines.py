@@ -80,6 +80,7 @@ LINES = [
     Line("training.epochs", "train_member", (201, 202), "--epochs {} "),
     Line("training.steps_per_epoch", "train_member", (3, 4), "--steps-per-epoch {} "),
     Line("training.learning_rate", "train_member", (0.25, 0.125), "--learning-rate {} "),
+    Line("training.schedule", "train_member", ("constant", "cosine"), "--schedule {} "),
     Line("training.ema", "train_member", (0.75, 0.875), "--ema {} "),
     Line("training.flip", "train_member", (False, True), ("--no-flip ", "--flip ")),
     Line("training.precision", "train_member", ("float32", "bfloat16"), "--precision {} "),

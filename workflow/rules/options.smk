@@ -58,6 +58,7 @@ def training_options():
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
         *("--learning-rate", str(training["learning_rate"])),
+        *("--schedule", training["schedule"]),
         *("--ema", str(training["ema"])),
         *("--precision", training["precision"]),
     ]

@@ -3,6 +3,7 @@
 The last of three steps; the others, and which key has its test where, are in test_config_keys.py.
 """
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,13 +32,18 @@ TRAINING = {
 
 def test_options_of_training_are_the_recipe():
     """Each option reaches the field of its own name, and no other."""
-    given = TRAINING | {"precision": "bfloat16", "seed": 7, "flip": True}
+    given = TRAINING | {"precision": "bfloat16", "seed": 7, "flip": True, "schedule": "cosine"}
     recipe = Training(**given).recipe()
     assert recipe == batches.Recipe(
-        epochs=2, steps_per_epoch=3, learning_rate=0.5, ema=0.25, precision="bfloat16", seed=7, flip=True
+        epochs=2, steps_per_epoch=3, learning_rate=0.5, ema=0.25, precision="bfloat16", seed=7, flip=True,
+        schedule="cosine",
     )  # fmt: skip
     default = Training(**TRAINING).recipe()
-    assert (default.precision, default.seed, default.flip) == ("float32", 0, False)
+    assert default == dataclasses.replace(
+        recipe, precision="float32", seed=0, flip=False, schedule="constant"
+    )
+    with pytest.raises(InputError, match="--schedule is linear, expected constant or cosine"):
+        Training(**TRAINING, schedule="linear").recipe()
 
 
 def predicted(training, *, seed=0):

@@ -55,9 +55,13 @@ def test_empty_batches_are_passed_over():
     assert len(weights)
 
 
-@pytest.mark.parametrize(("killed_after", "dropout"), [(1, 0), (5, 0), (11, 0), (5, 0.5)])
-def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after, dropout):
-    whole = run(dropout=dropout)
+@pytest.mark.parametrize(
+    ("killed_after", "dropout", "schedule"),
+    [(1, 0, "constant"), (5, 0, "cosine"), (11, 0, "constant"), (5, 0.5, "constant")],
+)
+def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after, dropout, schedule):
+    recipe = dataclasses.replace(RECIPE, schedule=schedule)
+    whole = run(recipe=recipe, dropout=dropout)
     path = tmp_path / "state.safetensors"
 
     def killed(steps, total):
@@ -70,12 +74,13 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, killed_after, dropou
         run(
             checkpoint=checkpoint.Checkpoint(path, key="k", seconds=0),
             track=killed,
+            recipe=recipe,
             dropout=dropout,
         )
     assert checkpoint.Checkpoint(path, key="k", seconds=0).load()[0] == killed_after
     torch.manual_seed(killed_after)  # another process has other random numbers
     weights, losses = run(
-        checkpoint=checkpoint.Checkpoint(path, key="k", seconds=0), dropout=dropout
+        checkpoint=checkpoint.Checkpoint(path, key="k", seconds=0), recipe=recipe, dropout=dropout
     )
     assert weights == whole[0]
     assert np.array_equal(losses, whole[1], equal_nan=True)
@@ -155,6 +160,13 @@ def test_labels_are_told_with_their_images():
     assert run(classes=3, labels=labels[turn])[0] != weights
 
 
+def test_a_cosine_lets_the_learning_rate_fall_to_zero():
+    recipe = dataclasses.replace(RECIPE, schedule="cosine")  # 12 steps
+    rates = [recipe.rate(step) for step in (0, 3, 6, 9, 12)]
+    assert rates == pytest.approx([1e-3, 8.53553e-4, 5e-4, 1.464466e-4, 0])
+    assert RECIPE.rate(9) == 1e-3
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.05, 0.9])
 def test_averaged_weights_are_those_of_a_hand_loop(ema):
     """Issue 14.28: shadow = d shadow + (1 - d) w, with d at most ema and growing from 0 at first."""
@@ -204,7 +216,7 @@ def test_a_step_is_adams_on_the_noise_prediction():
     "change",
     [
         {"epochs": 4}, {"steps_per_epoch": 2}, {"learning_rate": 2e-3}, {"ema": 0.5},
-        {"precision": "bfloat16"}, {"seed": 6}, {"flip": True},
+        {"precision": "bfloat16"}, {"seed": 6}, {"flip": True}, {"schedule": "cosine"},
     ],
 )  # fmt: skip
 def test_every_key_of_the_recipe_changes_the_weights(change):

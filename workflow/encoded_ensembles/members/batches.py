@@ -6,6 +6,7 @@ does not change the batches of other members, and a member retrained without a u
 batches with that unit. The cost: the number of images per batch varies around its mean.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from encoded_ensembles.randomness import Purpose, generator, name_key
 if TYPE_CHECKING:
     import torch
 
+SCHEDULES = ("constant", "cosine")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -33,6 +36,7 @@ class Recipe:
         precision: "float32" or "bfloat16" (autocast).
         seed: of initial weights and all random numbers, shared by all members.
         flip: whether an image is mirrored left to right with probability 1/2 in each use.
+        schedule: of the learning rate, one of SCHEDULES.
     """
 
     epochs: int
@@ -42,11 +46,21 @@ class Recipe:
     precision: str
     seed: int
     flip: bool = False
+    schedule: str = "constant"
 
     @property
     def steps(self) -> int:
         """The total number of optimiser steps."""
         return self.epochs * self.steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step 0..steps-1.
+
+        Source: Loshchilov & Hutter, *SGDR*, arXiv 1608.03983, equation 5, without restarts.
+        """
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
 
 
 # DEVIATES: keyed randomness in training.

@@ -191,6 +191,7 @@ def train(
         rows, levels, noise, mirrored = next(feed)
         loss = float("nan")
         if len(rows):
+            trainer.adam.param_groups[0]["lr"] = recipe.rate(step)
             if model.config.dropout:
                 torch.manual_seed(dropout_seed(recipe, step))
             index = torch.from_numpy(rows).to(device)

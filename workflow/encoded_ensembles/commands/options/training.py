@@ -16,6 +16,7 @@ Layers = Annotated[int, Option(help="residual layers at each resolution")]
 Epochs = Annotated[int, Option(help="passes over the split")]
 Steps = Annotated[int, Option(help="optimiser steps in a pass")]
 Rate = Annotated[float, Option(help="step size of Adam, above 0")]
+Schedule = Annotated[str, Option(help="of the learning rate: constant, or cosine, down to 0")]
 Ema = Annotated[float, Option(help="decay of the averaged weights, 0..1")]
 Precision = Annotated[str, Option(help="float32 or bfloat16")]
 Attention = Annotated[bool, Option(help="attend at all resolutions except the finest")]
@@ -72,6 +73,7 @@ class Training:
     norm_groups: NormGroups = 8
     classes: Classes = False
     flip: Flip = False
+    schedule: Schedule = "constant"
     base: Base = None
     rank: Rank = 4
     alpha: Alpha = 4.0
@@ -85,15 +87,17 @@ class Training:
         """Return the training recipe.
 
         Raises:
-            InputError: the learning rate is not a number above 0.
+            InputError: the learning rate is not a number above 0, or its schedule is not known.
         """
         import math
 
-        from encoded_ensembles.members.batches import Recipe
+        from encoded_ensembles.members.batches import SCHEDULES, Recipe
         from encoded_ensembles.storage.files import InputError
 
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"--learning-rate is {self.learning_rate}, expected a number above 0.")
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"--schedule is {self.schedule}, expected {' or '.join(SCHEDULES)}.")
         return Recipe(
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
@@ -102,6 +106,7 @@ class Training:
             precision=self.precision,
             seed=self.seed,
             flip=self.flip,
+            schedule=self.schedule,
         )
 
     def network(self, *, classes: int) -> dict[str, Any]:
