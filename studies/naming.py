@@ -96,14 +96,17 @@ def planted_rows(run: Path) -> list[dict[str, object]]:
         return []
     truth = read_table(run / "planted/planted.parquet")
     pairs = read_table(run / "contrast/contrast.parquet")
-    found = truth.merge(pairs, left_on=["sample", "plant"], right_on=["sample", "unit_name"])
+    truth = truth.assign(unit=truth["units"].str.split(";")).explode("unit").astype({"unit": int})
+    found = truth.merge(pairs, on=["sample", "unit"]).groupby(["plant", "bears", "sample"])
     rows = []
-    for (plant, bears), part in found.groupby(["plant", "bears"]):
-        for statistic in STATISTICS:
+    for statistic in STATISTICS:
+        best = found[[f"{statistic}_rank", f"{statistic}_q"]].min()
+        best.columns = ["rank", "q"]
+        for (plant, bears), part in best.groupby(["plant", "bears"]):
             row = {
                 "run": run.name, "plant": plant, "bears": bears, "statistic": statistic,
-                "samples": len(part), "first": int((part[f"{statistic}_rank"] == 1).sum()),
-                "named": int((part[f"{statistic}_q"] <= LEVEL).sum()),
+                "samples": len(part), "first": int((part["rank"] == 1).sum()),
+                "named": int((part["q"] <= LEVEL).sum()),
             }  # fmt: skip
             rows.append(row)
     return rows
