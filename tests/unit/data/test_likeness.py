@@ -22,11 +22,20 @@ def test_nearest_by_hand():
     assert scores.tolist() == [[-5.0, -5.0], [0.0, -6.0]]
 
 
-def test_nearest_units_by_hand():
-    images = np.array([0.0, 5.0, 9.0, 4.0]).reshape(4, 1, 1, 1)
-    samples = np.array([1.0, 8.0]).reshape(2, 1, 1, 1)
-    order = likeness.nearest_units(samples, images, np.array([0, 1, 2, 2]))
-    assert order.tolist() == [[0, 2, 1], [2, 1, 0]]
+def test_nearest_units_by_hand(monkeypatch):
+    images = np.array([0, 50, 90, 40], np.uint8).reshape(4, 1, 1, 1)
+    samples = np.array([10, 80]).reshape(2, 1, 1, 1) / 127.5 - 1
+    for held in (likeness.HELD, 1):
+        monkeypatch.setattr(likeness, "HELD", held)
+        order = likeness.nearest_units(samples, images, np.array([0, 1, 2, 2]))
+        assert order.tolist() == [[0, 2, 1], [2, 1, 0]]
+
+
+def test_blocks_hold_whole_units_and_all_of_them():
+    sizes = np.array([2, 1, 5, 1, 1, 3])
+    assert list(likeness.unit_blocks(sizes, rows=3)) == [(0, 2), (2, 3), (3, 5), (5, 6)]
+    assert list(likeness.unit_blocks(sizes, rows=100)) == [(0, 6)]
+    assert list(likeness.unit_blocks(sizes, rows=0)) == [(u, u + 1) for u in range(6)]
 
 
 def test_nearest_distances_by_hand():

@@ -34,7 +34,7 @@ def test_nothing_is_found_where_nothing_is(words):
     assert len(p) >= 2000
     assert 0.03 < share < 0.075
     moved = rng.normal(size=(60, 10, 1, 3, 3))
-    images = rng.normal(size=(40, 1, 3, 3))
+    images = rng.integers(0, 256, (40, 3, 3, 1), dtype=np.uint8)
     p = null_check.directional_p_values(moved, words[:60], images, np.arange(40), seed=0)
     share, _ = null_check.uniformity(p, words=59, seed=0)
     assert 0.03 < share < 0.075

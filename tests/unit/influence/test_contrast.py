@@ -17,7 +17,9 @@ def test_pulls_by_hand():
     assert pull.tolist() == [[[-1.0, 1.0], [0.0, 0.0]]]
 
 
-def test_pulls_equal_a_loop():
+@pytest.mark.parametrize("held", [contrast.HELD, 15])  # 15: blocks of one or two images
+def test_pulls_equal_a_loop(monkeypatch, held):
+    monkeypatch.setattr(contrast, "HELD", held)
     rng = np.random.default_rng(0)
     estimate, images = rng.normal(size=(5, 3, 7)), rng.normal(size=(9, 7))
     unit_of = np.array([2, 0, 1, 0, 3, 3, 3, 1, 2])

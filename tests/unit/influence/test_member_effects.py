@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from encoded_ensembles.codes import encode
 from encoded_ensembles.codes.families import Family
+from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.influence.landscape_naming import name_units
 from encoded_ensembles.influence.member_effects import fit_members, landscape_pulls
 
@@ -55,7 +56,8 @@ def test_the_unit_s_own_row_is_left_out_as_by_fitting_again():
 def test_a_unit_that_its_members_carry_is_named():
     """The members that saw unit b move sample b towards its image; the others are noise."""
     rng = np.random.default_rng(2)
-    words, images = code_of(60), rng.uniform(-1, 1, (60, 1, 4, 4))
+    words, pixels = code_of(60), rng.integers(0, 256, (60, 4, 4, 1), dtype=np.uint8)
+    images = to_signed(pixels)
     factual = images[:2] + 0.5 * rng.normal(size=(2, 1, 4, 4))
     moved = np.empty((60, 2, 1, 4, 4), np.float32)
     for sample in range(2):
@@ -64,7 +66,7 @@ def test_a_unit_that_its_members_carry_is_named():
         moved[:, sample] = factual[sample] - (words @ effects).reshape(-1, 1, 4, 4)
     code = {"code": words, "unit_of": np.arange(60), "unit_names": np.array([f"u{u}" for u in range(60)]),
             "family": np.array("random"), "distance": np.array(2)}  # fmt: skip
-    contrast, answers = name_units(moved, factual.astype(np.float32), images, code, level=0.05)
+    contrast, answers = name_units(moved, factual.astype(np.float32), pixels, code, level=0.05)
     assert answers["answer"].tolist() == ["units", "units"]
     first = contrast[contrast["contrast_rank"] == 1]
     assert first["unit"].tolist() == [0, 1]

@@ -28,7 +28,7 @@ def check_null(
 
     from encoded_ensembles.codes.assignment import free_words
     from encoded_ensembles.codes.families import family_of
-    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.grading import null_check
     from encoded_ensembles.influence.observer import SIZES
@@ -52,7 +52,7 @@ def check_null(
             "2 of each; raise code.null_words or code.members."
         )
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
-    images = to_signed(read_images(data).images)
+    images = read_images(data).images
     drawn = read_tensors(samples, names=["factual", "null"])
     order = nearest_units(drawn["factual"], images, arrays["unit_of"])
     p_values = {

@@ -30,7 +30,7 @@ def choose_controls(
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.grading import controls as retrain
     from encoded_ensembles.randomness import name_key
@@ -59,7 +59,7 @@ def choose_controls(
             f"{' beside those in retrain.named' if named else ''})."
         )
     factual = read_tensors(samples, names=["factual"])["factual"]
-    nearest = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
+    nearest = nearest_units(factual, read_images(data).images, arrays["unit_of"])
     memory = ledger_file(ledger, "controls", seed)
     units_chosen, chosen = retrain.choose_controls(
         nearest, names, count=units, seed=seed, named=named or [], earlier=read_ledger(memory)

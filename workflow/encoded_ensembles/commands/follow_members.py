@@ -37,7 +37,7 @@ def follow_members(
     """
     import numpy as np
 
-    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.ensemble import trajectory
     from encoded_ensembles.ensemble.engine import check_columns, prepare
@@ -55,7 +55,7 @@ def follow_members(
         arrays,
         *(read_images(file).images for file in (data, heldout)),
         see=lambda images: as_seen(images, space=engine["space"]),
-        likeness=lambda images, unit_of: nearest_units(factual, to_signed(images), unit_of),
+        likeness=lambda images, unit_of: nearest_units(factual, images, unit_of),
         candidates=candidates, draws=draws, seed=seed,
     )  # fmt: skip
     all_levels = trajectory.levels(count, sampler=sampling.scheduler)

@@ -230,7 +230,6 @@ def _attribute(
     """Write contrast and answers from the effects of members on each sample."""
     import numpy as np
 
-    from encoded_ensembles.data.images import to_signed
     from encoded_ensembles.ensemble.landscape import read_block
     from encoded_ensembles.influence.landscape_naming import name_units
     from encoded_ensembles.runs import layout
@@ -241,7 +240,7 @@ def _attribute(
         key=lambda file: int(file.name.split("-of-")[0]),
     )
     moved = np.concatenate([read_block(file)[1] for file in files])
-    contrast, answers = name_units(moved, factual, to_signed(images), code, level=attributed)
+    contrast, answers = name_units(moved, factual, images, code, level=attributed)
     write_table(output / "contrast/contrast.parquet", contrast)
     write_table(output / layout.ANSWERS, answers)
 

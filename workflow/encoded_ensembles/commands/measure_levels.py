@@ -40,17 +40,18 @@ def measure_levels(
     from encoded_ensembles.codes.assignment import free_words
     from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data import likeness
-    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.ensemble import trajectory
     from encoded_ensembles.ensemble.engine import check_columns, prepare
     from encoded_ensembles.grading.near_signal import by_statistic, signals
     from encoded_ensembles.influence import contrast
+    from encoded_ensembles.members.batches import as_seen
     from encoded_ensembles.members.names import LEVELS
     from encoded_ensembles.storage.files import read_arrays, read_table, read_tensors, write_table
 
     arrays, pairs = read_arrays(code), read_table(influence)
     matrix = check_columns(arrays["code"], members)
-    images = to_signed(read_images(data).images)
+    images = read_images(data).images
     factual = read_tensors(samples, names=["factual"])["factual"]
     order = likeness.nearest_units(factual, images, arrays["unit_of"])
     kind = family_of(arrays)
@@ -59,7 +60,7 @@ def measure_levels(
     track, count = engine.pop("track"), len(engine["noise"]) - 1
     rows: list[dict[str, object]] = []
     steps = track(trajectory.estimates(**engine), count)
-    seen = engine["space"].encode(images)
+    seen = as_seen(images, space=engine["space"])
     for level, pull in contrast.level_pulls(steps, seen, arrays["unit_of"], highest=LEVELS):
         rows += [{"level": level} | row for row in signals(pull, matrix, words, order)]
     write_table(output, pd.DataFrame(rows))

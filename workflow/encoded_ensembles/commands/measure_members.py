@@ -30,7 +30,7 @@ def measure_members(
 
     from encoded_ensembles.codes.assignment import free_words
     from encoded_ensembles.codes.families import family_of
-    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.grading.near_signal import (
         SEED,
@@ -48,7 +48,7 @@ def measure_members(
     kind = family_of(arrays)
     words = free_words(matrix, family=kind, limit=null_words)
     factual = read_tensors(samples, names=["factual"])["factual"]
-    order = nearest_units(factual, to_signed(read_images(data).images), arrays["unit_of"])
+    order = nearest_units(factual, read_images(data).images, arrays["unit_of"])
     rows = []
     for size in sorted({*range(4, n, 2), n}):
         for chosen in member_subsets(n, size=size, count=SUBSETS, seed=SEED):

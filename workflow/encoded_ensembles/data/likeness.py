@@ -1,8 +1,12 @@
 """Likeness of samples and images: the distance of the nearest image of each unit."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-HELD = 20_000_000  # distances in memory at once
+from encoded_ensembles.data.images import to_signed
+
+HELD = 20_000_000  # distances, or values of images, in memory at once
 
 
 def by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -11,27 +15,45 @@ def by_unit(unit_of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes, sizes
 
 
+def unit_blocks(sizes: np.ndarray, *, rows: int) -> Iterator[tuple[int, int]]:
+    """Divide units into blocks of at most so many images, but of at least one unit.
+
+    Args:
+        sizes: (U,), images of each unit, at least 1.
+        rows: images in a block.
+
+    Yields:
+        the first unit of a block, and the one after its last.
+    """
+    ends, first = np.cumsum(sizes), 0
+    while first < len(sizes):
+        before = ends[first] - sizes[first]
+        last = max(first + 1, int(np.searchsorted(ends, before + rows, side="right")))
+        yield first, last
+        first = last
+
+
 def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
     """Return units in ascending distance of their nearest image from each sample.
 
     Args:
-        samples: (B, C, H, W).
-        images: (N, C, H, W).
+        samples: (B, C, H, W), in [-1, 1].
+        images: (N, H, W, C) uint8.
         unit_of: (N,) int64; every unit 0..U-1 has an image.
 
     Returns:
         (B, U) int64.
     """
     order, starts, _ = by_unit(unit_of)
-    flat = images.reshape(len(images), -1)[order].astype(np.float64)
+    squares = np.empty((len(samples), len(images)))
+    step = max(1, HELD // images[0].size)
+    for start in range(0, len(images), step):
+        block = to_signed(images[order[start : start + step]]).astype(np.float64)
+        for row, sample in zip(squares, samples, strict=True):
+            difference = (block - sample).reshape(len(block), -1)
+            row[start : start + step] = np.square(difference).sum(axis=1)
     return np.stack(
-        [
-            np.argsort(
-                np.minimum.reduceat(np.square(flat - sample.ravel()).sum(axis=1), starts),
-                kind="stable",
-            )
-            for sample in samples
-        ]
+        [np.argsort(np.minimum.reduceat(row, starts), kind="stable") for row in squares]
     )
 
 

@@ -5,6 +5,7 @@ They have no effect, so their p-values should be uniform.
 
 import numpy as np
 
+from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z, set_p_values
 from encoded_ensembles.influence.contrast import null_contrasts
@@ -72,7 +73,7 @@ def directional_p_values(
     Args:
         moved: (R, B, C, H, W), counterfactuals of the null words.
         words: (R, n) bool, R >= 2.
-        images: (N, C, H, W).
+        images: (N, H, W, C) uint8.
         unit_of: (N,) int64.
         seed: of the draws.
 
@@ -81,10 +82,10 @@ def directional_p_values(
     """
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=7)
     points = moved.reshape(*moved.shape[:2], -1)
-    flat = images.reshape(len(images), -1)
     p_values = []
     for unit in rng.integers(unit_of.max() + 1, size=-(-TESTS // moved.shape[1])):
-        near = flat[unit_of == unit]
+        near = to_signed(images[unit_of == unit])
+        near = near.reshape(len(near), -1)
         distance = np.stack(
             [nearest_distances(sample, near)[:, 0] for sample in points.swapaxes(0, 1)]
         )

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from encoded_ensembles.data.likeness import by_unit
+from encoded_ensembles.data.likeness import HELD, by_unit, unit_blocks
 
 
 def level_pulls(
@@ -38,7 +38,7 @@ def level_pulls(
     Yields:
         noise level, descending, and pulls (B, U, n) float32.
     """
-    flat = images.reshape(len(images), -1).astype(np.float64)
+    flat = images.reshape(len(images), -1)
     for level, estimate in steps:
         if level <= highest:
             pull = pulls(estimate.reshape(*estimate.shape[:2], -1), flat, unit_of)
@@ -60,11 +60,15 @@ def pulls(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.n
         (B, U, n) float32; the mean over members is zero.
     """
     mean = estimate.mean(axis=0, dtype=np.float64)
-    result = np.empty((len(mean), int(unit_of.max()) + 1, len(estimate)), np.float32)
-    for row, centre, member_estimates in zip(
-        result, mean, estimate.transpose(1, 0, 2), strict=True
-    ):
-        row[:] = directions(centre, images, unit_of) @ (member_estimates - centre).T
+    order, starts, sizes = by_unit(unit_of)
+    result = np.empty((len(mean), len(sizes), len(estimate)), np.float32)
+    for first, last in unit_blocks(sizes, rows=HELD // images.shape[1]):
+        rows = order[starts[first] : starts[last - 1] + sizes[last - 1]]
+        near, near_of = images[rows], unit_of[rows] - first
+        for row, centre, member_estimates in zip(
+            result, mean, estimate.transpose(1, 0, 2), strict=True
+        ):
+            row[first:last] = directions(centre, near, near_of) @ (member_estimates - centre).T
     return result
 
 

@@ -14,6 +14,7 @@ from encoded_ensembles.codes.assignment import count_free
 from encoded_ensembles.codes.encode import Words, encode
 from encoded_ensembles.codes.families import Family, family_of
 from encoded_ensembles.codes.words import pack
+from encoded_ensembles.influence.contrast import pulls
 from encoded_ensembles.influence.multiplicity import learnt_weights, weighted_q, weights_of
 from encoded_ensembles.influence.naming import STATISTICS, Test, test_units
 from encoded_ensembles.influence.observer import DECOYS, Observed, Observer
@@ -134,16 +135,19 @@ class Watch:
         matrix, unit_of = code["code"], code["unit_of"]
         family = family_of(code)
         count = count_decoys(len(matrix), len(heldout), len(code["null_words"]), family)
-        seen = see(training)
-        order = likeness(training, unit_of)
-        self.real = Observer(seen, unit_of, matrix, order, candidates=candidates, single=single)
+        images = np.concatenate([training, heldout[: count if draws else 0]])
+        seen = see(images).reshape(len(images), -1)
+        self._training, self._decoys = seen[: len(training)], seen[len(training) :]
+        self._unit_of, order = unit_of, likeness(training, unit_of)
+        self.real = Observer(
+            self._training, unit_of, matrix, order, candidates=candidates, single=single
+        )
         self.words: list[np.ndarray] = []
         self.phantoms: list[Observer] = []
-        if not count or not draws:
+        if not len(self._decoys):
             return
-        images = np.concatenate([training, heldout[:count]])
         both_of = np.concatenate([unit_of, len(matrix) + np.arange(count)])
-        seen, order = np.concatenate([seen, see(heldout[:count])]), likeness(images, both_of)
+        order = likeness(images, both_of)
         for draw in range(draws):
             words = decoy_words(
                 code["unit_names"], matrix, code["null_words"], family,
@@ -157,8 +161,14 @@ class Watch:
 
     def add(self, estimate: np.ndarray, *, decode: bool) -> None:
         """Add the estimates (n, B, C, H, W) of one level; decode them jointly or not."""
-        for observer in (self.real, *self.phantoms):
-            observer.add(estimate, decode=decode)
+        flat = estimate.reshape(*estimate.shape[:2], -1)
+        pull = pulls(flat, self._training, self._unit_of)
+        self.real.add(estimate, pull, decode=decode)
+        if self.phantoms:  # pulls do not depend on words, so they are those of all draws
+            towards = pulls(flat, self._decoys, np.arange(len(self._decoys)))
+            pull = np.concatenate([pull, towards], axis=1)
+        for observer in self.phantoms:
+            observer.add(estimate, pull, decode=decode)
 
     def decoy_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the decoys of all draws."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from encoded_ensembles.codes.assignment import free_words
 from encoded_ensembles.codes.families import family_of
+from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.data.likeness import nearest_units
 from encoded_ensembles.influence.member_effects import fit_members, landscape_pulls
 from encoded_ensembles.influence.naming import columns_and_answers, test_contrasts
@@ -28,7 +29,7 @@ def name_units(
     Args:
         moved: (U, B, C, H, W), the landscape.
         factual: (B, C, H, W).
-        images: (N, C, H, W), training images like the samples.
+        images: (N, H, W, C) uint8, training images like the samples.
         code: code (U, n), unit_of (N,), unit_names (U,), family and distance.
         level: largest q of an attributed unit.
 
@@ -37,7 +38,7 @@ def name_units(
         sample, answer, units, rate, names, explained (share of the landscape's variance).
     """
     matrix, unit_of, names = code["code"], code["unit_of"], code["unit_names"]
-    flat = images.reshape(len(images), -1).astype(np.float64)
+    flat = to_signed(images).reshape(len(images), -1).astype(np.float64)
     pulls, explained = [], []
     for sample in range(len(factual)):
         fit = fit_members(moved[:, sample].reshape(len(matrix), -1).astype(np.float64), matrix)

@@ -88,7 +88,7 @@ class Observer:
             single: scale the pulls of each sample by itself, so that they do not depend on the other
                 samples, and keep `moved`.
         """
-        self._images = images.reshape(len(images), -1).astype(np.float64)
+        self._images = images.reshape(len(images), -1)
         self._unit_of, self._order = unit_of, order
         samples, units = order.shape
         members = code.shape[1]
@@ -102,10 +102,18 @@ class Observer:
         self._moved = np.zeros_like(self._pulls) if single else None
         self._levels = 0
 
-    def add(self, estimate: np.ndarray, *, decode: bool = True) -> None:
-        """Add the estimates (n, B, C, H, W) of one level; decode them jointly or not."""
+    def add(
+        self, estimate: np.ndarray, pull: np.ndarray | None = None, *, decode: bool = True
+    ) -> None:
+        """Add one level.
+
+        Args:
+            estimate: (n, B, C, H, W).
+            pull: (B, U, n) float32 of `contrast.pulls`, where it is known.
+            decode: whether to decode the level jointly.
+        """
         flat = estimate.reshape(*estimate.shape[:2], -1)
-        pull = pulls(flat, self._images, self._unit_of)
+        pull = pulls(flat, self._images, self._unit_of) if pull is None else pull
         alone = self._moved is not None
         square = np.square(pull, dtype=np.float64).mean(
             axis=(1, 2) if alone else None, keepdims=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.data.images import ImageSet, pixel_digests, to_signed
-from encoded_ensembles.data.likeness import nearest_unit, nearest_units
+from encoded_ensembles.data.likeness import nearest_units
 from encoded_ensembles.ensemble.given_pictures import given_estimates, spread_levels
 from encoded_ensembles.influence.decoys import Watch
 from encoded_ensembles.members.batches import as_seen
@@ -55,14 +55,13 @@ def watch_pictures(
         training.images,
         heldout,
         see=lambda images: as_seen(images, space=space),
-        likeness=lambda images, unit_of: nearest_units(signed, to_signed(images), unit_of),
+        likeness=lambda images, unit_of: nearest_units(signed, images, unit_of),
         candidates=candidates,
         draws=draws,
         seed=word_seed,
         single=True,
     )
-    flat = to_signed(training.images).reshape(len(training), -1)
-    nearest = nearest_unit(signed.reshape(len(signed), -1), flat, np.arange(len(flat)))
+    nearest = nearest_units(signed, training.images, np.arange(len(training)))[:, 0]
     levels = spread_levels(highest)
     steps = given_estimates(
         engine["members"],
