@@ -32,7 +32,7 @@ def check_attribution(
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.data.images import read_images, to_bytes, to_signed
+    from encoded_ensembles.data.images import read_images, to_bytes
     from encoded_ensembles.data.likeness import nearest_unit
     from encoded_ensembles.ensemble.landscape import read_block
     from encoded_ensembles.features.extractors import choose_extractor
@@ -51,10 +51,13 @@ def check_attribution(
         device=choose_device(device),
     )
     measures = {
-        "pixels": lambda each: each.reshape(len(each), -1),
+        "pixels": lambda each: (each.reshape(len(each), -1) + 1) * 127.5,
         extractor.name: lambda each: extractor.features(to_bytes(each)),
     }
-    training = {name: measure(to_signed(images)) for name, measure in measures.items()}
+    training = {
+        "pixels": images.transpose(0, 3, 1, 2).reshape(len(images), -1),  # uint8
+        extractor.name: extractor.features(images),
+    }
     after = {name: np.empty((len(names), len(factual)), np.int64) for name in measures}
     for file in blocks:
         units, drawn = read_block(file)

@@ -49,7 +49,7 @@ def score_rivals(
     import numpy as np
 
     from encoded_ensembles.data import likeness
-    from encoded_ensembles.data.images import read_images, to_bytes, to_signed
+    from encoded_ensembles.data.images import read_images, to_bytes
     from encoded_ensembles.features.extractors import choose_extractor
     from encoded_ensembles.grading import rivals
     from encoded_ensembles.members.device import choose_device
@@ -77,12 +77,11 @@ def score_rivals(
         classifier=classifier,
         device=choose_device(device),
     )
-    pixels = to_signed(images).reshape(len(images), -1)
     scores = {
         "random": rivals.random_scores(
             arrays["unit_names"].tolist(), samples=len(factual), seed=seed
         ),
-        "pixels": likeness.nearest_scores(factual.reshape(len(factual), -1), pixels, unit_of),
+        "pixels": likeness.pixel_scores(factual, images, unit_of),
         "features": likeness.nearest_scores(
             extractor.features(to_bytes(factual)), extractor.features(images), unit_of
         ),

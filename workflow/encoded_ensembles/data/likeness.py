@@ -44,6 +44,12 @@ def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) 
     Returns:
         (B, U) int64.
     """
+    squares = _nearest_squares(samples, images, unit_of)
+    return np.stack([np.argsort(row, kind="stable") for row in squares])
+
+
+def _nearest_squares(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the squared distance of each sample from each unit's nearest image, (B, U) float64."""
     order, starts, _ = by_unit(unit_of)
     squares = np.empty((len(samples), len(images)))
     step = max(1, HELD // images[0].size)
@@ -52,9 +58,21 @@ def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) 
         for row, sample in zip(squares, samples, strict=True):
             difference = (block - sample).reshape(len(block), -1)
             row[start : start + step] = np.square(difference).sum(axis=1)
-    return np.stack(
-        [np.argsort(np.minimum.reduceat(row, starts), kind="stable") for row in squares]
-    )
+    return np.minimum.reduceat(squares, starts, axis=1)
+
+
+def pixel_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Return the negative Euclidean distance of each sample from each unit's nearest image.
+
+    Args:
+        samples: (B, C, H, W), in [-1, 1].
+        images: (N, H, W, C) uint8.
+        unit_of: (N,) int64; every unit 0..U-1 has an image.
+
+    Returns:
+        (U, B) float64, at most 0.
+    """
+    return -np.sqrt(_nearest_squares(samples, images, unit_of)).T
 
 
 def nearest_distances(
@@ -81,28 +99,35 @@ def nearest_unit(points: np.ndarray, training: np.ndarray, unit_of: np.ndarray) 
     """Return the unit of the training image nearest to each point; the first of equal distances.
 
     Args:
-        points: (A, F) float.
-        training: (N, F) float.
+        points: (A, F).
+        training: (N, F).
         unit_of: (N,) int64.
 
     Returns:
         (A,) int64.
     """
-    training = training.astype(np.float64)
-    square = np.square(training).sum(axis=1)
-    step = max(1, HELD // len(training))
-    units = np.empty(len(points), np.int64)
-    for start in range(0, len(points), step):
-        part = points[start : start + step].astype(np.float64)
-        units[start : start + step] = unit_of[np.argmin(square - 2 * part @ training.T, axis=1)]
-    return units
+    nearest, least = np.zeros(len(points), np.int64), np.full(len(points), np.inf)
+    rows = max(1, HELD // training.shape[1])
+    for first in range(0, len(training), rows):
+        block = training[first : first + rows].astype(np.float64)
+        square = np.square(block).sum(axis=1)
+        step = max(1, HELD // len(block))
+        for start in range(0, len(points), step):
+            part = points[start : start + step].astype(np.float64)
+            distances = square - 2 * part @ block.T
+            best = np.argmin(distances, axis=1)
+            value = distances[np.arange(len(part)), best]
+            here = slice(start, start + step)
+            nearest[here] = np.where(value < least[here], first + best, nearest[here])
+            least[here] = np.minimum(value, least[here])
+    return unit_of[nearest]
 
 
 def nearest_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
-    """Return the negative Euclidean distance of each sample from each unit's nearest image.
+    """Return the negative Euclidean distance of each sample from each unit's nearest image, in features.
 
     Args:
-        samples: (B, F), pixels or features.
+        samples: (B, F).
         images: (N, F).
         unit_of: (N,) int64; every unit 0..U-1 has an image.
 

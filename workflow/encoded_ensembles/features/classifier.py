@@ -12,8 +12,13 @@ from encoded_ensembles.storage.files import InputError, read_tensors, write_tens
 if TYPE_CHECKING:
     import torch
 
-BATCH = 1024  # images per call of a classifier
+BATCH_PIXELS = 2**20  # of the images in one call of a classifier: 1024 of 32x32
 FEATURES = 64
+
+
+def batch_of(shape: tuple[int, ...]) -> int:
+    """Return the number of images (N, H, W, C) in one call of a classifier, 16 to 1024."""
+    return max(16, min(1024, BATCH_PIXELS // (shape[1] * shape[2])))
 
 
 def build_classifier(shape: tuple[int, int, int], *, classes: int) -> "torch.nn.Sequential":
@@ -57,16 +62,17 @@ def train_classifier(
             "at least two labels; set frechet.extractor to pixels."
         )
     rng = np.random.default_rng(seed)
-    data = torch.from_numpy(to_signed(images.images)).to(device)
+    shape = (images.images.shape[3], *images.images.shape[1:3])
     labels = torch.from_numpy(images.labels).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_classifier(tuple(data.shape[1:]), classes=classes).to(device)  # type: ignore[arg-type]
+        model = build_classifier(shape, classes=classes).to(device)
     adam = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(epochs):
-        for rows in np.array_split(rng.permutation(len(data)), -(-len(data) // 64)):
+        for rows in np.array_split(rng.permutation(len(images)), -(-len(images) // 64)):
+            batch = torch.from_numpy(to_signed(images.images[rows])).to(device)
             index = torch.from_numpy(rows).to(device)
-            loss = torch.nn.functional.cross_entropy(model(data[index]), labels[index])
+            loss = torch.nn.functional.cross_entropy(model(batch), labels[index])
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -77,10 +83,10 @@ def accuracy(model: "torch.nn.Module", images: ImageSet, *, device: "torch.devic
     """Return the share of images that a classifier labels correctly, 0..1."""
     import torch
 
-    correct = 0
+    correct, size = 0, batch_of(images.images.shape)
     with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            part = images.take(np.arange(start, min(start + BATCH, len(images))))
+        for start in range(0, len(images), size):
+            part = images.take(np.arange(start, min(start + size, len(images))))
             scores = model(torch.from_numpy(to_signed(part.images)).to(device))
             correct += int((scores.argmax(dim=1).cpu().numpy() == part.labels).sum())
     return correct / len(images)

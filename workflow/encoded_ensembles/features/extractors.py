@@ -1,13 +1,13 @@
 """Feature extractors: Inception, a classifier trained for the data set, or principal components of pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from encoded_ensembles.data.images import to_signed
-from encoded_ensembles.features.classifier import BATCH, FEATURES, load_classifier
+from encoded_ensembles.features.classifier import FEATURES, batch_of, load_classifier
 from encoded_ensembles.storage.files import InputError
 
 if TYPE_CHECKING:
@@ -32,10 +32,16 @@ def classifier_extractor(path: Path, *, shape: tuple[int, int, int]) -> Extracto
 
     def features(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            parts = torch.from_numpy(to_signed(images)).split(BATCH)
-            return torch.cat([body(part) for part in parts]).numpy()
+            return np.concatenate([body(torch.from_numpy(part)).numpy() for part in _parts(images)])
 
     return Extractor("classifier", features)
+
+
+def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the images as `to_signed` gives them, some at a time."""
+    size = batch_of(images.shape)
+    for start in range(0, len(images), size):
+        yield to_signed(images[start : start + size])
 
 
 def pixels_extractor(reference: np.ndarray) -> Extractor:
@@ -50,7 +56,8 @@ def pixels_extractor(reference: np.ndarray) -> Extractor:
     basis = components[:FEATURES].T
 
     def features(images: np.ndarray) -> np.ndarray:
-        return (to_signed(images).reshape(len(images), -1) - mean) @ basis
+        parts = _parts(images)
+        return np.concatenate([(part.reshape(len(part), -1) - mean) @ basis for part in parts])
 
     return Extractor("pixels", features)
 
