@@ -33,7 +33,7 @@ rule measure_levels:
     params:
         code=code_digest("measure_levels"),
         members=member_folders,
-        null_words=config["contrast"]["null_words"],
+        null_words=min(10_000, config["contrast"]["null_words"]),
         sampling=sampling_options(),
     shell:
         """
@@ -67,7 +67,7 @@ rule measure_members:
         runtime=growing(60),
     params:
         code=code_digest("measure_members"),
-        null_words=config["contrast"]["null_words"],
+        null_words=min(10_000, config["contrast"]["null_words"]),
     shell:
         """
         encens measure-members --pulls {input.pulls:q} --code {input.matrix:q} \

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from encoded_ensembles.codes import words
 from encoded_ensembles.data import likeness
+from encoded_ensembles.data.images import to_bytes, to_signed
 from encoded_ensembles.influence import ablation, calibration, directional
 from scipy import stats
 
@@ -21,14 +22,18 @@ def landscape(rng, units, null, samples=1, size=16):
         0, 0.3, (len(given), samples, size)
     )
     unit_of = np.arange(2 * units) % units
-    images = rng.normal(0, 0.5, (2 * units, size))
+    images = to_bytes(rng.normal(0, 0.5, (2 * units, 1, 1, size)))
     return given[:units], given[units:], points[:units], points[units:], images, unit_of  # fmt: skip
+
+
+def flat(images):
+    return to_signed(images).reshape(len(images), -1)
 
 
 def measure(code, null_words, moved, null, images, unit_of, unit_held):
     own = np.stack(
         [
-            likeness.nearest_distances(each, images[unit_of == unit])[:, 0]
+            likeness.nearest_distances(each, flat(images[unit_of == unit]))[:, 0]
             for unit, each in enumerate(moved)
         ]
     )
@@ -43,7 +48,7 @@ def by_loop(unit, given, code, null_words, moved, null, images, unit_of, unit_he
     masks = [*zip(null_words, null, strict=True)]
     masks += [(code[u], moved[u]) for u in {*unit_held.tolist(), unit}]
     h = [int((word & given).sum()) for word, _ in masks]
-    d = [min(np.linalg.norm(x[0] - i) for i in images[unit_of == unit]) for _, x in masks]
+    d = [min(np.linalg.norm(x[0] - i) for i in flat(images[unit_of == unit])) for _, x in masks]
     return stats.linregress(h, d).slope * (given.sum() - np.mean(h))
 
 
@@ -117,7 +122,7 @@ def test_a_planted_effect_is_found():
         np.random.default_rng(2), 4, 39, samples=50
     )
     dropped = np.concatenate([code, null_words]).astype(int) @ code[0]
-    shift = -0.5 * dropped[:, None, None] * images[0]
+    shift = -0.5 * dropped[:, None, None] * flat(images[:1])
     moved, null = moved + shift[:4], null + shift[4:]
     _, p, z = measure(code, null_words, moved, null, images[:4], np.arange(4), np.arange(4))
     assert (p[0] <= 0.05).mean() > 0.8

@@ -22,7 +22,7 @@ def test_a_peak_by_hand(schema):
     )
     picture = 16 * 64 * 4  # all samples once
     distances = 20 * 16 * 100 * 2.5 * 8  # of all masks from the units' images
-    assert larger - found == pytest.approx(100 * 2 * picture + 2 * 100 * 64 * 8 + distances)
+    assert larger - found == pytest.approx(100 * picture + 2 * 100 * 64 * 8 + distances)
 
 
 def test_terms_by_hand():

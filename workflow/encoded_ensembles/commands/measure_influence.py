@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from encoded_ensembles.features.perceptual import Measure
 
-COMPARED = 512  # largest number of units whose counterfactuals are kept in memory
+COMPARED = 512  # largest number of units whose counterfactuals are kept in memory,
+COMPARED_VALUES = 2**27  # and of their values: 0.5 GB
 
 
 def measure_influence(
@@ -76,12 +77,13 @@ def measure_influence(
         null_table,
         radius_table,
     )
-    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.storage.files import read_arrays, write_table
 
     arrays = read_arrays(code)
     names, matrix, unit_of = arrays["unit_names"], arrays["code"], arrays["unit_of"]
-    drawn = read_tensors(samples, names=["factual", "null"])
-    factual, null_samples = drawn["factual"], drawn["null"]
+    factual, both, words = _read_samples(samples, len(names))
+    null_samples, kept = both[:words], both[words:]
+    compared = np.linspace(0, len(names) - 1, len(kept)).astype(np.int64)
     measures: dict[str, Measure] = {"distance": lambda x: measure.distances(factual, x[None])[0]}
     reference = read_images(heldout).images
     for name in distances or []:
@@ -92,23 +94,21 @@ def measure_influence(
     masks = len(names) + len(null_samples)
     measures["matched"] = lambda x: measure.matched(x, total, masks=masks)
 
-    images = to_signed(read_images(data).images).reshape(len(unit_of), -1)
+    images = read_images(data).images
     values = {name: np.empty((len(names), len(factual))) for name in measures}
     own_distances = np.empty((len(names), len(factual)))
-    compared = np.linspace(0, len(names) - 1, min(len(names), COMPARED)).astype(np.int64)
-    kept = np.empty((len(compared), *factual.shape), np.float32)
     for unit, counterfactual in each_unit(blocks):
         for name, each in measures.items():
             values[name][unit] = each(counterfactual)
         points = counterfactual.reshape(len(counterfactual), -1)
-        own_distances[unit] = nearest_distances(points, images[unit_of == unit])[:, 0]
+        own = to_signed(images[unit_of == unit])
+        own_distances[unit] = nearest_distances(points, own.reshape(len(own), -1))[:, 0]
         kept[compared == unit] = counterfactual
     nulls = {
         name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))
         for name, each in measures.items()
     }
     statistics = {name: (value, *p_and_z(value, nulls[name].T)) for name, value in values.items()}
-    both = np.concatenate([null_samples, kept])
     statistics["directional"] = directional(
         both.reshape(*both.shape[:2], -1), unit_held=compared, own=own_distances, images=images,
         unit_of=unit_of, code=matrix, null_words=arrays["null_words"],
@@ -118,7 +118,28 @@ def measure_influence(
     write_table(influence, influence_table(statistics, names, contrast, shape, exact))
     write_table(null, null_table(nulls))
     write_table(radius, radius_table(values["distance"], nulls["distance"], shape))
-    write_table(aliasing, aliasing_table(kept - factual, matrix[compared]))
+    kept -= factual
+    write_table(aliasing, aliasing_table(kept, matrix[compared]))
+
+
+def _read_samples(samples: Path, units: int) -> "tuple[np.ndarray, np.ndarray, int]":
+    """Return factual samples (B, C, H, W), an array (R + K, B, C, H, W), and R, the number of null code words.
+
+    The array holds the samples of null code words, and has room for those of the K units compared. They may take
+    several GB, so they are read in place.
+    """
+    import numpy as np
+
+    from encoded_ensembles.storage.files import open_tensors
+
+    with open_tensors(samples) as file:
+        factual, null = file.get_tensor("factual"), file.get_slice("null")
+        words = null.get_shape()[0]
+        room = min(units, COMPARED, max(2, COMPARED_VALUES // factual.size))
+        both = np.empty((words + room, *factual.shape), np.float32)
+        for word in range(words):
+            both[word] = null[word]
+    return factual, both, words
 
 
 def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":

@@ -132,11 +132,12 @@ def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
         (rows, 5) float64: Hamming distance, pairs of units, and the lower quartile, mean and upper
         quartile of the cosine (mean over samples); one row for each distance that occurs.
     """
-    length = np.linalg.norm(displacement, axis=2, keepdims=True)
-    unit = np.divide(
-        displacement, length, out=np.full(displacement.shape, np.nan), where=length > 0
-    )
-    cosine = np.nanmean([column @ column.T for column in unit.transpose(1, 0, 2)], axis=0)
+    cosines = []
+    for moved in displacement.transpose(1, 0, 2):  # one sample in memory as float64
+        length = np.linalg.norm(moved := moved.astype(np.float64), axis=1, keepdims=True)
+        unit = np.divide(moved, length, out=np.full(moved.shape, np.nan), where=length > 0)
+        cosines.append(unit @ unit.T)
+    cosine = np.nanmean(cosines, axis=0)
     upper = np.triu_indices(len(code), k=1)
     distance, value = hamming(code)[upper], cosine[upper]
     known = np.isfinite(value)

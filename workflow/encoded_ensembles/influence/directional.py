@@ -8,6 +8,7 @@ lies when all w are dropped.
 
 import numpy as np
 
+from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z
 
@@ -73,7 +74,7 @@ def directional(
         held: (R + k, B, F) float, counterfactuals of the null words, then of the units held.
         unit_held: (k,) int64, the units held.
         own: (U, B), distance of each unit's counterfactual from the nearest of its images.
-        images: (N, F) float.
+        images: (N, H, W, C) uint8.
         unit_of: (N,) int64, every unit 0..U-1 with an image.
         code: (U, n) bool.
         null_words: (R, n) bool.
@@ -90,7 +91,8 @@ def directional(
     for first in range(0, len(code), step):
         units = np.arange(first, min(first + step, len(code)))
         begin = starts[units] - starts[first]
-        near = images[order[starts[first] : starts[units[-1]] + sizes[units[-1]]]]
+        near = to_signed(images[order[starts[first] : starts[units[-1]] + sizes[units[-1]]]])
+        near = near.reshape(len(near), -1)
         distance = np.stack(
             [nearest_distances(sample, near, begin) for sample in held.swapaxes(0, 1)]
         )

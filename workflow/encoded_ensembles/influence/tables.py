@@ -64,7 +64,7 @@ def null_table(nulls: dict[str, np.ndarray]) -> pd.DataFrame:
 
 def aliasing_table(displacement: np.ndarray, code: np.ndarray) -> pd.DataFrame:
     """Return `ablation.aliasing` of displacements (U, B, ...) under words (U, n) as a table."""
-    flat = displacement.reshape(*displacement.shape[:2], -1).astype(np.float64)
+    flat = displacement.reshape(*displacement.shape[:2], -1)
     columns = ["hamming", "pairs", "low", "mean", "high"]
     return pd.DataFrame(aliasing(flat, code), columns=columns).astype(
         {"hamming": int, "pairs": int}

@@ -19,7 +19,9 @@ MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
 LISTED = 1 << 24  # largest number of words of a family that are listed (`assignment.ENUMERATED`)
 HELD = 10_000_000  # null contrasts, or distances, in memory at once (`calibration`, `directional`)
-COMPARED = 512  # units whose counterfactuals are compared at once (`commands.measure_influence`)
+VALUES = 20_000_000  # values of images in memory at once (`data.likeness`)
+# Units, and values of their counterfactuals, that are compared at once (`commands.measure_influence`).
+COMPARED, COMPARED_VALUES = 512, 2**27
 CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one picture at a time
 INCEPTION_BYTES = 1_500 * MB
 LATE_TORCH = 600 * MB  # PyTorch, where a rule imports it only for some configurations
@@ -32,9 +34,17 @@ def read(config: Mapping[str, Any], size: Size) -> float:
     return size.images * (math.prod(size.shape) + 4 * NAME)
 
 
-def nearest(size: Size) -> float:
-    """Return the bytes of finding the units nearest to samples, by pixels."""
-    return size.images * math.prod(size.shape) * (1 + FLOAT + 3 * DOUBLE)
+def nearest(config: Mapping[str, Any], size: Size) -> float:
+    """Return the bytes of finding the units nearest to samples, by pixels, without the images themselves."""
+    block = 4 * DOUBLE * min(VALUES, size.images * math.prod(size.shape))
+    return block + 3 * DOUBLE * size.images * config["sampling"]["samples"]
+
+
+def pulled(size: Size) -> float:
+    """Return the bytes of images in the space of the estimates, and of the pulls towards some of them."""
+    values, seen = math.prod(size.shape), math.prod(size.seen)
+    seen_images = size.images * seen * FLOAT * (2 if seen == values else 1)
+    return seen_images + 3 * DOUBLE * min(VALUES, size.images * seen)
 
 
 def table(rows: float, columns: int) -> float:
@@ -63,16 +73,18 @@ def features(config: Mapping[str, Any], size: Size, images: float) -> float:
         count_heldout(config["dataset"]),
         math.prod(size.shape),
     )
-    pixels = images * values * 3 * FLOAT
+    side = size.shape[1] * size.shape[2]
+    together = min(images, max(16, min(1024, 2**20 // side)))  # `classifier.batch_of`
+    pixels = together * values * 3 * FLOAT
     file = frechet["inception"] or f"resources/{INCEPTION}"
     if frechet["extractor"] == "inception" or (
         frechet["extractor"] == "auto" and Path(file).is_file()
     ):
-        return pixels + INCEPTION_BYTES
+        return pixels + INCEPTION_BYTES + images * values
     if frechet["extractor"] == "pixels":
         smaller = min(heldout, values)
-        return pixels + DOUBLE * (2 * images * values + 3 * heldout * values + 3 * smaller * values)
-    return pixels + min(images, 1024) * 96 * size.shape[1] * size.shape[2]
+        return pixels + DOUBLE * values * (2 * together + 3 * heldout + 3 * smaller)
+    return pixels + together * 96 * side
 
 
 def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
@@ -98,7 +110,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         ),
         "draw_noise": read(config, size),
         "choose_queries": read(config, size) + count_heldout(dataset) * values,
-        "choose_controls": nearest(size) + read(config, size),
+        "choose_controls": nearest(config, size) + read(config, size),
     }  # fmt: skip
 
 
@@ -129,7 +141,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     )
     return {
         "train_member": train(1),
-        "train_classifier": 3 * FLOAT * values * config["dataset"]["spare"]
+        "train_classifier": values * config["dataset"]["spare"] + 64 * 3 * 96 * size.shape[1] * size.shape[2]
         + read(config, size) + features(config, size, count_heldout(config["dataset"])),
         "project_gradients": read(config, size) + size.images * FLOAT * (seen + values)
         + FLOAT * (gradients + network.weights + chunk * network.trained),
@@ -172,7 +184,7 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     models = config["heldout"]["models"] * config["heldout"]["repeats"]
     members = engine(n, count, 1)
     pulls = count * size.units * n
-    follow = size.images * (36 * seen + values) + n * 6 * count * seen * FLOAT + 24 * pulls
+    follow = pulled(size) + read(config, size) + n * 6 * count * seen * FLOAT + 24 * pulls
     shown, queries = count_queries(config, size.units), config["queries"]
     watched = partial(_watched, config, size)
     return {
@@ -182,11 +194,12 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "screen_block": engine(n, count, n) + null * picture
         + alone * (2 * (1 + n + null) + 3 * ablated)
         + 4 * DOUBLE * (1 + n + null + ablated) * (values + size.units),
-        "follow_members": members + follow + size.images * FLOAT * (values if seen != values else 0)
-        + watched(count, config["contrast"]["decoys"]),
-        "follow_queries": engine(n, shown, 1) + n * shown * seen * (DOUBLE + FLOAT) + nearest(size)
-        + size.images * 36 * seen + 32 * shown * size.units * n + watched(shown, queries["decoys"]),
-        "measure_levels": members + follow + nearest(size),
+        "follow_members": members + follow + size.images * values
+        + max(nearest(config, size), watched(count, config["contrast"]["decoys"])),
+        "follow_queries": engine(n, shown, 1) + n * shown * seen * (DOUBLE + FLOAT)
+        + pulled(size) + read(config, size) + size.images * values + 32 * shown * size.units * n
+        + max(nearest(config, size), watched(shown, queries["decoys"])),
+        "measure_levels": members + follow + nearest(config, size),
         "sample_frechet": engine(n + 1, frechet["samples"], masks) + drawn * (FLOAT + 2),
         "sample_controls": engine(n + code["weight"], count, 1) + 3 * controls * picture,
         "measure_heldout": engine(models, count, models) + 3 * models * picture,
@@ -209,12 +222,11 @@ def _evidence(config: Mapping[str, Any], size: Size, samples: int, draws: int) -
 
 
 def _watched(config: Mapping[str, Any], size: Size, samples: int, draws: int) -> float:
-    """Return the bytes of observers: what they gather, their images, and one joint model."""
+    """Return the bytes of observers: what they gather, images of decoys, and one joint model."""
     near = min(config["contrast"]["candidates"], size.units)
-    images = size.images + draws * (size.images + _decoys(config, size))
     model = 4 * DOUBLE * near * near * config["code"]["members"]
     gathered = 1.5 * _evidence(config, size, samples, draws)  # written as float32
-    return gathered + images * math.prod(size.seen) * DOUBLE + model
+    return gathered + 2 * FLOAT * _decoys(config, size) * math.prod(size.seen) + model
 
 
 def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
@@ -222,7 +234,8 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     code, landscape, frechet = config["code"], config["landscape"], config["frechet"]
     n, null, count = code["members"], code["null_words"], config["sampling"]["samples"]
     values, pairs = math.prod(size.shape), size.units * config["sampling"]["samples"]
-    held, picture = min(size.units, COMPARED), count * values * FLOAT
+    picture = count * values * FLOAT
+    held = min(size.units, COMPARED, max(2, COMPARED_VALUES // (count * values)))
     block = 2 * math.ceil(size.units / landscape["blocks"])
     statistics = 4 + len(config["influence"]["distances"])
     free = free_words(config, size, config["contrast"]["null_words"])
@@ -231,7 +244,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     nulls += 3 * DOUBLE * count * min(free, SHARED_WORDS)
     # Scores of the sets' units under each word, and of the drawn ones.
     together = DOUBLE * count * max(SIZES) * (3 * min(free, SET_WORDS) + 999)
-    sets = count * 30 * DOUBLE * (2 * free + 999)
+    sets = count * 30 * DOUBLE * (2 * min(free, 10_000) + 999)
 
     def tested(samples: int, draws: int) -> float:
         rows = samples * (size.units + bool(draws) * _decoys(config, size))
@@ -239,27 +252,27 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
             words(config), together, nulls + 30 * DOUBLE * rows, table(samples * size.units, 21)
         )
 
-    compared = max(2 * null + 7 * held, null + held + block) + 6
+    compared = null + held + block + 6
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
     # Distances of all masks from some units' images; merged tables are in memory twice.
     influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
     influence += 2 * table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 200 * MB
     ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
     return {
-        "measure_influence": influence + compared * picture + size.images * values * FLOAT
-        + 2 * (null + held) * values * DOUBLE + features(config, size, count),
+        "measure_influence": influence + compared * picture + 2 * (null + held) * values * DOUBLE
+        + features(config, size, count),
         "measure_screened": table(pairs, 20) + 8 * null * picture
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
-        "check_attribution": read(config, size) + size.images * values * 5 * FLOAT
-        + 3 * block * picture + DOUBLE * block * count * size.images
+        "check_attribution": read(config, size) + size.images * values
+        + 2 * DOUBLE * min(VALUES, size.images * values) + 3 * block * picture + DOUBLE * block * count * size.images
         + features(config, size, size.images),
         "measure_contrast": tested(count, config["contrast"]["decoys"]),
         "measure_queries": tested(count_queries(config, size.units), config["queries"]["decoys"])
         + read(config, size),
-        "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(size)),
+        "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(config, size)),
         "score_frechet": read(config, size) + masks * frechet["samples"] * values
         + features(config, size, max(frechet["samples"], count_heldout(config["dataset"]))) + 100 * MB,
-        "find_planted": nearest(size) + read(config, size),
+        "find_planted": read(config, size) + 3 * FLOAT * size.images * values,
     }  # fmt: skip
 
 
@@ -277,7 +290,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     tested = max(3000 * 1.1 * DOUBLE * free, count * 30 * DOUBLE * (1.3 * free + 400))
     pulled = pairs * n * (FLOAT + 3 * DOUBLE + 3)
     return {
-        "score_rivals": read(config, size) + size.images * values * 37
+        "score_rivals": read(config, size) + nearest(config, size)
         + features(config, size, size.images) + methods * 12 * pairs + (scored if gradients else 0),
         "expect_influence": pairs * (20 * facts + 12 * (methods + 15) + 216) + pulled
         + table(pairs, 8) + 100 * MB,
@@ -288,7 +301,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
         "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values
-        + size.images * values * (1 + FLOAT) + max(words(config), tested, nearest(size)),
+        + read(config, size) + max(words(config), tested, nearest(config, size)),
         "measure_retraining": table(pairs, 4),
     }  # fmt: skip
 
@@ -302,8 +315,7 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     shown = min(count, config["gallery"]["samples"]) / count * influence
     return {
         "plot_code": 30 * min(size.units, 4096) * n,
-        "plot_samples": read(config, size) + size.images * values * 2 * FLOAT
-        + (3 + n + config["code"]["null_words"]) * count * values * FLOAT,
+        "plot_samples": 100 * 12 * values * (1 + FLOAT),  # 12 images of each set of the Frechet distances
         "plot_influence": influence + read(config, size),
         "plot_landscape": influence,
         "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),
