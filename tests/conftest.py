@@ -9,7 +9,7 @@ import threading
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from workspace import REPOSITORY, Workspace
+from workspace import REPOSITORY, ColdWorkspace, Workspace
 
 settings.register_profile("suite", deadline=None, derandomize=True)  # CI may be slow
 settings.load_profile("suite")
@@ -30,7 +30,7 @@ def finished(tmp_path_factory, worker_id):
     with FileLock(f"{folder}.lock"):  # the first worker makes the run, the others wait for it
         if not jobs.exists():
             folder.mkdir()
-            jobs.write_text(json.dumps(Workspace(folder, warm=False).run()))
+            jobs.write_text(json.dumps(ColdWorkspace(folder).run()))
     workspace = Workspace.at(folder)
     workspace.jobs = json.loads(jobs.read_text())
     return workspace

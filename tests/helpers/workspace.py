@@ -14,21 +14,17 @@ TOY = REPOSITORY / "tests" / "toy.yaml"
 
 
 class Workspace:
-    """A folder with a copy of the workflow, to run and to change."""
+    """A folder with a copy of the workflow, to run and to change, by the commands of `warm_jobs`."""
 
-    def __init__(self, folder: Path, *, warm: bool = True):
-        """Copy the workflow into a folder.
+    warm = True
 
-        Args:
-            folder: which there is.
-            warm: whether its commands are those of `warm_jobs`.
-        """
+    def __init__(self, folder: Path):
         for name in ("Snakefile", "config.yaml", "profiles", "envs", "workflow"):
             source = REPOSITORY / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
         shutil.copy(TOY, folder / "toy.yaml")
-        self._set(folder, warm=warm)
+        self._set(folder)
 
     @classmethod
     def at(cls, folder: Path):
@@ -37,11 +33,11 @@ class Workspace:
         workspace._set(folder)
         return workspace
 
-    def _set(self, folder: Path, *, warm: bool = True):
+    def _set(self, folder: Path):
         self.folder = folder
         # The command line of this copy, whatever is installed.
         path = [str(Path(sys.executable).parent), os.environ["PATH"]]
-        if warm:
+        if self.warm:
             path.insert(0, str(warm_path()))
         self.environment = dict(
             os.environ, PYTHONPATH=str(folder / "workflow"), PATH=os.pathsep.join(path)
@@ -83,6 +79,12 @@ class Workspace:
             and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
             and not file.name.endswith(".tmp")
         }
+
+
+class ColdWorkspace(Workspace):
+    """A workspace with the real commands, each of which imports all that it needs."""
+
+    warm = False
 
 
 def executed(log):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from workspace import REPOSITORY, Workspace, executed
+from workspace import REPOSITORY, ColdWorkspace, executed
 
 pytestmark = pytest.mark.slurm
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ TARGETS = ["results/toy/run.json", *[f"results/toy/figures/{name}.pdf" for name 
 CONFIGURED = ["--configfile", "toy.yaml", "small.yaml"]
 
 
-class Cluster(Workspace):
+class Cluster(ColdWorkspace):
     """A workspace whose jobs go to Slurm by the profile, and can be troubled."""
 
     @classmethod
