@@ -184,9 +184,9 @@ def test_the_toy_end_to_end_with_a_job_that_fails_once(tmp_path):
         ["COMPLETED", "1:00:00", "2000M", "1", "N/A"],
     ]
     assert asked["train_member"] == 6 * [["COMPLETED", "1-00:00:00", "4300M", "1", "gres:gpu:1"]]
-    # Small jobs share a submission: six splits, of which four run at once, and three figures.
-    assert asked["splits"] == [["COMPLETED", "1:00:00", "4000M", "4", "N/A"]]
-    assert asked["figures"] == [["COMPLETED", "30:00", "3000M", "3", "N/A"]]
+    # Small jobs share a submission, in which they run one after another: six splits, and three figures.
+    assert asked["splits"] == [["COMPLETED", "30:00", "1000M", "1", "N/A"]]
+    assert asked["figures"] == [["COMPLETED", "30:00", "1000M", "1", "N/A"]]
     assert cluster.finish(*TARGETS) == {}
     assert "Nothing to be done" in cluster.log.read_text()
 

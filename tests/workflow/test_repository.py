@@ -184,7 +184,7 @@ def test_the_slurm_profile_groups_splits_and_all_figures():
     }
     assert profile["groups"] == groups
     other = yaml.safe_load((REPOSITORY / "cluster/config.yaml").read_text())
-    for key in ("groups", "group-components", "resources", "set-resource-scopes", "retries"):
+    for key in ("groups", "group-components", "set-resource-scopes", "retries"):
         assert other[key] == profile[key], key
     assert profile["group-components"].keys() == set(groups.values())
 

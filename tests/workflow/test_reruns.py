@@ -1,5 +1,7 @@
 """What runs again: what is missing or changed, and nothing whose files came out as they were."""
 
+import re
+import shutil
 import time
 
 import pytest
@@ -90,6 +92,23 @@ def test_a_dry_run_says_what_is_certain(rerun):
     ran = executed(rerun.snakemake("--configfile", "toy.yaml", "more.yaml", config=None).stderr)
     assert "train_member" not in ran
     assert "ablate_block" in ran
+
+
+def test_a_dry_run_by_the_slurm_profile(rerun):
+    """Issue 16.8: a checkpoint in a group must not fail in a new, finished, touched or damaged run."""
+
+    def jobs():
+        done = rerun.snakemake("--dry-run", "--profile", "workflow/profiles/slurm")
+        assert done.returncode == 0, done.stderr
+        return dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
+
+    assert jobs() == {}
+    (rerun.results() / "splits/01.json").touch()
+    assert jobs() == {}  # its content is the same
+    (rerun.results() / "figures/code.pdf").unlink()
+    assert jobs() == {"plot_code": "1", "all": "1", "total": "2"}
+    shutil.rmtree(rerun.folder / "results")
+    assert jobs()["train_member"] == "7"
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ checkpoint split_member:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("split_member"),
-        runtime=growing(30),
+        runtime=growing(5),
     params:
         code=code_digest("split_member"),
         classes="--classes" if config["model"]["classes"] else "--no-classes",

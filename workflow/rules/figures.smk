@@ -26,7 +26,7 @@ rule plot_code:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_code"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_code"),
     shell:
@@ -58,7 +58,7 @@ rule plot_samples:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_samples"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_samples"),
     shell:
@@ -92,7 +92,7 @@ rule plot_influence:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_influence"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_influence"),
         blocks=all_blocks,
@@ -129,7 +129,7 @@ rule plot_landscape:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_landscape"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_landscape"),
         chosen=",".join(map(str, config["figures"]["samples"])),
@@ -161,7 +161,7 @@ rule plot_aliasing:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_aliasing"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_aliasing"),
     shell:
@@ -198,7 +198,7 @@ rule plot_attribution:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_attribution"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_attribution"),
         chosen=",".join(map(str, config["figures"]["samples"])),
@@ -237,7 +237,7 @@ rule plot_evidence:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_evidence"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_evidence"),
     shell:
@@ -268,7 +268,7 @@ rule plot_kept:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_kept"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_kept"),
     shell:
@@ -304,7 +304,7 @@ rule plot_loss:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_loss"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_loss"),
     shell:
@@ -336,7 +336,7 @@ rule plot_gains:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_gains"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_gains"),
     shell:
@@ -366,7 +366,7 @@ rule plot_scoreboard:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_scoreboard"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_scoreboard"),
     shell:
@@ -397,7 +397,7 @@ rule plot_truth:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("plot_truth"),
-        runtime=growing(30),
+        runtime=growing(10),
     params:
         code=code_digest("plot_truth"),
     shell:

@@ -60,7 +60,7 @@ checkpoint split_control:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("split_control"),
-        runtime=growing(30),
+        runtime=growing(5),
     params:
         code=code_digest("split_control"),
         classes="--classes" if config["model"]["classes"] else "--no-classes",
@@ -126,7 +126,7 @@ checkpoint split_heldout:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("split_heldout"),
-        runtime=growing(30),
+        runtime=growing(5),
     params:
         code=code_digest("split_heldout"),
         share=config["heldout"]["share"],
