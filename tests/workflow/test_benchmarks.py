@@ -34,6 +34,10 @@ ARGUMENTS = {
     "benchmarks/first_order.py": ["{run}"],
     "benchmarks/screening.py": ["{run}"],
     "benchmarks/steps.py": ["{run}"],
+    "studies/agreement.py": [
+        *("{run}", "--truth", "{run}/contrast/contrast.csv", "--column", "joint"),
+        *("--output", "{kept}/agreement.parquet"),
+    ],
     "studies/autoencoder.py": [
         *("{run}/data/spare.npz", "{kept}/autoencoder"),
         *("--widths", "8", "8", "--epochs", "1"),
