@@ -17,6 +17,7 @@ NAMING = [
 ]
 # Naming needs no null code words; half the members see a unit.
 HALF = {"members": 14, "weight": 7, "null_words": 2}
+FLOAT32 = {"precision": "float32"}  # bfloat16 is slow on processors without instructions for it
 POWER = ["naming-64", "digits", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
@@ -92,9 +93,12 @@ RUNS = {
             training={"epochs": 300, "steps_per_epoch": 2},
             sampling={"samples": 32, "scheduler": "dpmsolver++", "steps": 25},
         ),
-        configured("naming-fashion", "fashion-small", code=HALF),
-        configured("naming-artists", "artists-small", code=HALF),
-        configured("naming-planted", "planted", code={"null_words": 2}),
+        configured("naming-fashion", "fashion-small", code=HALF, training=FLOAT32),
+        configured("naming-artists", "artists-small", code=HALF, training=FLOAT32),
+        configured(
+            "naming-planted", "planted", code={"null_words": 2}, retrain={"named": ["plant-corner"]}
+        ),
+        configured("naming-retrained", "digits512", code={"null_words": 2}),
         *(
             configured(run, run)
             for run in ("planted", "artists-small", "digits512", "fashion-small")
