@@ -71,6 +71,30 @@ def test_streamed_members_take_turns_in_one_network(members):
     assert followed[0] == followed[1]
 
 
+def test_of_adapters_only_the_adapters_are_transferred(members, monkeypatch):
+    """Issue 16.7: the base was pinned and copied once for each member."""
+    base = {name: each.data for name, each in members[0].named_parameters()}
+    adapted = "conv_out.weight"
+    for member in members[1:]:
+        for name, each in member.named_parameters():
+            if name != adapted:
+                each.data = base[name]
+    whole = sample(members).tobytes()
+    streamed = placement.hold(members, device=CPU, resident=False)
+    transferred, real = [], torch.Tensor.copy_
+
+    def copy_(target, source, **options):
+        transferred.append(source.nbytes)
+        return real(target, source, **options)
+
+    monkeypatch.setattr(torch.Tensor, "copy_", copy_)
+    for m in (0, 1, 1, 3):
+        assert torch.equal(streamed[m].conv_out.weight, members[m].conv_out.weight)
+    monkeypatch.undo()
+    assert transferred == 3 * [members[0].conv_out.weight.nbytes]
+    assert sample(streamed).tobytes() == whole
+
+
 def test_bfloat16_moves_samples_a_little(members):
     exact = sample(members)
     lower = sample(placement.hold(members, device=CPU, precision="bfloat16"))

@@ -80,17 +80,19 @@ def set_arithmetic(network: "UNet2DModel", *, precision: str, compiled: bool) ->
 class Streamed(Sequence["UNet2DModel"]):
     """Members in host memory that share one network on the device.
 
-    `streamed[m]` is that network with the weights of member m, until another member is read.
+    `streamed[m]` is that network with the weights of member m, until another member is read. Weights that
+    all members share, those of the base of adapters, stay on the device: only the others are transferred.
     """
 
     def __init__(self, members: Sequence["UNet2DModel"], slot: "UNet2DModel") -> None:
-        """Take the weights of `members`; `slot` is the network on the device."""
+        """Take the weights of `members`; `slot` is the network on the device, with those of the first."""
         pinned = slot.device.type == "cuda"  # pinned memory lets transfers run asynchronously
+        weights = [member.state_dict() for member in members]
+        own = [name for name in weights[0] if len({each[name].data_ptr() for each in weights}) > 1]
         self.waiting = [
-            [each.pin_memory() if pinned else each for each in member.state_dict().values()]
-            for member in members
+            [each[name].pin_memory() if pinned else each[name] for name in own] for each in weights
         ]
-        self.slot, self.holds = slot, -1
+        self.slot, self.names, self.holds = slot, own, -1
 
     def __len__(self) -> int:
         """Return n, the number of members."""
@@ -114,8 +116,9 @@ class Streamed(Sequence["UNet2DModel"]):
             raise TypeError("streamed members are read one at a time, expected an integer index")
         weights = self.waiting[index]  # raises IndexError, which ends an iteration
         if self.holds != index:
+            held = self.slot.state_dict()
             with torch.no_grad():
-                for target, source in zip(self.slot.state_dict().values(), weights, strict=True):
-                    target.copy_(source, non_blocking=True)
+                for name, source in zip(self.names, weights, strict=True):
+                    held[name].copy_(source, non_blocking=True)
             self.holds = index
         return self.slot
