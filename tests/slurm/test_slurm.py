@@ -208,6 +208,19 @@ def test_a_training_killed_by_its_time_limit_goes_on_with_more_time(cluster, und
     assert digest(cluster.folder) == undisturbed
 
 
+def test_requeued_in_mid_training_it_goes_on(cluster, undisturbed):
+    """Issue 16.8: as by an administrator, or for a job of higher priority."""
+    process = hold_training(cluster)
+    ((job,),) = cluster.queue("JobID")
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    assert process.wait(PATIENCE) == 0, cluster.log.read_text()
+    assert executed(cluster.log.read_text()) == {"train_member": 1}
+    assert cluster.queue("JobID", "State", ended=True) == [[job, "COMPLETED"]]
+    assert went_on(cluster)
+    assert never_two(cluster)
+    assert digest(cluster.folder) == undisturbed
+
+
 def test_interrupted_it_ends_its_jobs_and_goes_on_later(cluster, undisturbed):
     process = hold_training(cluster)
     process.send_signal(signal.SIGINT)
