@@ -9,7 +9,9 @@ samples whose most alike unit is among the retrained ones: near, their number; n
 among these; near_first, samples that rank it first.
 
 Of a run with retrained planted units, `--planted` takes TRUTH's place: a row per planted unit, whether a sample bears
-its plant, and whether the unit is named for it: samples; moved, how far they move without it, mean; and its standard error.
+its plant, and whether the unit is named for it: samples; moved, how far they move without the unit, mean; away, by how much
+their distance from the plant grows, mean; farther, samples for which it grows; and moved_p and away_p, of a one-sided
+Mann-Whitney test that samples that do not bear the plant move more if the unit is named for them.
 """
 
 import argparse
@@ -17,8 +19,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from encoded_ensembles.data.images import read_images, to_signed
+from encoded_ensembles.data.plants import distances
 from encoded_ensembles.grading.agreement import bootstrap, within_samples
-from encoded_ensembles.storage.files import read_arrays, read_table, read_tensors, write_table
+from encoded_ensembles.storage.files import (
+    read_arrays,
+    read_facts,
+    read_table,
+    read_tensors,
+    write_table,
+)
+from scipy.stats import mannwhitneyu
 
 LEVEL, DRAWS = 0.05, 1000
 SCORES = ["joint_z", "contrast_z", "undirected_z", "likeness"]
@@ -72,19 +83,32 @@ def planted(run: Path) -> pd.DataFrame:
     factual = read_tensors(run / "samples/ensemble.safetensors", names=["factual"])["factual"]
     moved = np.linalg.norm((drawn["same"] - factual).reshape(*drawn["same"].shape[:2], -1), axis=2)
     names = read_arrays(run / "code/code.npz")["unit_names"]
-    truth = read_table(run / "planted/planted.parquet")
-    pairs = read_table(run / "contrast/contrast.parquet")
+    truth = read_table(run / "planted/planted.parquet").sort_values("sample")
+    pairs = read_table(run / "contrast/contrast.parquet").sort_values("sample")
+    images = read_images(run / "data/training.npz")
+    plants = {each["name"]: each for each in read_facts(run / "data/dataset.json")["plants"]}
     rows = []
-    for unit, distance in zip(drawn["units"], moved, strict=True):
-        bears = truth[truth["units"] == str(unit)].sort_values("sample")["bears"].to_numpy()
-        named = pairs[pairs["unit"] == unit].sort_values("sample")["joint_q"].to_numpy() <= LEVEL
-        for bearing, naming in ((True, True), (True, False), (False, True), (False, False)):
-            part = distance[(bears == bearing) & (named == naming)]
-            if len(part):
-                rows.append({
-                    "unit_name": names[unit], "bears": bearing, "named": naming, "samples": len(part),
-                    "moved": part.mean(), "error": part.std(ddof=1) / np.sqrt(len(part)) if len(part) > 1 else np.nan,
-                })  # fmt: skip
+    for unit, distance, samples in zip(drawn["units"], moved, drawn["same"], strict=True):
+        own = truth[truth["units"] == str(unit)]
+        plant = plants[own["plant"].iloc[0]]
+        shown = to_signed(images.images[np.isin(images.names, plant["images"])])
+        before, after = (distances(each, shown, kind=plant["kind"]) for each in (factual, samples))
+        away, bears = after - before, own["bears"].to_numpy()
+        named = pairs[pairs["unit"] == unit]["joint_q"].to_numpy() <= LEVEL
+        found, others = ~bears & named, ~bears & ~named
+        tests = {
+            f"{name}_p": mannwhitneyu(values[found], values[others], alternative="greater").pvalue
+            for name, values in (("moved", distance), ("away", away))
+        }
+        rows += [
+            {
+                "unit_name": names[unit], "bears": bears[part][0], "named": named[part][0],
+                "samples": part.sum(), "moved": distance[part].mean(), "away": away[part].mean(),
+                "farther": (away[part] > 0).sum(), **tests,
+            }
+            for part in (bears & named, bears & ~named, found, others)
+            if part.any()
+        ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
