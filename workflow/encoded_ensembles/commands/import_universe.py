@@ -148,13 +148,13 @@ def _walk(
 
     import numpy as np
 
-    from encoded_ensembles.data.images import to_signed
+    from encoded_ensembles.data.images import to_rows
     from encoded_ensembles.data.likeness import nearest_unit
     from encoded_ensembles.influence.ablation import distances
     from encoded_ensembles.storage.files import write_tensors
 
     units = int(unit_of.max()) + 1
-    training = to_signed(images).reshape(len(images), -1)
+    training = to_rows(images)
     comparable = training.shape[1] == factual[0].size and images.shape[1] == factual.shape[2]
     distance, nearest = [], []
     source = iter(counterfactuals)
@@ -185,7 +185,7 @@ def _tables(
     import pandas as pd
     from scipy.stats import false_discovery_control
 
-    from encoded_ensembles.data.images import to_signed
+    from encoded_ensembles.data.images import to_rows
     from encoded_ensembles.data.likeness import nearest_unit
     from encoded_ensembles.grading.false_attribution import attribution_table
     from encoded_ensembles.influence.ablation import published_scale, ranks
@@ -212,7 +212,7 @@ def _tables(
     )
     write_table(folder / "null.parquet", empty)
     if nearest is not None:
-        training = to_signed(images).reshape(len(images), -1)
+        training = to_rows(images)
         attributed = nearest_unit(factual.reshape(samples, -1), training, unit_of)
         write_table(
             folder / "false_attribution.parquet",

@@ -65,7 +65,7 @@ def measure_influence(
     """
     import numpy as np
 
-    from encoded_ensembles.data.images import read_images, to_signed
+    from encoded_ensembles.data.images import read_images, to_rows
     from encoded_ensembles.data.likeness import nearest_distances
     from encoded_ensembles.ensemble.landscape import each_unit
     from encoded_ensembles.influence import ablation as measure
@@ -101,8 +101,7 @@ def measure_influence(
         for name, each in measures.items():
             values[name][unit] = each(counterfactual)
         points = counterfactual.reshape(len(counterfactual), -1)
-        own = to_signed(images[unit_of == unit])
-        own_distances[unit] = nearest_distances(points, own.reshape(len(own), -1))[:, 0]
+        own_distances[unit] = nearest_distances(points, to_rows(images[unit_of == unit]))[:, 0]
         kept[compared == unit] = counterfactual
     nulls = {
         name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))

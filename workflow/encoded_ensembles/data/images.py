@@ -88,6 +88,11 @@ def to_signed(images: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / 127.5 - 1
 
 
+def to_rows(images: np.ndarray) -> np.ndarray:
+    """Return (N, H, W, C) uint8 as rows (N, C * H * W) float32 in [-1, 1]."""
+    return to_signed(images).reshape(len(images), -1)
+
+
 def to_bytes(images: np.ndarray) -> np.ndarray:
     """Return (N, C, H, W) float32 as (N, H, W, C) uint8: [-1, 1] to 0..255, clipped and rounded."""
     scaled = np.rint((np.clip(images, -1, 1) + 1) * 127.5)

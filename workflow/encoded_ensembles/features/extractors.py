@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.data.images import to_rows, to_signed
 from encoded_ensembles.features.classifier import FEATURES, batch_of, load_classifier
 from encoded_ensembles.storage.files import InputError
 
@@ -50,7 +50,7 @@ def pixels_extractor(reference: np.ndarray) -> Extractor:
     Args:
         reference: (M, H, W, C) uint8.
     """
-    flat = to_signed(reference).reshape(len(reference), -1).astype(np.float64)
+    flat = to_rows(reference).astype(np.float64)
     mean = flat.mean(axis=0)
     _, _, components = np.linalg.svd(flat - mean, full_matrices=False)
     basis = components[:FEATURES].T

@@ -5,7 +5,7 @@ They have no effect, so their p-values should be uniform.
 
 import numpy as np
 
-from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.data.images import to_rows
 from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z, set_p_values
 from encoded_ensembles.influence.contrast import null_contrasts
@@ -84,8 +84,7 @@ def directional_p_values(
     points = moved.reshape(*moved.shape[:2], -1)
     p_values = []
     for unit in rng.integers(unit_of.max() + 1, size=-(-TESTS // moved.shape[1])):
-        near = to_signed(images[unit_of == unit])
-        near = near.reshape(len(near), -1)
+        near = to_rows(images[unit_of == unit])
         distance = np.stack(
             [nearest_distances(sample, near)[:, 0] for sample in points.swapaxes(0, 1)]
         )

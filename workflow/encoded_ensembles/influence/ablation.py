@@ -133,8 +133,9 @@ def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
         quartile of the cosine (mean over samples); one row for each distance that occurs.
     """
     cosines = []
-    for moved in displacement.transpose(1, 0, 2):  # one sample in memory as float64
-        length = np.linalg.norm(moved := moved.astype(np.float64), axis=1, keepdims=True)
+    for column in displacement.transpose(1, 0, 2):
+        moved = column.astype(np.float64)  # of one sample at a time
+        length = np.linalg.norm(moved, axis=1, keepdims=True)
         unit = np.divide(moved, length, out=np.full(moved.shape, np.nan), where=length > 0)
         cosines.append(unit @ unit.T)
     cosine = np.nanmean(cosines, axis=0)

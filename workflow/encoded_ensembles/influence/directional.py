@@ -8,7 +8,7 @@ lies when all w are dropped.
 
 import numpy as np
 
-from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.data.images import to_rows
 from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z
 
@@ -91,8 +91,7 @@ def directional(
     for first in range(0, len(code), step):
         units = np.arange(first, min(first + step, len(code)))
         begin = starts[units] - starts[first]
-        near = to_signed(images[order[starts[first] : starts[units[-1]] + sizes[units[-1]]]])
-        near = near.reshape(len(near), -1)
+        near = to_rows(images[order[starts[first] : starts[units[-1]] + sizes[units[-1]]]])
         distance = np.stack(
             [nearest_distances(sample, near, begin) for sample in held.swapaxes(0, 1)]
         )

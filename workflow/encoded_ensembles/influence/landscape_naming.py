@@ -7,7 +7,7 @@ import pandas as pd
 
 from encoded_ensembles.codes.assignment import free_words
 from encoded_ensembles.codes.families import family_of
-from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.data.images import to_rows
 from encoded_ensembles.data.likeness import nearest_units
 from encoded_ensembles.influence.member_effects import fit_members, landscape_pulls
 from encoded_ensembles.influence.naming import columns_and_answers, test_contrasts
@@ -38,7 +38,7 @@ def name_units(
         sample, answer, units, rate, names, explained (share of the landscape's variance).
     """
     matrix, unit_of, names = code["code"], code["unit_of"], code["unit_names"]
-    flat = to_signed(images).reshape(len(images), -1).astype(np.float64)
+    flat = to_rows(images).astype(np.float64)
     pulls, explained = [], []
     for sample in range(len(factual)):
         fit = fit_members(moved[:, sample].reshape(len(matrix), -1).astype(np.float64), matrix)

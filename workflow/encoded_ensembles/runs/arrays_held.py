@@ -8,7 +8,9 @@ from typing import Any
 
 from encoded_ensembles.codes.families import SHARED
 from encoded_ensembles.data.catalogue import OWN
+from encoded_ensembles.data.likeness import HELD as VALUES
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
+from encoded_ensembles.features.classifier import batch_of as classifier_batch
 from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
 from encoded_ensembles.influence.observer import DECOYS, SIZES
@@ -19,7 +21,6 @@ MB = 1_000_000
 FLOAT, DOUBLE = 4, 8  # bytes
 LISTED = 1 << 24  # largest number of words of a family that are listed (`assignment.ENUMERATED`)
 HELD = 10_000_000  # null contrasts, or distances, in memory at once (`calibration`, `directional`)
-VALUES = 20_000_000  # values of images in memory at once (`data.likeness`)
 # Units, and values of their counterfactuals, that are compared at once (`commands.measure_influence`).
 COMPARED, COMPARED_VALUES = 512, 2**27
 CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one picture at a time
@@ -74,7 +75,7 @@ def features(config: Mapping[str, Any], size: Size, images: float) -> float:
         math.prod(size.shape),
     )
     side = size.shape[1] * size.shape[2]
-    together = min(images, max(16, min(1024, 2**20 // side)))  # `classifier.batch_of`
+    together = min(images, classifier_batch((1, *size.shape[1:])))
     pixels = together * values * 3 * FLOAT
     file = frechet["inception"] or f"resources/{INCEPTION}"
     if frechet["extractor"] == "inception" or (
