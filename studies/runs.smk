@@ -17,7 +17,8 @@ NAMING = [
 ]
 # Naming needs no null code words; half the members see a unit.
 HALF = {"members": 14, "weight": 7, "null_words": 2}
-FLOAT32 = {"precision": "float32"}  # bfloat16 is slow on processors without instructions for it
+# bfloat16 is slow on processors without instructions for it.
+FLOAT32 = {"precision": "float32"}
 POWER = ["naming-64", "digits", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
@@ -96,7 +97,10 @@ RUNS = {
         configured("naming-fashion", "fashion-small", code=HALF, training=FLOAT32),
         configured("naming-artists", "artists-small", code=HALF, training=FLOAT32),
         configured(
-            "naming-planted", "planted", code={"null_words": 2}, retrain={"named": ["plant-corner"]}
+            "naming-planted",
+            "planted",
+            code={"null_words": 2},
+            retrain={"named": ["plant-corner"]},
         ),
         configured("naming-retrained", "digits512", code={"null_words": 2}),
         *(
