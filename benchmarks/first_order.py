@@ -1,7 +1,7 @@
 """Derivatives in members' weights against dropping members one at a time, at what each costs.
 
-Both add up over the members of a unit's word to a predicted displacement. Reads the run of
-benchmarks/screening.yaml, as benchmarks/screening.py does. A derivative's cost is its processor time
+Both add up over the members of a unit's word to a predicted displacement. Reads the finished run of
+benchmarks/first_order.yaml (makes it if it is not there). A derivative's cost is its processor time
 in evaluations of a member, by the time that dropping members takes in the same turn.
 
 With weights a_m the ensemble predicts the mean of its members' predictions, weighted by a_m / sum a. All
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from machine import finished_run, in_turns, keep
-from screening import RUN, TOP, read
+from screening import TOP, read
 
 if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
+
+RUN = ("benchmarks/first_order.yaml", "influence/influence.parquet")
 
 
 def derivatives(

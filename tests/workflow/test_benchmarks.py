@@ -31,6 +31,7 @@ STUDIES = sorted(file.name for file in (REPOSITORY / "docs/studies").iterdir() i
 # What programs are given: a finished run, and places in the folder for what they keep.
 ARGUMENTS = {
     "benchmarks/arithmetic.py": ["{run}"],
+    "benchmarks/demo.py": ["{run}"],
     "benchmarks/first_order.py": ["{run}"],
     "benchmarks/screening.py": ["{run}"],
     "benchmarks/steps.py": ["{run}"],
