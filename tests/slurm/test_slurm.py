@@ -234,6 +234,37 @@ def test_interrupted_it_ends_its_jobs_and_goes_on_later(cluster, undisturbed):
     assert digest(cluster.folder) == undisturbed
 
 
+def test_where_jobs_cannot_be_cancelled_they_are_named(cluster, undisturbed):
+    """Issue 16.8: scancel fails. The jobs run on; nothing is started beside them, which says which."""
+    scancel = cluster.folder / "bin/scancel"
+    scancel.write_text("#!/bin/sh\necho scancel: error: no controller >&2\nexit 1\n")
+    scancel.chmod(0o755)
+    process = hold_training(cluster)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) != 0
+    ((job,),) = cluster.queue("JobID")
+    said = cluster.log.read_text()
+    assert "Unable to cancel jobs with scancel" in said
+    assert "no controller" in said
+    assert cluster.start(WEIGHTS).wait(PATIENCE) != 0
+    said = cluster.log.read_text()
+    assert f"Slurm still has jobs of an earlier snakemake in this folder: {job};" in said
+    let_go(cluster)
+    wait_for(lambda: not cluster.queue(), cluster.queue)
+    assert "train_member" not in cluster.finish(WEIGHTS)
+    assert never_two(cluster)
+    assert digest(cluster.folder) == undisturbed
+
+
+def test_files_that_appear_20_seconds_late_are_waited_for(tmp_path):
+    """Issue 16.8: as on a slow shared disk; the profile waits 30 seconds."""
+    cluster = Cluster.make(tmp_path / "late")
+    cluster.trouble("late.draw-noise").touch()
+    noise = "results/toy/noise/landscape.safetensors"
+    assert cluster.finish(noise)["draw_noise"] == 1
+    assert cluster.trouble("appeared.draw-noise").exists()
+
+
 def test_terminated_it_waits_for_its_jobs(cluster, undisturbed):
     process = hold_training(cluster)
     process.send_signal(signal.SIGTERM)
