@@ -29,11 +29,12 @@ def keep_study(
         raise InputError(
             f"--config is not JSON, expected configurations by name ({error})."
         ) from error
+    # Before anything is written: the kept tables are themselves under version control.
+    record = {"runs": runs, "git": git_state(Path(__file__).parent), "versions": versions()}
     count = Counter(file.name for file in files)
     for file in files:
         check_any(file)
         name = file.name if count[file.name] == 1 else f"{file.parts[1]}-{file.name}"
         with replacing(output / name) as temporary:
             shutil.copyfile(file, temporary)
-    record = {"runs": runs, "git": git_state(Path(__file__).parent), "versions": versions()}
     write_json(output / "made.json", record)
