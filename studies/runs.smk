@@ -9,6 +9,7 @@ STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
 SIZES = [64, 256, 1024, 2048]
 NAMING = [
     "digits",
+    "naming-128",
     "naming-512",
     "naming-colour",
     "naming-fashion",
@@ -19,10 +20,10 @@ NAMING = [
 HALF = {"members": 14, "weight": 7, "null_words": 2}
 # bfloat16 is slow on processors without instructions for it.
 FLOAT32 = {"precision": "float32"}
-POWER = ["naming-64", "digits", "naming-512", "naming-1024"]  # of 64 to 1024 units
+POWER = ["naming-64", "naming-128", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
-    "128 digits, w = 7 of 14": "digits",
+    "128 digits, w = 7 of 14": "naming-128",
     "256 MNIST, w = 7 of 14": "sizes-256",
     "2048 MNIST, w = 7 of 14": "sizes-2048",
     "290 planted, w = 13 of 18": "planted",
@@ -62,24 +63,30 @@ RUNS = {
         *map(sized, SIZES),
         configured("retraining", "retraining"),
         configured(
+            "naming-128",
+            training={"epochs": 800, "steps_per_epoch": 1, "schedule": "constant"},
+            sampling={"scheduler": "ddpm", "steps": 50},
+        ),
+        configured(
             "naming-512",
             dataset={"name": "digits", "images": 512, "heldout": 512},
             code={"members": 16, "weight": 8, "null_words": 100},
-            training={"epochs": 250, "steps_per_epoch": 4},
-            sampling={"samples": 48, "steps": 40},
+            training={"epochs": 250, "steps_per_epoch": 4, "schedule": "constant"},
+            sampling={"samples": 48, "scheduler": "ddpm", "steps": 40},
         ),
         configured(
             "naming-64",
             dataset={"images": 64},
             code={"null_words": 2},
-            training={"epochs": STEPS, "steps_per_epoch": 1},
+            training={"epochs": STEPS, "steps_per_epoch": 1, "schedule": "constant"},
+            sampling={"scheduler": "ddpm", "steps": 50},
         ),
         configured(
             "naming-1024",
             dataset={"images": 1024, "heldout": 512},
             code={"null_words": 2},
-            training={"epochs": 125, "steps_per_epoch": 8},
-            sampling={"samples": 32, "steps": 40},
+            training={"epochs": 125, "steps_per_epoch": 8, "schedule": "constant"},
+            sampling={"samples": 32, "scheduler": "ddpm", "steps": 40},
         ),
         configured(
             "naming-colour",
@@ -91,7 +98,7 @@ RUNS = {
                 "heldout": 192,
             },
             code={"members": 16, "weight": 8, "null_words": 2},
-            training={"epochs": 300, "steps_per_epoch": 2},
+            training={"epochs": 300, "steps_per_epoch": 2, "schedule": "constant"},
             sampling={"samples": 32, "scheduler": "dpmsolver++", "steps": 25},
         ),
         configured("naming-fashion", "fashion-small", code=HALF, training=FLOAT32),
