@@ -4,7 +4,7 @@ The limit is a loop of nothing but forward, loss and backward on one batch of 64
 that a step of `train-member` does: keyed noise, Adam, the moving average, the record of the loss. What
 comes once in a training is left out, by taking a short training off a long one. A job's overhead is the
 processor time of a whole `train-member` of one step: start-up, reading, writing; with `train-members` that
-of four, over four. `job_startup_cpu_seconds` is that of the start alone: all imports, as `encens plan` counts it.
+of four, over four. `job_startup_cpu_seconds` is that of the start alone: all imports, as `encens plan` counts it; `torch_import_cpu_seconds` that of torch among them.
 """
 
 import shutil
@@ -63,14 +63,19 @@ def main() -> None:
         print(f"{name:8} {milliseconds:6.1f} ms a batch of {IMAGES}")
     with tempfile.TemporaryDirectory() as name:
         turns = [(job(Path(name)), together(Path(name)) / TOGETHER) for _ in range(JOBS)]
-        start = statistics.median(run(sys.executable, "-c", rates.START) for _ in range(JOBS))
+        starts = [
+            tuple(run(sys.executable, "-c", code) for code in (rates.START, "import torch"))
+            for _ in range(JOBS)
+        ]
     for one, four in turns:
         print(f"a member of one step: {one:.2f} processor seconds alone, {four:.2f} of {TOGETHER}")
     overhead, shared = (statistics.median(each) for each in zip(*turns, strict=True))
+    start, torch_alone = (statistics.median(each) for each in zip(*starts, strict=True))
     keep(
         {
             "train_fraction_of_limit": round(statistics.median(a / b for a, b in pairs), 3),
             "job_startup_cpu_seconds": round(start, 2),
+            "torch_import_cpu_seconds": round(torch_alone, 2),
             "job_overhead_seconds": round(overhead, 2),
             f"job_overhead_seconds_of_{TOGETHER}_members_per_job": round(shared, 2),
         }
