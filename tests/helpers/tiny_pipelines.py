@@ -91,8 +91,14 @@ def t5_encoder():
 
     return T5EncoderModel(
         T5Config(
-            vocab_size=30, d_model=WIDTH, d_kv=8, d_ff=37, num_layers=2, num_heads=4,
-            feed_forward_proj="gated-gelu", is_encoder_decoder=False,
+            vocab_size=30,
+            d_model=WIDTH,
+            d_kv=8,
+            d_ff=37,
+            num_layers=2,
+            num_heads=4,
+            feed_forward_proj="gated-gelu",
+            is_encoder_decoder=False,
         )  # fmt: skip
     )
 
@@ -158,8 +164,14 @@ def _wide_t5():
 
     return T5EncoderModel(
         T5Config(
-            vocab_size=30, d_model=2 * WIDTH, d_kv=8, d_ff=37, num_layers=1, num_heads=4,
-            feed_forward_proj="gated-gelu", is_encoder_decoder=False,
+            vocab_size=30,
+            d_model=2 * WIDTH,
+            d_kv=8,
+            d_ff=37,
+            num_layers=1,
+            num_heads=4,
+            feed_forward_proj="gated-gelu",
+            is_encoder_decoder=False,
         )  # fmt: skip
     )
 
@@ -181,6 +193,11 @@ def _flux(*, guided=True):
 
 
 MAKERS = {"sd": _sd, "sdxl": _sdxl, "sd3": _sd3, "flux": _flux}
+
+
+def scheduling(pipe):
+    """Return the configuration of a pipeline's scheduler as its file has it, with the class."""
+    return {"_class_name": type(pipe.scheduler).__name__, **pipe.scheduler.config}
 
 
 def edit_json(path, **changes):

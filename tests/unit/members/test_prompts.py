@@ -96,7 +96,9 @@ def test_long_prompts_are_reported_with_their_length(folders, kind):
     fits, long = "a" * (CLIP_TOKENS - 2), "a" * (CLIP_TOKENS - 1)
     assert encoders.too_long([fits, "", *PROMPTS]) == []
     assert encoders.too_long([fits, long]) == [(long, CLIP_TOKENS + 1, CLIP_TOKENS)]
-    with pytest.raises(InputError, match=rf"{CLIP_TOKENS + 1} tokens, expected at most {CLIP_TOKENS}"):
+    with pytest.raises(
+        InputError, match=rf"{CLIP_TOKENS + 1} tokens, expected at most {CLIP_TOKENS}"
+    ):
         encoders.encode([fits, long])
     cut = encoders.encode([long], cut=True)
     assert torch.allclose(cut.sequence, of_diffusers(kind, [long])["sequence"], atol=1e-6)

@@ -81,7 +81,9 @@ def read_parts(source: str | Path) -> Parts:
         )
     index = read_json(folder / INDEX)
     kind = kind_of(str(index.get("_class_name")))
-    given = {role: value[1] for role, value in index.items() if isinstance(value, list) and value[1]}
+    given = {
+        role: value[1] for role, value in index.items() if isinstance(value, list) and value[1]
+    }
     classes = {role: given[role] for role in kind.roles if role in given}
     _check_classes(folder, kind, classes)
     settings = {key: value for key, value in index.items() if not isinstance(value, list)}
@@ -184,7 +186,10 @@ def _check_classes(folder: Path, kind: PipelineKind, classes: Mapping[str, str])
     Raises:
         InputError: a part is not.
     """
-    optional = {*kind.optional, *(role.replace("text_encoder", "tokenizer") for role in kind.optional)}
+    optional = {
+        *kind.optional,
+        *(role.replace("text_encoder", "tokenizer") for role in kind.optional),
+    }
     for role in kind.roles:
         if role not in classes and role not in optional:
             raise InputError(
@@ -226,7 +231,11 @@ def digests(parts: Parts) -> dict[str, str]:
 
 
 def load_part(
-    parts: Parts, role: str, *, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
+    parts: Parts,
+    role: str,
+    *,
+    device: "torch.device | str" = "cpu",
+    dtype: "torch.dtype | None" = None,
 ) -> Any:
     """Load the denoiser, the autoencoder, a text encoder or a tokenizer of a pipeline, for inference.
 

@@ -13,7 +13,12 @@ from typing import Any
 from encoded_ensembles.storage.errors import InputError
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-JOINT = ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")  # of the prompt, beside the picture
+JOINT = (
+    "add_q_proj",
+    "add_k_proj",
+    "add_v_proj",
+    "to_add_out",
+)  # of the prompt, beside the picture
 CLIP = "CLIPTextModel"
 CLIP_PROJECTED = "CLIPTextModelWithProjection"
 T5 = "T5EncoderModel"

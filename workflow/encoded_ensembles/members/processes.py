@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     import torch
 
 DENSITIES = ("uniform", "logit_normal")
-PREDICTIONS = {"epsilon": "noise", "v_prediction": "velocity", "sample": "sample"}  # diffusers' names
+PREDICTIONS = {
+    "epsilon": "noise",
+    "v_prediction": "velocity",
+    "sample": "sample",
+}  # diffusers' names
 
 
 class Process:
@@ -186,7 +190,9 @@ class FlowProcess(Process):
 
         super().__init__(config)
         if density not in DENSITIES:
-            raise InputError(f"the density of levels is {density}, expected {' or '.join(DENSITIES)}.")
+            raise InputError(
+                f"the density of levels is {density}, expected {' or '.join(DENSITIES)}."
+            )
         self.density, self.mean, self.std = density, mean, std
         self.count = self.config.get("num_train_timesteps", 1000)
         self.levels = FlowMatchEulerDiscreteScheduler.from_config(self.config).timesteps.numpy()
@@ -221,7 +227,9 @@ class FlowProcess(Process):
         return self.levels[rows.numpy()]
 
 
-def make_process(config: Mapping[str, Any], *, density: str = "uniform") -> BetaProcess | FlowProcess:
+def make_process(
+    config: Mapping[str, Any], *, density: str = "uniform"
+) -> BetaProcess | FlowProcess:
     """Return the process of a base from the configuration of its scheduler.
 
     Args:

@@ -54,7 +54,10 @@ def concatenate(embeddings: Sequence[Embeddings]) -> Embeddings:
     import torch
 
     return Embeddings(
-        **{name: torch.cat([each.tensors[name] for each in embeddings]) for name in embeddings[0].tensors}
+        **{
+            name: torch.cat([each.tensors[name] for each in embeddings])
+            for name in embeddings[0].tensors
+        }
     )
 
 
@@ -103,11 +106,15 @@ class TextEncoders:
     def limits(self) -> list[int]:
         """Return the largest number of tokens of each tokenizer, with first and last tokens."""
         clip = self.tokenizers[0].model_max_length
-        separate = self.kind.name == "sdxl"  # each of its tokenizers has its own; elsewhere the first's
+        separate = (
+            self.kind.name == "sdxl"
+        )  # each of its tokenizers has its own; elsewhere the first's
         return [
             self.t5_tokens
             if number >= self.clip_count
-            else tokenizer.model_max_length if separate else clip
+            else tokenizer.model_max_length
+            if separate
+            else clip
             for number, tokenizer in enumerate(self.tokenizers)
         ]
 

@@ -119,7 +119,8 @@ def make_sampler(
             f"the pipeline's scheduler is a {own}, which draws random numbers of its own, or is not "
             f"supported, expected {', '.join(WITHOUT_NOISE)}; choose the sampler {' or '.join(known)}."
         )
-    scheduler = getattr(diffusers, chosen).from_config(_plain(config, kind), **_changes(name))
+    made_of = getattr(diffusers, chosen)
+    scheduler = made_of.from_config(_plain(config, kind, made_of), **_changes(name))
     scheduler.set_timesteps(device=device, **_spacing(config, kind, steps, tokens))
     if flow:
         scheduler.set_begin_index(0)
@@ -168,12 +169,24 @@ def _spacing(
     return spacing
 
 
-def _plain(config: Mapping[str, Any], kind: PipelineKind) -> dict[str, Any]:
-    """Return a configuration without clipping, which is for pixels in [-1, 1] and wrong for latents."""
-    plain = {**config, "clip_sample": False, "thresholding": False}
+def _plain(config: Mapping[str, Any], kind: PipelineKind, scheduler: Any) -> dict[str, Any]:
+    """Return a configuration without clipping, which is for pixels in [-1, 1] and wrong for latents.
+
+    Args:
+        config: of the base's scheduler.
+        kind: of the pipeline.
+        scheduler: the class that gets the configuration.
+    """
+    import inspect
+
+    changes: dict[str, Any] = {"clip_sample": False, "thresholding": False}
     if kind.name == "sd":
-        plain["steps_offset"] = 1  # StableDiffusionPipeline sets it, whatever the file holds
-    return plain
+        changes["steps_offset"] = 1  # StableDiffusionPipeline sets it, whatever the file holds
+    known = inspect.signature(scheduler.__init__).parameters
+    changes = {key: value for key, value in changes.items() if key in known}
+    defaults = "_use_default_values"  # diffusers drops the keys that it lists, changed or not
+    kept = [key for key in config.get(defaults, ()) if key not in changes]
+    return {**config, **changes, defaults: kept}
 
 
 def _changes(name: str) -> dict[str, Any]:
