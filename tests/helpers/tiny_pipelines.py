@@ -86,21 +86,14 @@ def t5_tokenizer():
     return T5TokenizerFast(vocab=vocab, extra_ids=0, model_max_length=T5_TOKENS)
 
 
-def t5_encoder():
+def t5_encoder(width=WIDTH):
     from transformers import T5Config, T5EncoderModel
 
-    return T5EncoderModel(
-        T5Config(
-            vocab_size=30,
-            d_model=WIDTH,
-            d_kv=8,
-            d_ff=37,
-            num_layers=2,
-            num_heads=4,
-            feed_forward_proj="gated-gelu",
-            is_encoder_decoder=False,
-        )  # fmt: skip
-    )
+    config = T5Config(
+        vocab_size=30, d_model=width, d_kv=8, d_ff=37, num_layers=2, num_heads=4,
+        feed_forward_proj="gated-gelu", is_encoder_decoder=False,
+    )  # fmt: skip
+    return T5EncoderModel(config)
 
 
 def unet(**options):
@@ -153,27 +146,9 @@ def _sd3():
         "vae": autoencoder(scaling_factor=1.5305, shift_factor=0.0609), "transformer": network,
         "text_encoder": clip_encoder(projection=True), "tokenizer": clip_tokenizer(),
         "text_encoder_2": clip_encoder(projection=True), "tokenizer_2": clip_tokenizer(),
-        "text_encoder_3": _wide_t5(), "tokenizer_3": t5_tokenizer(),
+        "text_encoder_3": t5_encoder(2 * WIDTH), "tokenizer_3": t5_tokenizer(),
         "scheduler": FlowMatchEulerDiscreteScheduler(shift=3.0),
     }  # fmt: skip
-
-
-def _wide_t5():
-    """The T5 encoder of SD3 is at least as wide as both CLIP encoders together."""
-    from transformers import T5Config, T5EncoderModel
-
-    return T5EncoderModel(
-        T5Config(
-            vocab_size=30,
-            d_model=2 * WIDTH,
-            d_kv=8,
-            d_ff=37,
-            num_layers=1,
-            num_heads=4,
-            feed_forward_proj="gated-gelu",
-            is_encoder_decoder=False,
-        )  # fmt: skip
-    )
 
 
 def _flux(*, guided=True):

@@ -164,7 +164,7 @@ def test_a_batch_of_levels_equals_single_ones(kind):
 
 
 def test_a_flux_network_without_guidance_ignores_it():
-    name, parts = tiny_pipelines._flux(guided=False)
+    _, parts = tiny_pipelines._flux(guided=False)
     network = parts["transformer"].eval()
     assert not network.config.guidance_embeds
     prompted, _ = embeddings("flux", tiny_pipelines.pipeline("flux"))
