@@ -1,0 +1,138 @@
+"""LoRA adapters of denoisers: keyed initial weights, and files that diffusers' pipelines load."""
+
+import pytest
+import tiny_pipelines
+import torch
+from encoded_ensembles.members import lora, lora_files, prompts, text_denoiser
+from encoded_ensembles.storage.errors import InputError
+from encoded_ensembles.storage.seals import read_seal
+
+ALL = pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
+
+
+def denoiser(pipe):
+    return pipe.components.get("unet") or pipe.components["transformer"]
+
+
+def predict(kind, network):
+    """Return predictions for fixed inputs, (2, 4, 8, 8)."""
+    rng = torch.Generator().manual_seed(1)
+    width, pooled = {"sd": (32, 0), "sdxl": (64, 32), "sd3": (64, 64), "flux": (32, 32)}[kind]
+    embeddings = prompts.Embeddings(
+        torch.randn(2, 5, width, generator=rng),
+        torch.randn(2, pooled, generator=rng) if pooled else None,
+    )
+    if kind == "sdxl":
+        embeddings = prompts.with_sizes(embeddings, original=(16, 16), target=(16, 16))
+    latents = torch.randn(2, 4, 8, 8, generator=rng)
+    with torch.inference_mode():
+        return text_denoiser.predict(network, latents, torch.tensor([50, 800]), embeddings)
+
+
+def trained(kind, *, seed=0, **options):
+    """Return a denoiser with an adapter whose B is not zero."""
+    network = denoiser(tiny_pipelines.build(kind))
+    lora.add_lora(network, **{"rank": 2, "alpha": 6.0} | options, seed=seed)
+    rng = torch.Generator().manual_seed(2)
+    for change in lora.lora_changes(network).values():
+        change.up.copy_(torch.randn(change.up.shape, generator=rng) * 0.3)
+    return network
+
+
+@ALL
+def test_a_new_adapter_predicts_what_the_base_does(kind):
+    network = denoiser(tiny_pipelines.build(kind))
+    before = predict(kind, network)
+    lora.add_lora(network, rank=2, alpha=2.0, seed=0)
+    assert torch.equal(predict(kind, network), before)
+    trainable = [name for name, weight in network.named_parameters() if weight.requires_grad]
+    assert trainable
+    assert all("lora_" in name for name in trainable)
+
+
+def test_initial_weights_depend_on_seed_and_layer_alone():
+    few, many, other = (
+        {
+            name: change.down
+            for name, change in lora.lora_changes(trained("sd", targets=targets, seed=seed)).items()
+        }
+        for targets, seed in ((["to_q"], 0), (["to_k", "to_q"], 0), (["to_q"], 1))
+    )
+    assert len(few) == len(many) / 2 > 1
+    for name, down in few.items():
+        assert torch.equal(down, many[name])
+        assert not torch.equal(down, other[name])
+        bound = down.shape[1] ** -0.5
+        assert bound / 2 < down.abs().max() <= bound
+    assert len({down[0, 0].item() for down in few.values()}) == len(few)
+
+
+def test_an_adapter_of_a_base_in_bfloat16_is_float32():
+    network = denoiser(tiny_pipelines.build("sd3")).to(torch.bfloat16)
+    lora.add_lora(network, rank=2, alpha=2.0, seed=0)
+    dtypes = {name: weight.dtype for name, weight in network.named_parameters()}
+    assert {dtype for name, dtype in dtypes.items() if "lora_" in name} == {torch.float32}
+    assert network.pos_embed.proj.weight.dtype == torch.bfloat16
+
+
+def test_a_target_that_names_no_layer_is_refused():
+    with pytest.raises(InputError, match="to_qq, which names no linear or convolutional layer"):
+        trained("sd", targets=["to_qq"])
+
+
+@ALL
+def test_files_are_loaded_by_the_pipeline_and_by_us(kind, tmp_path):
+    network = trained(kind)
+    expected, base = predict(kind, network), denoiser(tiny_pipelines.pipeline(kind))
+    lora.write_lora(lora.lora_changes(network), tmp_path, denoiser=network)
+    assert read_seal(tmp_path / lora.LORA_WEIGHTS).problem is None
+
+    pipe = tiny_pipelines.build(kind)
+    pipe.load_lora_weights(tmp_path)
+    assert torch.allclose(predict(kind, denoiser(pipe)), expected, atol=1e-5)
+
+    own = lora.with_lora(base, lora_files.read_lora(tmp_path, base))
+    assert torch.allclose(predict(kind, own), expected, atol=1e-5)
+    assert not torch.allclose(predict(kind, base), expected, atol=1e-2)
+
+
+@ALL
+def test_files_of_diffusers_are_read(kind, tmp_path):
+    """As its training programs write them, with and without alpha in the metadata."""
+    import diffusers
+    from diffusers.training_utils import _collate_lora_metadata
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft.utils import get_peft_model_state_dict
+
+    network, base = trained(kind), denoiser(tiny_pipelines.pipeline(kind))
+    role = "unet" if kind in ("sd", "sdxl") else "transformer"
+    state = get_peft_model_state_dict(network)
+    if role == "unet":
+        state = convert_state_dict_to_diffusers(state)
+    pipeline = getattr(diffusers, type(tiny_pipelines.pipeline(kind)).__name__)
+    pipeline.save_lora_weights(
+        tmp_path, **{f"{role}_lora_layers": state}, **_collate_lora_metadata({role: network})
+    )
+    own = lora.with_lora(base, lora_files.read_lora(tmp_path, base))
+    assert torch.allclose(predict(kind, own), predict(kind, network), atol=1e-5)
+
+    pipeline.save_lora_weights(tmp_path / "plain", **{f"{role}_lora_layers": state})
+    scales = {each.scale for each in lora_files.read_lora(tmp_path / "plain", base).values()}
+    assert scales == {1.0}
+
+
+def test_the_network_shares_the_weights_of_the_base(tmp_path):
+    base = denoiser(tiny_pipelines.build("sd3"))
+    network = lora.with_lora(base, lora.lora_changes(trained("sd3")))
+    shared = {weight.data_ptr() for weight in base.parameters()}
+    own = {name for name, each in network.named_parameters() if each.data_ptr() not in shared}
+    assert own
+    assert all(".parametrizations.weight.0." in name for name in own)
+
+
+def test_changes_of_several_ranks_are_not_written(tmp_path):
+    changes = lora.lora_changes(trained("sd"))
+    name = sorted(changes)[0]
+    changes[name] = lora.LowRank(changes[name].down[:1], changes[name].up[:, :1], scale=3.0)
+    with pytest.raises(ValueError, match="2 ranks and scales, expected 1"):
+        lora.write_lora(changes, tmp_path, denoiser=denoiser(tiny_pipelines.pipeline("sd")))
