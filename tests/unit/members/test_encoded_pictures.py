@@ -69,7 +69,9 @@ def test_means_and_deviations_of_latents_are_used_by_sdxl_alone():
     columns = (np.array(each).reshape(1, 4, 1, 1) for each in (mean, std))
     shift, scale = columns
     assert np.allclose(own, (plain / factor - shift) * factor / scale, atol=1e-5)
-    decoded = [space(kind, vae).decode(torch.from_numpy(x)) for kind, x in (("sd", plain), ("sdxl", own))]
+    decoded = [
+        space(kind, vae).decode(torch.from_numpy(x)) for kind, x in (("sd", plain), ("sdxl", own))
+    ]
     assert torch.allclose(*decoded, atol=1e-5)
 
 
@@ -81,7 +83,8 @@ def test_other_precisions_are_close():
 
 
 @pytest.mark.parametrize(
-    ("dtype", "fix"), [(torch.float16, "use float32 or bfloat16"), (torch.float32, "check the picture")]
+    ("dtype", "fix"),
+    [(torch.float16, "use float32 or bfloat16"), (torch.float32, "check the picture")],
 )
 def test_latents_that_are_not_finite_are_refused(dtype, fix):
     vae = tiny_pipelines.build("sd").vae

@@ -3,40 +3,12 @@
 import pytest
 import tiny_pipelines
 import torch
-from encoded_ensembles.members import lora, lora_files, prompts, text_denoiser
+from encoded_ensembles.members import lora, lora_files
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.seals import read_seal
+from tiny_lora import denoiser, predict, trained
 
 ALL = pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
-
-
-def denoiser(pipe):
-    return pipe.components.get("unet") or pipe.components["transformer"]
-
-
-def predict(kind, network):
-    """Return predictions for fixed inputs, (2, 4, 8, 8)."""
-    rng = torch.Generator().manual_seed(1)
-    width, pooled = {"sd": (32, 0), "sdxl": (64, 32), "sd3": (64, 64), "flux": (32, 32)}[kind]
-    embeddings = prompts.Embeddings(
-        torch.randn(2, 5, width, generator=rng),
-        torch.randn(2, pooled, generator=rng) if pooled else None,
-    )
-    if kind == "sdxl":
-        embeddings = prompts.with_sizes(embeddings, original=(16, 16), target=(16, 16))
-    latents = torch.randn(2, 4, 8, 8, generator=rng)
-    with torch.inference_mode():
-        return text_denoiser.predict(network, latents, torch.tensor([50, 800]), embeddings)
-
-
-def trained(kind, *, seed=0, **options):
-    """Return a denoiser with an adapter whose B is not zero."""
-    network = denoiser(tiny_pipelines.build(kind))
-    lora.add_lora(network, **{"rank": 2, "alpha": 6.0} | options, seed=seed)
-    rng = torch.Generator().manual_seed(2)
-    for change in lora.lora_changes(network).values():
-        change.up.copy_(torch.randn(change.up.shape, generator=rng) * 0.3)
-    return network
 
 
 @ALL

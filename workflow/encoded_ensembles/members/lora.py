@@ -120,6 +120,4 @@ def _peft_layers(denoiser: Any) -> dict[str, Any]:
     """Return the layers that peft wrapped, by their names in the denoiser."""
     from peft.tuners.lora import LoraLayer
 
-    return {
-        name: layer for name, layer in denoiser.named_modules() if isinstance(layer, LoraLayer)
-    }
+    return {name: layer for name, layer in denoiser.named_modules() if isinstance(layer, LoraLayer)}

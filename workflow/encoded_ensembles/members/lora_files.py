@@ -123,7 +123,9 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
         facts = read_json(config)
     unknown = [name for name in VARIANTS if facts.get(name) and name not in HANDLED]
     if unknown:
-        raise InputError(f"{file} was made with {unknown[0]}, expected a LoRA without; train it again.")
+        raise InputError(
+            f"{file} was made with {unknown[0]}, expected a LoRA without; train it again."
+        )
     return tensors, facts
 
 
@@ -175,12 +177,16 @@ def _converted(
         )
     if not stem.startswith(KOHYA):
         plain = stem.removeprefix(PEFT).removeprefix(f"{kind.denoiser}.")
-        name = plain if plain in layers else _modern(parts["down"]).removeprefix(f"{kind.denoiser}.")
+        name = (
+            plain if plain in layers else _modern(parts["down"]).removeprefix(f"{kind.denoiser}.")
+        )
         factors = {name: (parts["down tensor"], parts["up tensor"])}
     else:
         try:
             factors = _of_kohya(stem, parts, kind, denoiser)
-        except Exception as error:  # diffusers' converters raise ValueError, KeyError, IndexError...
+        except (
+            Exception
+        ) as error:  # diffusers' converters raise ValueError, KeyError, IndexError...
             raise _unknown(file, parts["down"], stem, sorted(layers)) from error
     scaled = {}
     for name, (down, up) in factors.items():
