@@ -9,8 +9,8 @@ def denoiser(pipe):
     return pipe.components.get("unet") or pipe.components["transformer"]
 
 
-def predict(kind, network):
-    """Return predictions for fixed inputs, (2, 4, 8, 8)."""
+def embeddings_of(kind):
+    """Return embeddings of two prompts, with random values."""
     rng = torch.Generator().manual_seed(1)
     width, pooled = {"sd": (32, 0), "sdxl": (64, 32), "sd3": (64, 64), "flux": (32, 32)}[kind]
     embeddings = prompts.Embeddings(
@@ -18,10 +18,16 @@ def predict(kind, network):
         torch.randn(2, pooled, generator=rng) if pooled else None,
     )
     if kind == "sdxl":
-        embeddings = prompts.with_sizes(embeddings, original=(16, 16), target=(16, 16))
-    latents = torch.randn(2, 4, 8, 8, generator=rng)
+        return prompts.with_sizes(embeddings, original=(16, 16), target=(16, 16))
+    return embeddings
+
+
+def predict(kind, network):
+    """Return predictions for fixed inputs, (2, 4, 8, 8)."""
+    latents = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+    levels = torch.tensor([50, 800])
     with torch.inference_mode():
-        return text_denoiser.predict(network, latents, torch.tensor([50, 800]), embeddings)
+        return text_denoiser.predict(network, latents, levels, embeddings_of(kind))
 
 
 def trained(kind, *, seed=0, **options):

@@ -1,12 +1,13 @@
 """LoRA adapters of denoisers: keyed initial weights, and files that diffusers' pipelines load."""
 
+import numpy as np
 import pytest
 import tiny_pipelines
 import torch
-from encoded_ensembles.members import lora, lora_files
+from encoded_ensembles.members import lora, lora_files, processes, text_denoiser
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.seals import read_seal
-from tiny_lora import denoiser, predict, trained
+from tiny_lora import denoiser, embeddings_of, predict, trained
 
 ALL = pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
 
@@ -108,3 +109,24 @@ def test_changes_of_several_ranks_are_not_written(tmp_path):
     changes[name] = lora.LowRank(changes[name].down[:1], changes[name].up[:, :1], scale=3.0)
     with pytest.raises(ValueError, match="2 ranks and scales, expected 1"):
         lora.write_lora(changes, tmp_path, denoiser=denoiser(tiny_pipelines.pipeline("sd")))
+
+
+@ALL
+def test_a_few_steps_of_training_lower_the_loss(kind):
+    pipe = tiny_pipelines.build(kind)
+    network, process = denoiser(pipe), processes.make_process(tiny_pipelines.scheduling(pipe))
+    lora.add_lora(network, rank=4, alpha=4.0, seed=0)
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    adam, rng = torch.optim.Adam(weights, lr=3e-2), torch.Generator().manual_seed(0)
+    x0, noise = torch.randn(2, 2, 4, 8, 8, generator=rng)
+    levels = torch.from_numpy(process.levels_from(np.array([0.3, 0.6])))
+    inputs = process.noised(x0, noise, levels), levels, embeddings_of(kind)
+    losses = []
+    for _ in range(8):
+        predicted = text_denoiser.predict(network, *inputs)
+        loss = (predicted - process.target(x0, noise, levels)).square().mean()
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < 0.98 * losses[0]

@@ -173,3 +173,40 @@ def test_a_pipeline_of_the_hub_offline_is_one_sentence(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="someone/none is not an existing folder and could not be"):
         parts.read_parts("someone/none")
+
+
+def test_modules_for_text_import_large_libraries_only_when_needed():
+    """`encens --help` and the rules of other runs load none of them."""
+    import subprocess
+    import sys
+
+    names = "part_files, parts, pipeline_kinds, processes, prompts, samplers, text_denoiser"
+    program = (
+        f"from encoded_ensembles.members import {names}, encoded_pictures, lora, lora_files; import sys;"
+        "print([n for n in ('diffusers', 'transformers', 'peft', 'huggingface_hub') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_with_the_names_of_older_versions_are_loaded(folder):
+    """As the published Stable Diffusion 1.5 has them: prefixes, a constant, other names in attention."""
+    from safetensors.torch import load_file, save_file
+
+    before = {
+        role: parts.load_part(parts.read_parts(folder), role) for role in ("text_encoder", "vae")
+    }
+    (text,), (autoencoder,) = ((folder / role).glob("*.safetensors") for role in before)
+    tensors = {f"text_model.{name}": tensor for name, tensor in load_file(text).items()}
+    tensors["text_model.embeddings.position_ids"] = torch.arange(tiny_pipelines.CLIP_TOKENS)[None]
+    save_file(tensors, text, metadata={"format": "pt"})
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(autoencoder)
+    for new, name in old.items():
+        tensors = {key.replace(f".{new}.", f".{name}."): each for key, each in tensors.items()}
+    save_file(tensors, autoencoder, metadata={"format": "pt"})
+    for role, network in before.items():
+        own = parts.load_part(parts.read_parts(folder), role).state_dict()
+        assert all(torch.equal(each, own[name]) for name, each in network.state_dict().items())

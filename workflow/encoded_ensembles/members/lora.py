@@ -47,7 +47,10 @@ def add_lora(
 
     chosen = list(targets or network_kind(denoiser).targets)
     check_targets(denoiser, chosen)
-    denoiser.add_adapter(peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=chosen))
+    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=chosen)
+    # As the denoiser's add_adapter does, which fails where diffusers was imported without peft.
+    peft.inject_adapter_in_model(config, denoiser, ADAPTER)
+    denoiser._hf_peft_config_loaded = True
     for name, layer in _peft_layers(denoiser).items():
         down, up = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
         rng = generator(seed=seed, purpose=Purpose.TRAINING, key=name_key(f"\0lora\0{name}"))

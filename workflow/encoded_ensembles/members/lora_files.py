@@ -207,17 +207,17 @@ def _of_kohya(
     stem: str, parts: Mapping[str, Any], kind: PipelineKind, denoiser: Any
 ) -> "dict[str, tuple[torch.Tensor, torch.Tensor]]":
     """Return A and B by layer, through the converter of the pipeline, which does not see alpha."""
-    import diffusers
     import torch
+    from diffusers.loaders import lora_pipeline
 
     state = {
         f"{stem}.lora_down.weight": parts["down tensor"],
         f"{stem}.lora_up.weight": parts["up tensor"],
         f"{stem}.alpha": torch.tensor(float(len(parts["down tensor"]))),
     }
-    pipeline = getattr(diffusers, kind.pipeline)
+    loader = getattr(lora_pipeline, kind.loader)
     options = {"unet_config": denoiser.config} if kind.denoiser == "unet" else {}
-    converted = pipeline.lora_state_dict(state, **options)
+    converted = loader.lora_state_dict(state, **options)
     converted = converted[0] if isinstance(converted, tuple) else converted
     modern: dict[str, dict[str, torch.Tensor]] = {}
     for key, tensor in converted.items():

@@ -1,7 +1,6 @@
-"""The parts of a text-to-image pipeline: found, checked, named by digests, and loaded one by one.
+"""The parts of a text-to-image pipeline: checked, named by digests, and loaded one by one.
 
-A pipeline is a folder as diffusers' save_pretrained writes it, or a name on the Hugging Face Hub. Only
-safetensors are read, in one file or several; nothing is unpickled.
+A pipeline is a folder as diffusers' save_pretrained writes it, or a name on the Hugging Face Hub.
 """
 
 from collections.abc import Mapping
@@ -9,18 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from encoded_ensembles.members.part_files import CONFIG, INDEX, SCHEDULER, download, part_files
 from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.files import read_json, sha256_file
 
 if TYPE_CHECKING:
     import torch
-
-INDEX = "model_index.json"
-CONFIG = "config.json"
-SCHEDULER = "scheduler_config.json"
-ENDINGS = ("json", "txt", "model")  # of the files of a tokenizer
-PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
 @dataclass(frozen=True)
@@ -91,93 +85,6 @@ def read_parts(source: str | Path) -> Parts:
     parts.files()  # fails if one is missing
     _check_channels(parts)
     return parts
-
-
-def download(name: str) -> Path:
-    """Return the folder of a pipeline of the Hugging Face Hub, downloaded at need.
-
-    Raises:
-        InputError: it could not be downloaded, and is not in the cache of the hub on this machine.
-    """
-    from huggingface_hub import snapshot_download
-
-    try:
-        # The index first: it says which parts to download. The folder's name is the revision.
-        folder = Path(snapshot_download(name, allow_patterns=[INDEX]))
-        if not (folder / INDEX).is_file():
-            return folder
-        roles = kind_of(str(read_json(folder / INDEX).get("_class_name"))).roles
-        wanted = [f"{role}/{pattern}" for role in roles for pattern in PATTERNS]
-        return Path(
-            snapshot_download(
-                name,
-                revision=folder.name,
-                allow_patterns=[INDEX, *wanted],
-                ignore_patterns=["*.fp16.*", "*.bf16.*", "*.non_ema.*"],
-            )
-        )
-    except InputError:
-        raise
-    except Exception as error:  # the hub's client raises many kinds
-        raise InputError(
-            f"{name} is not an existing folder and could not be loaded from the Hugging Face Hub "
-            f"({' '.join(str(error).split())[:200]}); name a folder, or download it first."
-        ) from error
-
-
-def part_files(folder: Path, role: str) -> list[Path]:
-    """Return the files of a part: configuration and weights, or the files of a tokenizer.
-
-    Raises:
-        InputError: one is missing, or the weights are not in safetensors.
-    """
-    if role.startswith("tokenizer"):
-        files = [path for ending in ENDINGS for path in folder.glob(f"*.{ending}")]
-        if not files:
-            raise _missing(folder, "the files of a tokenizer")
-        return files
-    config = folder / (SCHEDULER if role == "scheduler" else CONFIG)
-    if not config.is_file():
-        raise _missing(folder, config.name)
-    return [config] if role == "scheduler" else [config, *_weights(folder, role)]
-
-
-def _weights(folder: Path, role: str) -> list[Path]:
-    """Return the files of the weights of a part, with their index if they are several.
-
-    Raises:
-        InputError: one is missing, or they are not in safetensors.
-    """
-    stem = "model" if role.startswith("text_encoder") else "diffusion_pytorch_model"
-    index, single = folder / f"{stem}.safetensors.index.json", folder / f"{stem}.safetensors"
-    if index.is_file():  # diffusers and transformers prefer it
-        shards = sorted(set(read_json(index)["weight_map"].values()))
-        for name in shards:
-            if not (folder / name).is_file():
-                raise _missing(folder, f"{name}, which {index.name} lists")
-        return [index, *(folder / name for name in shards)]
-    if single.is_file():
-        return [single]
-    others = sorted(path.name for path in folder.glob("*.safetensors"))
-    if others:
-        raise InputError(
-            f"{folder} holds {others[0]}, expected {single.name}; load the pipeline in diffusers with "
-            "the variant in that name, and save it again without one."
-        )
-    pickled = sorted(path.name for path in [*folder.glob("*.bin"), *folder.glob("*.ckpt")])
-    if pickled:
-        raise InputError(
-            f"{folder} holds pickled weights only ({pickled[0]}), expected {single.name}; load the "
-            "pipeline in diffusers and save it again with safe_serialization=True."
-        )
-    raise _missing(folder, single.name)
-
-
-def _missing(folder: Path, name: str) -> InputError:
-    """Return the error for a missing file of a part."""
-    return InputError(
-        f"{folder} does not hold {name}, expected a complete pipeline; download or save it again."
-    )
 
 
 def _check_classes(folder: Path, kind: PipelineKind, classes: Mapping[str, str]) -> None:
@@ -258,11 +165,7 @@ def load_part(
                 folder, local_files_only=True
             )
         model, loading = _part_class(parts.classes[role], text=text).from_pretrained(
-            folder,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-            **{"dtype" if text else "torch_dtype": dtype or torch.float32},
+            folder, output_loading_info=True, **_options(text, dtype or torch.float32)
         )
     except Exception as error:  # diffusers, transformers and safetensors each raise their own
         raise InputError(
@@ -271,6 +174,17 @@ def load_part(
         ) from error
     _check_loading(folder, parts.classes[role], loading)
     return model.eval().requires_grad_(False).to(device)
+
+
+def _options(text: bool, dtype: "torch.dtype") -> dict[str, Any]:
+    """Return options of from_pretrained in transformers (`text`) or diffusers."""
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if text:
+        return {**options, "dtype": dtype}
+    from diffusers.utils import is_accelerate_available
+
+    # Without accelerate, diffusers cannot load without random weights first, and says so each time.
+    return {**options, "torch_dtype": dtype, "low_cpu_mem_usage": is_accelerate_available()}
 
 
 def _part_class(name: str, *, text: bool) -> Any:

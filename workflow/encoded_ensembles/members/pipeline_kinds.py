@@ -34,6 +34,7 @@ class PipelineKind:
         denoiser: role of the network that members are adapters of.
         network: class of the denoiser in diffusers.
         encoders: class of each text encoder, by role; each has a tokenizer.
+        loader: class of diffusers that reads LoRA files for the pipeline.
         optional: roles of text encoders that the pipeline works without.
         patches: latent channels of the autoencoder times this are the denoiser's input channels.
         t5_tokens: limit of tokens of the T5 encoder, 0 without one.
@@ -47,6 +48,7 @@ class PipelineKind:
     denoiser: str
     network: str
     encoders: Mapping[str, str]
+    loader: str
     optional: tuple[str, ...] = ()
     patches: int = 1
     t5_tokens: int = 0
@@ -79,6 +81,7 @@ PIPELINES = {
             denoiser="unet",
             network="UNet2DConditionModel",
             encoders={"text_encoder": CLIP},
+            loader="StableDiffusionLoraLoaderMixin",
         ),
         PipelineKind(
             "sdxl",
@@ -86,6 +89,7 @@ PIPELINES = {
             denoiser="unet",
             network="UNet2DConditionModel",
             encoders={"text_encoder": CLIP, "text_encoder_2": CLIP_PROJECTED},
+            loader="StableDiffusionXLLoraLoaderMixin",
         ),
         PipelineKind(
             "sd3",
@@ -97,6 +101,7 @@ PIPELINES = {
                 "text_encoder_2": CLIP_PROJECTED,
                 "text_encoder_3": T5,
             },
+            loader="SD3LoraLoaderMixin",
             optional=("text_encoder_3",),
             t5_tokens=256,
             density="logit_normal",
@@ -108,6 +113,7 @@ PIPELINES = {
             denoiser="transformer",
             network="FluxTransformer2DModel",
             encoders={"text_encoder": CLIP, "text_encoder_2": T5},
+            loader="FluxLoraLoaderMixin",
             patches=4,
             t5_tokens=512,
             density="logit_normal",

@@ -150,7 +150,7 @@ class TextEncoders:
                 f"{long[0].tokens} tokens, expected at most {long[0].limit}; shorten them, or ask "
                 "for cutting, which drops their ends."
             )
-        with torch.inference_mode():
+        with torch.no_grad():  # tensors of inference mode cannot take part in training
             return concatenate([self._encode(prompt) for prompt in prompts])
 
     def nothing(self, count: int) -> Embeddings:
