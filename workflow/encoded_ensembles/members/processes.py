@@ -128,7 +128,7 @@ class BetaProcess(Process):
         below = level.floor().long() if level.is_floating_point() else level
         part = (level - below).to(like.dtype)
         signal = signals[below]
-        if part.any():
+        if level.is_floating_point() and part.any():
             above = signals[(below + 1).clamp(max=len(signals) - 1)]
             first, second = ((1 / each - 1).sqrt() for each in (signal, above))
             signal = 1 / (1 + (first + part * (second - first)) ** 2)

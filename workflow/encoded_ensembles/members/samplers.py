@@ -106,25 +106,34 @@ def make_sampler(
     """
     import diffusers
 
-    flow = is_flow(config)
-    known = FLOW_SAMPLERS if flow else BETA_SAMPLERS
+    name, scheduler_name = _chosen(config, name)
+    made_of = getattr(diffusers, scheduler_name)
+    scheduler = made_of.from_config(_plain(config, kind, made_of), **_changes(name))
+    scheduler.set_timesteps(device=device, **_spacing(config, kind, steps, tokens))
+    if is_flow(config):
+        scheduler.set_begin_index(0)
+    return Sampler(scheduler, noisy_steps=name == "ddpm")
+
+
+def _chosen(config: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Return the name of a sampler and the class of its scheduler.
+
+    Raises:
+        InputError: the sampler is unknown, or draws random numbers of its own.
+    """
+    known = FLOW_SAMPLERS if is_flow(config) else BETA_SAMPLERS
+    own = str(config["_class_name"])
     if name not in (OWN, *known):
         raise InputError(f"the sampler is {name}, expected {', '.join((OWN, *known))}.")
-    own = str(config["_class_name"])
     if name == OWN and own == "DDPMScheduler":
         name = "ddpm"
-    chosen = own if name == OWN else known[name]
-    if chosen not in WITHOUT_NOISE or (name == OWN and _draws(config)):
+    scheduler = own if name == OWN else known[name]
+    if scheduler not in WITHOUT_NOISE or (name == OWN and _draws(config)):
         raise InputError(
             f"the pipeline's scheduler is a {own}, which draws random numbers of its own, or is not "
             f"supported, expected {', '.join(WITHOUT_NOISE)}; choose the sampler {' or '.join(known)}."
         )
-    made_of = getattr(diffusers, chosen)
-    scheduler = made_of.from_config(_plain(config, kind, made_of), **_changes(name))
-    scheduler.set_timesteps(device=device, **_spacing(config, kind, steps, tokens))
-    if flow:
-        scheduler.set_begin_index(0)
-    return Sampler(scheduler, noisy_steps=name == "ddpm")
+    return name, scheduler
 
 
 def sampler_names(config: Mapping[str, Any]) -> list[str]:

@@ -33,9 +33,8 @@ def predict(
         latents: (N, c, h, w), scaled as `Process.noised` and `Sampler.noisy` give them.
         level: (N,), or one for all.
         embeddings: of N prompts.
-        guidance: of SD, SDXL and SD3, the factor of classifier-free guidance; None or at most 1
-            computes without. Of a FLUX network that is conditioned on guidance, its value,
-            and None is 1; a FLUX network without that ignores it.
+        guidance: factor of classifier-free guidance; None or at most 1 computes without. FLUX is
+            conditioned on it instead, on 1 for None, or ignores it.
         without: of N prompts, what guidance leads away from, such as `TextEncoders.nothing`.
 
     Returns:
