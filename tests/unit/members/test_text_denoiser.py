@@ -197,3 +197,22 @@ def test_what_is_missing_is_refused():
         text_denoiser.predict(pipe.unet, noise(), level, bare)
     with pytest.raises(InputError, match="the denoiser is a AutoencoderKL, expected one of Flux"):
         network_kind(pipe.vae)
+
+
+@ALL
+def test_a_row_does_not_depend_on_a_batch_of_16_or_more(kind):
+    """With classifier-free guidance 8 rows are a batch of 16. Smaller batches differ in last bits."""
+    pipe = tiny_pipelines.pipeline(kind)
+    network, (prompted, none) = denoiser(pipe), embeddings(kind, pipe)
+    many, without = (prompts.concatenate([each] * 24) for each in (prompted, none))
+    x, level = noise().repeat(24, 1, 1, 1), torch.tensor(500)
+    for guidance, smallest in ((None, 16), (3.0, 16 if kind == "flux" else 8)):
+        with torch.inference_mode():
+            whole, part = (
+                text_denoiser.predict(
+                    network, x[:rows], level, many.rows(slice(rows)), guidance=guidance,
+                    without=without.rows(slice(rows)),
+                )
+                for rows in (48, smallest)
+            )  # fmt: skip
+        assert torch.equal(whole[:smallest], part)

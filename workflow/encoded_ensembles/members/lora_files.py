@@ -54,12 +54,14 @@ def read_lora(source: Path, denoiser: Any) -> dict[str, LowRank]:
         InputError: the file is not a LoRA in safetensors, is damaged, or holds anything that does not
             change a layer of the denoiser.
     """
+    import torch
+
     file = _find(source)
     tensors, facts = _read(file, network_kind(denoiser))
     layers = {
         name: layer.weight
         for name, layer in denoiser.named_modules()
-        if type(layer).__name__ in ("Linear", "Conv2d")
+        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)
     }
     changes: dict[str, LowRank] = {}
     for stem, parts in _grouped(file, tensors).items():

@@ -36,7 +36,7 @@ def download(name: str) -> Path:
                 name,
                 revision=folder.name,
                 allow_patterns=[INDEX, *wanted],
-                ignore_patterns=["*.fp16.*", "*.bf16.*", "*.non_ema.*"],
+                ignore_patterns=["*.fp16*", "*.bf16*", "*.non_ema*"],
             )
         )
     except InputError:

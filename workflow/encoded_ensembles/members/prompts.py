@@ -123,7 +123,9 @@ class TextEncoders:
         found = []
         for prompt in prompts:
             lengths = [
-                TooLong(prompt, len(tokenizer(prompt, truncation=False).input_ids), limit)
+                TooLong(
+                    prompt, len(tokenizer(prompt, truncation=False, verbose=False).input_ids), limit
+                )
                 for tokenizer, limit in zip(self.tokenizers, self.limits(), strict=True)
             ]
             worst = max(lengths, key=lambda length: length.tokens - length.limit)
