@@ -1,0 +1,270 @@
+"""Embeddings of prompts, as the pipelines of diffusers compute them; no prompt is cut unasked.
+
+Prompts are encoded one at a time, so an embedding does not depend on other prompts.
+
+Source: `encode_prompt` of the pipelines of diffusers 0.42.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from encoded_ensembles.members.parts import Parts, load_part
+from encoded_ensembles.members.pipeline_kinds import T5, PipelineKind
+from encoded_ensembles.storage.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Embeddings of N prompts, on one device.
+
+    Attributes:
+        sequence: (N, L, D), what the denoiser attends to.
+        pooled: (N, P), one vector for each prompt; None for SD.
+        time_ids: (N, 6), sizes and crop of the pictures in pixels; SDXL only.
+    """
+
+    sequence: "torch.Tensor"
+    pooled: "torch.Tensor | None" = None
+    time_ids: "torch.Tensor | None" = None
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.sequence)
+
+    @property
+    def tensors(self) -> "dict[str, torch.Tensor]":
+        """The tensors that are there, by name: what a cache of embeddings holds."""
+        return {name: tensor for name, tensor in vars(self).items() if tensor is not None}
+
+    def rows(self, which: "slice | torch.Tensor") -> "Embeddings":
+        """Return the embeddings of some of the prompts."""
+        return Embeddings(**{name: tensor[which] for name, tensor in self.tensors.items()})
+
+    def to(self, device: "torch.device | str", dtype: "torch.dtype | None" = None) -> "Embeddings":
+        """Return the embeddings on a device, of a dtype."""
+        return Embeddings(**{name: each.to(device, dtype) for name, each in self.tensors.items()})
+
+
+def concatenate(embeddings: Sequence[Embeddings]) -> Embeddings:
+    """Return the embeddings of all prompts of several."""
+    import torch
+
+    return Embeddings(
+        **{
+            name: torch.cat([each.tensors[name] for each in embeddings])
+            for name in embeddings[0].tensors
+        }
+    )
+
+
+class TooLong(NamedTuple):
+    """A prompt that a tokenizer would cut.
+
+    Attributes:
+        prompt: the text.
+        tokens: that it has.
+        limit: of the tokenizer; of several, the one that cuts most.
+    """
+
+    prompt: str
+    tokens: int
+    limit: int
+
+
+class TextEncoders:
+    """The text encoders of a pipeline with their tokenizers."""
+
+    def __init__(
+        self,
+        kind: PipelineKind,
+        encoders: Sequence[Any],
+        tokenizers: Sequence[Any],
+        *,
+        joint_width: int | None = None,
+        zero_for_none: bool = True,
+        t5_tokens: int | None = None,
+    ) -> None:
+        """Take the parts of a pipeline.
+
+        Args:
+            kind: of the pipeline.
+            encoders: of transformers, in the order of the kind; SD3's T5 encoder may be left out.
+            tokenizers: one for each.
+            joint_width: D of the denoiser; SD3 only.
+            zero_for_none: whether zeros stand for no prompt; SDXL only.
+            t5_tokens: limit of tokens of the T5 encoder; None for that of the kind.
+        """
+        self.kind, self.encoders, self.tokenizers = kind, list(encoders), list(tokenizers)
+        self.joint_width, self.zero_for_none = joint_width, zero_for_none
+        self.t5_tokens = t5_tokens or kind.t5_tokens
+        self.clip_count = len([name for name in kind.encoders.values() if name != T5])
+
+    def limits(self) -> list[int]:
+        """Return the largest number of tokens of each tokenizer, with first and last tokens."""
+        clip = self.tokenizers[0].model_max_length
+        separate = (
+            self.kind.name == "sdxl"
+        )  # each of its tokenizers has its own; elsewhere the first's
+        return [
+            self.t5_tokens
+            if number >= self.clip_count
+            else tokenizer.model_max_length
+            if separate
+            else clip
+            for number, tokenizer in enumerate(self.tokenizers)
+        ]
+
+    def too_long(self, prompts: Sequence[str]) -> list[TooLong]:
+        """Return the prompts that a tokenizer would cut, in the given order."""
+        found = []
+        for prompt in prompts:
+            lengths = [
+                TooLong(
+                    prompt, len(tokenizer(prompt, truncation=False, verbose=False).input_ids), limit
+                )
+                for tokenizer, limit in zip(self.tokenizers, self.limits(), strict=True)
+            ]
+            worst = max(lengths, key=lambda length: length.tokens - length.limit)
+            if worst.tokens > worst.limit:
+                found.append(worst)
+        return found
+
+    def encode(self, prompts: Sequence[str], *, cut: bool = False) -> Embeddings:
+        """Return the embeddings of prompts; without time ids.
+
+        Args:
+            prompts: texts; an empty one is encoded like any other.
+            cut: cut prompts that are too long.
+
+        Raises:
+            InputError: a prompt is too long.
+        """
+        import torch
+
+        long = [] if cut else self.too_long(prompts)
+        if long:
+            raise InputError(
+                f"the prompt {long[0].prompt[:60]!r} and {len(long) - 1} others are too long: "
+                f"{long[0].tokens} tokens, expected at most {long[0].limit}; shorten them, or ask "
+                "for cutting, which drops their ends."
+            )
+        with torch.no_grad():  # tensors of inference mode cannot take part in training
+            return concatenate([self._encode(prompt) for prompt in prompts])
+
+    def nothing(self, count: int) -> Embeddings:
+        """Return what stands for no prompt in classifier-free guidance, (count, ...).
+
+        Zeros for most bases of SDXL, the embedding of an empty prompt for all others.
+        """
+        import torch
+
+        empty = self.encode([""])
+        if self.kind.name == "sdxl" and self.zero_for_none:
+            empty = Embeddings(
+                **{name: torch.zeros_like(tensor) for name, tensor in empty.tensors.items()}
+            )
+        return concatenate([empty] * count)
+
+    def _encode(self, prompt: str) -> Embeddings:
+        """Return the embeddings of one prompt."""
+        if self.kind.name == "sd":
+            ids, mask = self._tokens(0, prompt)
+            use_mask = getattr(self.encoders[0].config, "use_attention_mask", False)
+            return Embeddings(self.encoders[0](ids, attention_mask=mask if use_mask else None)[0])
+        if self.kind.name == "flux":
+            clip, t5 = (
+                encoder(self._tokens(number, prompt)[0])
+                for number, encoder in enumerate(self.encoders)
+            )
+            return Embeddings(t5[0], clip.pooler_output)
+        return self._encode_clips(prompt)
+
+    def _encode_clips(self, prompt: str) -> Embeddings:
+        """Return the embeddings of SDXL or SD3: the last layer but one of both CLIP encoders."""
+        import torch
+
+        outputs = [
+            self.encoders[number](self._tokens(number, prompt)[0], output_hidden_states=True)
+            for number in range(self.clip_count)
+        ]
+        sequence = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+        if self.kind.name == "sdxl":
+            return Embeddings(sequence, outputs[-1][0])
+        pooled = torch.cat([output[0] for output in outputs], dim=-1)
+        t5 = self._t5(prompt, sequence)
+        sequence = torch.nn.functional.pad(sequence, (0, t5.shape[-1] - sequence.shape[-1]))
+        return Embeddings(torch.cat([sequence, t5.to(sequence.dtype)], dim=1), pooled)
+
+    def _t5(self, prompt: str, like: "torch.Tensor") -> "torch.Tensor":
+        """Return the part of SD3's embeddings from the T5 encoder; zeros without one."""
+        if len(self.encoders) > self.clip_count:
+            return self.encoders[-1](self._tokens(self.clip_count, prompt)[0])[0]
+        return like.new_zeros(1, self.t5_tokens, self.joint_width or like.shape[-1])
+
+    def _tokens(self, number: int, prompt: str) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Return the tokens (1, L) of a prompt for an encoder, and which are not padding."""
+        tokens = self.tokenizers[number](
+            [prompt],
+            padding="max_length",
+            max_length=self.limits()[number],
+            truncation=True,
+            return_tensors="pt",
+        )
+        device = self.encoders[number].device
+        return tokens.input_ids.to(device), tokens.attention_mask.to(device)
+
+
+def load_encoders(
+    parts: Parts,
+    *,
+    device: "torch.device | str" = "cpu",
+    dtype: "torch.dtype | None" = None,
+    t5_tokens: int | None = None,
+) -> TextEncoders:
+    """Load the text encoders and tokenizers of a pipeline.
+
+    Args:
+        parts: of the pipeline.
+        device: to load to.
+        dtype: of the weights; None for float32.
+        t5_tokens: limit of tokens of the T5 encoder; None for that of the kind, 256 or 512.
+
+    Raises:
+        InputError: as `parts.load_part`.
+    """
+    roles = parts.encoders
+    return TextEncoders(
+        parts.kind,
+        [load_part(parts, role, device=device, dtype=dtype) for role in roles],
+        [load_part(parts, role.replace("text_encoder", "tokenizer")) for role in roles],
+        joint_width=parts.config(parts.kind.denoiser).get("joint_attention_dim"),
+        zero_for_none=bool(parts.settings.get("force_zeros_for_empty_prompt", True)),
+        t5_tokens=t5_tokens,
+    )
+
+
+def with_sizes(
+    embeddings: Embeddings,
+    *,
+    original: tuple[int, int],
+    target: tuple[int, int],
+    crop: tuple[int, int] = (0, 0),
+) -> Embeddings:
+    """Return SDXL's embeddings with its time ids.
+
+    Source: Podell et al., *SDXL*, arXiv 2307.01952, section 2.2.
+
+    Args:
+        embeddings: of N prompts.
+        original: (height, width) in pixels of the picture before it was resized.
+        target: (height, width) in pixels of the picture that the network is to make.
+        crop: (top, left) in pixels of the target in the resized picture.
+    """
+    import torch
+
+    ids = torch.tensor([[*original, *crop, *target]]).to(embeddings.sequence)
+    return Embeddings(embeddings.sequence, embeddings.pooled, ids.repeat(len(embeddings), 1))
