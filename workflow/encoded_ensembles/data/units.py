@@ -1,10 +1,13 @@
 """Units: sets of images with one code word, single images or images that belong together."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.data.captions import group_by_words
 from encoded_ensembles.data.images import ImageSet, to_signed
 from encoded_ensembles.data.near_duplicates import cluster
 from encoded_ensembles.data.plants import Plant
@@ -20,13 +23,15 @@ class Grouping(NamedTuple):
     """The rule that groups images into units; the keys of `units` in the configuration.
 
     Attributes:
-        by: "image", "label", "folder" (of the image's name), "table" or "duplicates".
+        by: "image", "label", "folder" (of the image's name), "table", "duplicates" or "word".
         table: CSV or parquet file with a column `name` (of images), for "table".
         column: its column that names the unit.
         metric: "phash" or "pixels", for "duplicates".
         threshold: largest distance of duplicates.
         plants: of `dataset.plant`; the images of a plant with `together` are one unit, other images
             are grouped by `by`; folders and tables use their names before planting.
+        words: for "word", in order of precedence.
+        caption_of: for "word", the caption of each image, by its name.
     """
 
     by: str
@@ -35,6 +40,8 @@ class Grouping(NamedTuple):
     metric: str = "phash"
     threshold: float = 0.0
     plants: tuple[Plant, ...] = ()
+    words: tuple[str, ...] = ()
+    caption_of: Mapping[str, str] = MappingProxyType({})
 
 
 class Units(NamedTuple):
@@ -48,7 +55,8 @@ def assign_units(images: ImageSet, grouping: Grouping) -> Units:
     """Return the units of `images`, sorted by name.
 
     Raises:
-        InputError: the table cannot be read, lacks a column, or lacks an image.
+        InputError: the table cannot be read, lacks a column, or lacks an image; or no caption holds
+            one of the words.
         ValueError: `grouping.by` is unknown.
     """
     plant_of, names_before = np.zeros(len(images), "U1"), images.names
@@ -80,7 +88,12 @@ def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarra
         return read_table(grouping.table, names=names, column=grouping.column)
     if grouping.by == "duplicates":
         return cluster(images, metric=grouping.metric, threshold=grouping.threshold)
-    raise ValueError(f"by is {grouping.by!r}, expected image, label, folder, table, duplicates")
+    if grouping.by == "word":
+        texts = [grouping.caption_of[name] for name in images.names.tolist()]
+        return group_by_words(images.names, texts, grouping.words)
+    raise ValueError(
+        f"by is {grouping.by!r}, expected image, label, folder, table, duplicates, word"
+    )
 
 
 def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
