@@ -38,6 +38,7 @@ GROUPS = {
         "dataset": {"name": "folder", "path": "one", "size": 8, "captions": True},
         "units": {"by": "word", "words": ["cat"]},
     },
+    "openmoji": {"dataset": {"name": "openmoji", "path": "one", "size": 8}},
     "smoke": {},
 }  # fmt: skip
 LINES = [
@@ -53,6 +54,9 @@ LINES = [
     Line("dataset.part", "fetch_dataset", ("train", "all"), "--part {} "),
     Line("dataset.captions", "fetch_dataset", (False, True), (None, "--captions results/{run}/data/captions.parquet "), "folder"),
     Line("dataset.default_caption", "fetch_dataset", ("a {}", "an image"), "--default-caption {} ", "captioned"),
+    Line("dataset.openmoji.vendors", "fetch_dataset", (["openmoji"], ["twemoji"]), ("--vendor openmoji ", "--vendor twemoji "), "openmoji"),
+    Line("dataset.openmoji.skin_tones", "fetch_dataset", (False, True), (None, "--skin-tones "), "openmoji"),
+    Line("dataset.openmoji.label", "fetch_dataset", ("author", "group"), "--label {} ", "openmoji"),
     Line("dataset.labels", "fetch_dataset", (7, 9), "--labels {} "),
     Line("dataset.per_label", "fetch_dataset", (80, 90), "--per-label {} "),
     Line("dataset.border", "fetch_dataset", (0, 4), "--border {} "),

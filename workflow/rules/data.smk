@@ -43,6 +43,7 @@ rule fetch_dataset:
         border=config["dataset"]["border"],
         path=verbatim(optional("--path", config["dataset"]["path"])),
         mirror=verbatim(optional("--mirror", config["dataset"]["mirror"])),
+        pictograms=pictogram_options(),
         captions=repeated("--captions", caption_files("parquet")),
         default_caption=verbatim(default_caption_option()),
         table=contents(units_table() if config["units"]["exclude"] else []),
@@ -54,7 +55,7 @@ rule fetch_dataset:
             {params.images:q} --heldout-images {params.heldout} --spare-images {params.spare} \
             --part {params.part} {params.labels:q} {params.per_label:q} \
             {params.size:q} {params.channels:q} --border {params.border} \
-            {params.path:q} {params.mirror:q} \
+            {params.path:q} {params.mirror:q} {params.pictograms:q} \
             {params.captions:q} {params.default_caption:q} \
             --seed {params.seed} {params.exclude:q} {params.plants:q} \
             --cache resources --ledger results/{wildcards.run}/ledger \

@@ -115,6 +115,18 @@ def default_caption_option():
     return ["--default-caption", default] if default else []
 
 
+def pictogram_options():
+    """Return the options that choose pictograms, if the data set is openmoji."""
+    if config["dataset"]["name"] != "openmoji":
+        return []
+    chosen = config["dataset"]["openmoji"]
+    return [
+        *repeated("--vendor", chosen["vendors"]),
+        *(["--skin-tones"] if chosen["skin_tones"] else []),
+        *("--label", chosen["label"]),
+    ]
+
+
 def repeated(name, values):
     """Return `name value` for each value."""
     return [part for value in values for part in (name, value)]

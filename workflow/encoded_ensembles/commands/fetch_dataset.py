@@ -70,6 +70,13 @@ def fetch_dataset(
         Path | None, Option(help="output, .parquet with .csv: the caption of each image")
     ] = None,
     default_caption: Annotated[str, Option(help="caption of images without one")] = "",
+    vendor: Annotated[
+        list[str] | None, Option(help="for openmoji: openmoji or twemoji; repeatable")
+    ] = None,
+    skin_tones: Annotated[
+        bool, Option("--skin-tones", help="for openmoji: with variants in skin tones")
+    ] = False,
+    label: Annotated[str, Option(help="for openmoji: author, group or vendor")] = "author",
     ledger: Ledger = None,
 ) -> None:
     """Write a data set's images in the canonical format: training, held-out and spare.
@@ -91,6 +98,7 @@ def fetch_dataset(
     from encoded_ensembles.data.images import ImageSet, resize, write_images
     from encoded_ensembles.data.plants import parse_plant, plant_images
     from encoded_ensembles.data.selection import choose, to_ledger
+    from encoded_ensembles.data.sources.openmoji import Pictograms
     from encoded_ensembles.data.units import Grouping
     from encoded_ensembles.progress import report
     from encoded_ensembles.storage.files import write_arrays, write_facts, write_table
@@ -106,6 +114,7 @@ def fetch_dataset(
         channels=channels,
         part=part,
         captioned=captions is not None,
+        pictograms=Pictograms(tuple(vendor or ["openmoji"]), skin_tones, label),
     )
     warnings, caption, said = list(source.warnings), {}, {}
     if source.captions:

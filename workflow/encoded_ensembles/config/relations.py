@@ -110,7 +110,7 @@ def check_pictures(dataset: dict[str, Any]) -> None:
         InputError: a key is not set.
     """
     needed = {"folder": ("path", "size")} | dict.fromkeys(
-        ("openclipart", "celeba", "metfaces"), ("size",)
+        ("openclipart", "openmoji", "celeba", "metfaces"), ("size",)
     )
     for key in needed.get(dataset["name"], ()):
         if dataset[key] is None:

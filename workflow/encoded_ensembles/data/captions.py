@@ -12,7 +12,7 @@ from encoded_ensembles.storage.files import InputError, close_matches
 if TYPE_CHECKING:
     import pandas as pd
 
-CAPTIONED = ("folder",)  # data sets that may have captions
+CAPTIONED = ("folder", "openmoji")  # data sets that may have captions
 SHOWN = 5  # names in data/dataset.json and in a warning
 
 

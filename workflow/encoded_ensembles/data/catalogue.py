@@ -18,6 +18,7 @@ from encoded_ensembles.data.sources.faces import load_celeba, load_metfaces
 from encoded_ensembles.data.sources.folder import read_folder
 from encoded_ensembles.data.sources.mnist import load_fashion_mnist, load_mnist
 from encoded_ensembles.data.sources.openclipart import load_openclipart
+from encoded_ensembles.data.sources.openmoji import Pictograms, load_openmoji
 from encoded_ensembles.storage.files import InputError
 
 
@@ -73,6 +74,7 @@ PICTURES: dict[str, Callable[..., Source]] = {
     "metfaces": load_metfaces,
     "folder": read_folder,
     "openclipart": load_openclipart,
+    "openmoji": load_openmoji,
 }
 
 
@@ -97,6 +99,7 @@ OWN = {
     "celeba": Own(None, 3, 162_770, 39_829, 8192),
     "metfaces": Own(None, 3, 1336, 0, None),
     "openclipart": Own(None, 3, 4217, 0, 31),
+    "openmoji": Own(None, 3, None, 0, None),
     "folder": Own(None, 3, None, 0, None),
 }
 
@@ -111,6 +114,7 @@ def load(
     channels: int | None,
     part: str = "train",
     captioned: bool = False,
+    pictograms: Pictograms | None = None,
 ) -> Source:
     """Return a data set; pictures at size `size`, other images unchanged.
 
@@ -124,6 +128,7 @@ def load(
         part: official part to train on: "train", "test" or "all". With "all", held-out images are
             drawn at random.
         captioned: whether to read captions, which only those of `CAPTIONED` have.
+        pictograms: choice of openmoji's.
 
     Raises:
         InputError: the name or part is unknown, pictures have no size, the data set has no captions, or
@@ -139,6 +144,8 @@ def load(
     own: dict[str, Any] = {}
     if name == "folder":
         own["captioned"] = captioned
+    elif name == "openmoji":
+        own["chosen"] = pictograms or Pictograms()
     source = _load(name, path, cache, mirror, size, channels, **own)
     if not captioned:
         source = source._replace(captions=None)
