@@ -29,10 +29,16 @@ PLANTS = (
 GROUPS = {
     "": {},
     "second": {"dataset": {"name": "mnist"}, "units": {"by": "table"}},
+    "folder": {"dataset": {"name": "folder", "path": "one", "size": 8}},
     "third": {
         "units": {"by": "duplicates"}, "code": {"family": "min-distance"}, "landscape": {"mode": "screened"},
         "influence": {"distances": ["lpips", "openclip", "dinov2"]}, "frechet": {"extractor": "inception"},
     },
+    "captioned": {
+        "dataset": {"name": "folder", "path": "one", "size": 8, "captions": True},
+        "units": {"by": "word", "words": ["cat"]},
+    },
+    "openmoji": {"dataset": {"name": "openmoji", "path": "one", "size": 8}},
     "smoke": {},
 }  # fmt: skip
 LINES = [
@@ -46,6 +52,11 @@ LINES = [
     Line("dataset.size", "fetch_dataset", (8, 16), "--size {} "),
     Line("dataset.channels", "fetch_dataset", (1, 3), "--channels {} "),
     Line("dataset.part", "fetch_dataset", ("train", "all"), "--part {} "),
+    Line("dataset.captions", "fetch_dataset", (False, True), (None, "--captions results/{run}/data/captions.parquet "), "folder"),
+    Line("dataset.default_caption", "fetch_dataset", ("a {}", "an image"), "--default-caption {} ", "captioned"),
+    Line("dataset.openmoji.vendors", "fetch_dataset", (["openmoji"], ["twemoji"]), ("--vendor openmoji ", "--vendor twemoji "), "openmoji"),
+    Line("dataset.openmoji.skin_tones", "fetch_dataset", (False, True), (None, "--skin-tones "), "openmoji"),
+    Line("dataset.openmoji.label", "fetch_dataset", ("author", "group"), "--label {} ", "openmoji"),
     Line("dataset.labels", "fetch_dataset", (7, 9), "--labels {} "),
     Line("dataset.per_label", "fetch_dataset", (80, 90), "--per-label {} "),
     Line("dataset.border", "fetch_dataset", (0, 4), "--border {} "),
@@ -59,6 +70,7 @@ LINES = [
     Line("units.column", "encode_units", ("a", "b"), "--column {} ", "second"),
     Line("units.metric", "encode_units", ("phash", "pixels"), "--metric {} ", "third"),
     Line("units.threshold", "encode_units", (0.5, 0.25), "--threshold {} ", "third"),
+    Line("units.words", "encode_units", (["cat", "red dog"], ["bird"]), ("--word cat --word red dog ", "--word bird "), "captioned"),
     Line("units.exclude", "fetch_dataset", (["u"], ["v"]), ("--exclude u ", "--exclude v ")),
     Line("code.family", "encode_units", ("random", "balanced"), "--family {} "),
     Line("code.members", "encode_units", (12, 14), "--members {} "),

@@ -1,6 +1,6 @@
 """Codes: units, code words and splits.
 
-Inputs: results/{run}/data/training.npz, and the table in units.table.
+Inputs: results/{run}/data/training.npz, the table in units.table, and captions for units.by word.
 Outputs: results/{run}/code/{code.npz,units.*,images.*,properties.json,checked.json} and, for each member,
 results/{run}/splits/{member}.{json,sha256}. The ledger in results/{run}/ledger, outside the
 outputs, keeps the words of units when others come or go.
@@ -12,6 +12,7 @@ rule encode_units:
     input:
         data="results/{run}/data/training.npz",
         table=verbatim(units_table()),
+        captions=caption_files("parquet") if config["units"]["by"] == "word" else [],
     output:
         code="results/{run}/code/code.npz",
         units="results/{run}/code/units.parquet",
@@ -30,7 +31,12 @@ rule encode_units:
         runtime=growing(30),
     params:
         code=code_digest("encode_units"),
-        units=verbatim(unit_options()),
+        units=verbatim(unit_options(config["units"]["exclude"])),
+        captions=(
+            repeated("--captions", caption_files("parquet"))
+            if config["units"]["by"] == "word"
+            else []
+        ),
         table=contents(units_table()),
         plants=plant_options(),
         family=config["code"]["family"],
@@ -41,7 +47,7 @@ rule encode_units:
         seed=config["code"]["seed"],
     shell:
         """
-        encens encode-units --data {input.data:q} {params.units:q} {params.plants:q} \
+        encens encode-units --data {input.data:q} {params.units:q} {params.captions:q} {params.plants:q} \
             --family {params.family} --members {params.members} --weight {params.weight} \
             --distance {params.distance} --null-words {params.null_words} --seed {params.seed} \
             --ledger results/{wildcards.run}/ledger \

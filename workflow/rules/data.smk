@@ -1,7 +1,8 @@
 """Data: the images of a run.
 
 Inputs: nothing, or the folder in dataset.path; the table in units.table if units are excluded.
-Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json.
+Outputs: results/{run}/data/{training,heldout,spare}.npz and dataset.json; captions.{parquet,csv} if
+dataset.captions is true.
 """
 
 
@@ -14,6 +15,8 @@ rule fetch_dataset:
         heldout="results/{run}/data/heldout.npz",
         spare="results/{run}/data/spare.npz",
         facts="results/{run}/data/dataset.json",
+        captions=caption_files("parquet"),
+        captions_csv=caption_files("csv"),
     log:
         "results/{run}/logs/fetch_dataset.log",
     benchmark:
@@ -40,6 +43,9 @@ rule fetch_dataset:
         border=config["dataset"]["border"],
         path=verbatim(optional("--path", config["dataset"]["path"])),
         mirror=verbatim(optional("--mirror", config["dataset"]["mirror"])),
+        pictograms=pictogram_options(),
+        captions=repeated("--captions", caption_files("parquet")),
+        default_caption=verbatim(default_caption_option()),
         table=contents(units_table() if config["units"]["exclude"] else []),
         # So that a changed folder is read again.
         listing=verbatim(listing(config["dataset"]["path"])),
@@ -49,7 +55,8 @@ rule fetch_dataset:
             {params.images:q} --heldout-images {params.heldout} --spare-images {params.spare} \
             --part {params.part} {params.labels:q} {params.per_label:q} \
             {params.size:q} {params.channels:q} --border {params.border} \
-            {params.path:q} {params.mirror:q} \
+            {params.path:q} {params.mirror:q} {params.pictograms:q} \
+            {params.captions:q} {params.default_caption:q} \
             --seed {params.seed} {params.exclude:q} {params.plants:q} \
             --cache resources --ledger results/{wildcards.run}/ledger \
             --training {output.training:q} --heldout {output.heldout:q} \

@@ -90,8 +90,8 @@ def optional(name, value):
     return [] if value is None else [name, str(value)]
 
 
-def unit_options():
-    """Return the options that say what a unit is."""
+def unit_options(gone=()):
+    """Return the options that say what a unit is; of words without those that are left out."""
     units = config["units"]
     if units["by"] == "table":
         return ["--by", "table", "--table", units["table"], "--column", units["column"]]
@@ -99,7 +99,32 @@ def unit_options():
         threshold = str(units["threshold"])
         metric = ["--metric", units["metric"], "--threshold", threshold]
         return ["--by", "duplicates", *metric]
-    return ["--by", units["by"]]
+    words = [word for word in units["words"] if word not in gone]
+    return ["--by", units["by"], *repeated("--word", words)]
+
+
+def caption_files(ending):
+    """Return the table of captions with an ending, as a list of none or one."""
+    captioned = config["dataset"]["captions"]
+    return [f"results/{{run}}/data/captions.{ending}"] if captioned else []
+
+
+def default_caption_option():
+    """Return the option that gives images without a caption one."""
+    default = config["dataset"]["default_caption"]
+    return ["--default-caption", default] if default else []
+
+
+def pictogram_options():
+    """Return the options that choose pictograms, if the data set is openmoji."""
+    if config["dataset"]["name"] != "openmoji":
+        return []
+    chosen = config["dataset"]["openmoji"]
+    return [
+        *repeated("--vendor", chosen["vendors"]),
+        *(["--skin-tones"] if chosen["skin_tones"] else []),
+        *("--label", chosen["label"]),
+    ]
 
 
 def repeated(name, values):

@@ -42,6 +42,28 @@ def test_bounds_between_keys(checked):
         refused(checked, wrong, reason)
 
 
+def test_captions_and_what_needs_them(checked):
+    folder = {"name": "folder", "path": "p", "size": 8}
+    captioned = {"dataset": folder | {"captions": True, "default_caption": "a"}}
+    words = {"units": {"by": "word", "words": ["cat", "red dog"]}}
+    assert checked(captioned | words)
+    assert checked({"dataset": {"name": "openmoji", "size": 8, "captions": True}} | words)
+    for wrong, reason in (
+        ({"dataset": {"captions": True}}, "dataset.name is digits, which has no captions, expected one of folder, openmoji"),
+        ({"dataset": folder | {"default_caption": "a"}}, "default_caption is set and dataset.captions is false"),
+        ({"dataset": folder} | words, "units.by is word and dataset.captions is false"),
+        (captioned | {"units": {"by": "word"}}, "units.by is word and units.words lists 0 words"),
+        (captioned | {"units": {"words": ["cat"]}}, "units.by is image and units.words lists 1 words"),
+        (captioned | {"units": {"by": "word", "words": ["cat", "cat"]}}, "units.words is"),
+        (captioned | {"units": {"by": "word", "words": [" "]}}, "units.words.0 is ' '"),
+        ({"dataset": {"name": "openmoji"}}, "dataset.size is not set"),
+        ({"dataset": {"name": "openmoji", "size": 8, "openmoji": {"vendors": []}}}, "openmoji.vendors is"),
+        ({"dataset": {"name": "openmoji", "size": 8, "openmoji": {"vendors": ["noto"]}}}, "expected one of openmoji, twemoji"),
+        ({"dataset": {"name": "openmoji", "size": 8, "openmoji": {"artist": 1}}}, "dataset.openmoji.artist is not known"),
+    ):  # fmt: skip
+        refused(checked, wrong, reason)
+
+
 def test_weights_that_follow_from_the_family(checked):
     for family, members, weight in (
         ("random", 10, 5),

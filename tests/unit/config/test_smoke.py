@@ -61,6 +61,13 @@ def test_labels_units_controls_and_features(configured):
     assert small["frechet"]["extractor"] == "pixels"  # eight images have too few labels
 
 
+def test_words_are_not_units_of_eight_images(configured):
+    dataset = {"name": "folder", "path": "p", "size": 8, "captions": True}
+    small = smallest(configured({"dataset": dataset, "units": {"by": "word", "words": ["cat"]}}))
+    assert (small["units"]["by"], small["units"]["words"]) == ("image", [])
+    assert small["dataset"]["captions"]
+
+
 def test_the_key_smoke_does_it(configured):
     config = {"sampling": {"samples": 9}}
     assert configured(config | {"smoke": True}) == smallest(configured(config)) | {"smoke": True}

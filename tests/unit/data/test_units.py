@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from encoded_ensembles.data import images as data
 from encoded_ensembles.data import units
+from encoded_ensembles.data.plants import Plant
 from encoded_ensembles.data.units import Grouping
 from encoded_ensembles.storage.files import InputError
 from sklearn.datasets import load_digits
@@ -42,6 +43,35 @@ def test_images_of_an_unnamed_label_are_of_a_unit_that_can_be_named():
     """Issue 14.4."""
     images = data.ImageSet(IMAGES.images, IMAGES.labels, np.array(["", "b", "c"]), IMAGES.names)
     assert units.assign_units(images, Grouping("label")).names.tolist() == [".", "b", "c"]
+
+
+CAPTIONS = dict(
+    zip(
+        IMAGES.names.tolist(), ["a cat", "a cat and a dog", "dogs", "a Dog", "", "cat"], strict=True
+    )
+)
+
+
+def test_words_of_captions_are_units():
+    """Units share no image: the first word of the list takes it; without one an image is by itself."""
+    for words, expected in (
+        (("cat", "dog"), ["cat", "cat", "p/2", "dog", "4", "cat"]),
+        (("dog", "cat"), ["cat", "dog", "p/2", "dog", "4", "cat"]),
+        ((), IMAGES.names.tolist()),
+    ):
+        found = units.assign_units(IMAGES, Grouping("word", words=words, caption_of=CAPTIONS))
+        assert found.names[found.unit_of].tolist() == expected
+
+
+def test_a_plant_is_a_unit_whatever_words_its_captions_hold():
+    names = np.array(["plant-x/p/q/0", *IMAGES.names[1:]])
+    planted = data.ImageSet(IMAGES.images, IMAGES.labels, IMAGES.label_names, names)
+    captions = {**CAPTIONS, "plant-x/p/q/0": "a cat"}
+    for together, first in ((True, "plant-x"), (False, "cat")):
+        plants = (Plant("x", "mark", 1, together),)
+        grouping = Grouping("word", plants=plants, words=("cat",), caption_of=captions)
+        found = units.assign_units(planted, grouping)
+        assert found.names[found.unit_of].tolist()[:3] == [first, "cat", "p/2"]
 
 
 def test_unknown_grouping():

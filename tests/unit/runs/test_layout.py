@@ -52,3 +52,17 @@ def test_a_whole_run_has_each_file_once_and_each_table_twice(schema):
     assert {file.replace(".parquet", ".csv") for file in tables} <= set(files)
     more = layout.outputs(config, **blocks, classifier=True)
     assert set(more) - set(files) == set(layout.CLASSIFIER)
+
+
+def test_captions_are_files_of_a_run_that_has_them(schema):
+    dataset = {"name": "folder", "path": "p", "size": 8}
+    blocks = {"landscape": 3, "frechet": 2}
+    captioned, plain = (
+        layout.outputs(
+            check_config({"dataset": dataset | {"captions": captions}}, schema),
+            **blocks,
+            classifier=False,
+        )
+        for captions in (True, False)
+    )
+    assert set(captioned) - set(plain) == {"data/captions.parquet", "data/captions.csv"}

@@ -41,6 +41,9 @@ def test_images_that_are_set_aside_may_be_of_the_same_units():
     assert find(images, ["cat"], same, by="image") == ["q/2"]
     assert find(images, ["cat"], same, by="label") == ["p/1", "q/2", "p/4"]
     assert find(images, ["q"], set(), by="folder") == ["q/2", "q/3"]
+    captions = {"p/1": "a cat", "q/2": "cats", "q/3": "a cat and a dog"}
+    assert find(images, ["dog"], same, by="word", caption_of=captions) == ["q/2", "q/3"]
+    assert find(images, ["cat"], set(), by="word", caption_of=captions) == ["p/1", "q/3"]
     assert find(images.take(np.arange(0)), ["q"], set(), by="folder") == []
 
 

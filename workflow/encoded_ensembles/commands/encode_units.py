@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Data, Ledger
-from encoded_ensembles.commands.options.units import By, Column, Metric, Plants, Table, Threshold
+from encoded_ensembles.commands.options.units import (
+    By,
+    Column,
+    Metric,
+    Plants,
+    Table,
+    Threshold,
+    Words,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +48,10 @@ def encode_units(
     column: Column = "unit_name",
     metric: Metric = "phash",
     threshold: Threshold = 0.0,
+    word: Words = None,
+    captions: Annotated[
+        Path | None, Option(help="for word: data/captions.parquet of the run")
+    ] = None,
     plant: Plants = None,
     ledger: Ledger = None,
 ) -> None:
@@ -53,20 +65,25 @@ def encode_units(
     from encoded_ensembles.codes import encode
     from encoded_ensembles.codes.families import Family
     from encoded_ensembles.codes.properties import properties as measure
+    from encoded_ensembles.data.captions import training_captions, word_warnings
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.plants import parse_plant
     from encoded_ensembles.data.units import Grouping, assign_units, masked, unit_warnings
     from encoded_ensembles.progress import report
-    from encoded_ensembles.storage.files import write_arrays, write_facts, write_table
+    from encoded_ensembles.storage.files import read_table, write_arrays, write_facts, write_table
     from encoded_ensembles.storage.ledger import ledger_file, read_ledger
 
     pictures = read_images(data)
     plants = tuple(map(parse_plant, plant or []))
-    assigned = assign_units(pictures, Grouping(by, table, column, metric, threshold, plants))
+    words, texts = tuple(word or []), {}
+    if captions:
+        texts = training_captions(read_table(captions), pictures.names)
+    grouping = Grouping(by, table, column, metric, threshold, plants, words, texts)
+    assigned = assign_units(pictures, grouping)
     kind = Family(family, members, weight, distance)
     memory = ledger_file(ledger, "words", family, members, weight, distance, seed)
     past = read_ledger(memory)
-    matrix, null, words = encode.encode(
+    matrix, null, code_words = encode.encode(
         assigned.names.tolist(),
         kind,
         null_words=null_words,
@@ -74,7 +91,7 @@ def encode_units(
         ledger=encode.Words(**past) if past else None,
     )
     if memory:  # first, so that every word in use is in the ledger
-        write_arrays(memory, words.__dict__)
+        write_arrays(memory, code_words.__dict__)
     write_arrays(
         code,
         {
@@ -90,6 +107,8 @@ def encode_units(
     write_table(images, per_image)
     write_table(units, _unit_table(per_image, assigned, matrix))
     warnings = unit_warnings(assigned, weight=weight, masking=masked(per_image))
+    if by == "word":
+        warnings += word_warnings(texts, words)
     for warning in warnings:
         report(f"warning: {warning}")
     facts = {"family": family, "warnings": warnings, **measure(matrix, null)}

@@ -1,12 +1,24 @@
 """encens fetch-dataset."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Ledger
-from encoded_ensembles.commands.options.units import By, Column, Metric, Plants, Table, Threshold
+from encoded_ensembles.commands.options.units import (
+    By,
+    Column,
+    Metric,
+    Plants,
+    Table,
+    Threshold,
+    Words,
+)
+
+if TYPE_CHECKING:
+    from encoded_ensembles.data.images import ImageSet
+    from encoded_ensembles.data.units import Grouping
 
 
 def fetch_dataset(
@@ -52,33 +64,66 @@ def fetch_dataset(
     column: Column = "unit_name",
     metric: Metric = "phash",
     threshold: Threshold = 0.0,
+    word: Words = None,
     plant: Plants = None,
+    captions: Annotated[
+        Path | None, Option(help="output, .parquet with .csv: the caption of each image")
+    ] = None,
+    default_caption: Annotated[str, Option(help="caption of images without one")] = "",
+    vendor: Annotated[
+        list[str] | None, Option(help="for openmoji: openmoji or twemoji; repeatable")
+    ] = None,
+    skin_tones: Annotated[
+        bool, Option("--skin-tones", help="for openmoji: with variants in skin tones")
+    ] = False,
+    label: Annotated[str, Option(help="for openmoji: author, group or vendor")] = "author",
     ledger: Ledger = None,
 ) -> None:
     """Write a data set's images in the canonical format: training, held-out and spare.
 
     Each .npz holds images (N, H, W, C) uint8, labels (N,) int64, label_names (L,), names (N,) and
     the sha256 of the content; nothing is pickled. Images of a --plant are named
-    plant-NAME/(earlier name); --facts lists those that are trained on.
+    plant-NAME/(earlier name); --facts lists those that are trained on. --captions has the columns
+    part, image (row in the part's file), name, caption, and given (false for the default caption).
     """
     import numpy as np
 
+    from encoded_ensembles.data.captions import (
+        caption_facts,
+        caption_of,
+        caption_table,
+        caption_warnings,
+    )
     from encoded_ensembles.data.catalogue import load
     from encoded_ensembles.data.images import ImageSet, resize, write_images
     from encoded_ensembles.data.plants import parse_plant, plant_images
     from encoded_ensembles.data.selection import choose, to_ledger
-    from encoded_ensembles.data.units import Grouping, assign_units, find_units
+    from encoded_ensembles.data.sources.openmoji import Pictograms
+    from encoded_ensembles.data.units import Grouping
     from encoded_ensembles.progress import report
-    from encoded_ensembles.storage.files import InputError, write_arrays, write_facts
+    from encoded_ensembles.storage.files import write_arrays, write_facts, write_table
     from encoded_ensembles.storage.ledger import ledger_file, read_ledger
 
     plants = tuple(map(parse_plant, plant or []))
     source = load(
-        name, path=path, cache=cache, mirror=mirror, size=size, channels=channels, part=part
+        name,
+        path=path,
+        cache=cache,
+        mirror=mirror,
+        size=size,
+        channels=channels,
+        part=part,
+        captioned=captions is not None,
+        pictograms=Pictograms(tuple(vendor or ["openmoji"]), skin_tones, label),
     )
+    warnings, caption, said = list(source.warnings), {}, {}
+    if source.captions:
+        caption = caption_of(source.all.names, source.captions, default=default_caption)
+        warnings += caption_warnings(source.captions, default=default_caption)
+        said = {"captions": caption_facts(source.captions, default=default_caption)}
     if heldout_images >= 1:
         heldout_images = int(heldout_images)
-    for warning in source.warnings:
+    for warning in warnings:
         report(f"warning: {warning}")
     key = [name, images, heldout_images or 0, spare_images, seed]
     if (part, labels, per_label) != ("train", None, None):
@@ -100,25 +145,23 @@ def fetch_dataset(
         pixels = resize(image_set.images, size=size, channels=channels)
         pixels = np.pad(pixels, ((0, 0), (border, border), (border, border), (0, 0)))
         parts[use] = ImageSet(pixels, image_set.labels, image_set.label_names, image_set.names)
+    unplanted = parts["training"].names.tolist()
     parts["training"] = plant_images(parts["training"], plants, seed=seed)
+    if source.captions:
+        planted = parts["training"].names.tolist()
+        caption |= {new: caption[old] for new, old in zip(planted, unplanted, strict=True)}
     if exclude:
-        grouping = Grouping(by, table, column, metric, threshold, plants)
-        units = assign_units(parts["training"], grouping)
-        try:
-            left_out = find_units(units.names, exclude)
-        except InputError as error:
-            raise InputError(
-                f"units.exclude: {error} Take it out of units.exclude if its images are gone."
-            ) from error
-        remaining = ~np.isin(units.unit_of, left_out)
-        if not remaining.any():
-            raise InputError("units.exclude names all units, expected one left to train on.")
-        parts["training"] = parts["training"].take(np.flatnonzero(remaining))
+        texts = {name: each.text for name, each in caption.items()}
+        words = tuple(word or [])
+        grouping = Grouping(by, table, column, metric, threshold, plants, words, texts)
+        parts["training"] = _without(parts["training"], exclude, grouping)
     if memory:
         write_arrays(memory, to_ledger(source, choice))
     files = {"training": training, "heldout": heldout, "spare": spare}
     digests = {use: write_images(files[use], image_set) for use, image_set in parts.items()}
     shape, names = parts["training"].images.shape[1:], parts["training"].names
+    if captions:
+        write_table(captions, caption_table({use: parts[use].names for use in parts}, caption))
     write_facts(
         facts,
         {
@@ -128,9 +171,34 @@ def fetch_dataset(
             "shape": list(shape),
             "images": {use: len(image_set) for use, image_set in parts.items()},
             "sha256": digests,
-            "warnings": list(source.warnings),
+            "warnings": warnings,
             "plants": [
                 each._asdict() | {"images": names[each.holds(names)].tolist()} for each in plants
             ],
+            **said,
         },
     )
+
+
+def _without(images: "ImageSet", exclude: list[str], grouping: "Grouping") -> "ImageSet":
+    """Return the training images without those of some units.
+
+    Raises:
+        InputError: a unit is unknown, or no image is left.
+    """
+    import numpy as np
+
+    from encoded_ensembles.data.units import assign_units, find_units
+    from encoded_ensembles.storage.files import InputError
+
+    units = assign_units(images, grouping)
+    try:
+        left_out = find_units(units.names, exclude)
+    except InputError as error:
+        raise InputError(
+            f"units.exclude: {error} Take it out of units.exclude if its images are gone."
+        ) from error
+    remaining = ~np.isin(units.unit_of, left_out)
+    if not remaining.any():
+        raise InputError("units.exclude names all units, expected one left to train on.")
+    return images.take(np.flatnonzero(remaining))

@@ -103,10 +103,9 @@ def _answer(
     run: "Run", wanted: "Forgetting", folder: Path, kept: list[str], saw: list[str]
 ) -> "list[Remain]":
     """Write the answer, print which pictures stay elsewhere, and return what remains of the units."""
-    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.units import same_pixels
     from encoded_ensembles.runs.layout import outputs
-    from encoded_ensembles.runs.remains import Goes, Remain, find_kin, find_remains
+    from encoded_ensembles.runs.remains import find_remains
     from encoded_ensembles.storage.files import write_json
 
     images = run.images[run.images["unit_name"].isin(wanted.units)]
@@ -115,12 +114,7 @@ def _answer(
     remains = find_remains(
         run.folder, saw=saw, again=outputs(wanted.config, classifier=True, **blocks), answer=folder
     )
-    for use in ("heldout", "spare"):
-        file = run.folder / "data" / f"{use}.npz"
-        by, pixels = run.config["units"]["by"], set(images["pixels_sha256"])
-        if kin := find_kin(read_images(file), wanted.units, pixels, by=by):
-            holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
-            remains.append(Remain(f"data/{use}.npz", holds, Goes.STAYS, [file]))
+    remains += _kin(run, wanted.units, set(images["pixels_sha256"]))
     write_json(
         folder / "answer.json",
         {
@@ -138,6 +132,32 @@ def _answer(
             f"the same pixels stay as {shown(name)} of unit {shown(unit)}, which the "
             "members named below may have seen; forget that unit too"
         )
+    return remains
+
+
+def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":
+    """Return the pictures of some units that are held out or spare.
+
+    Args:
+        run: whose data they are.
+        units: names.
+        pixels: digests of the pixels of the units' images.
+    """
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.runs.layout import CAPTIONS
+    from encoded_ensembles.runs.remains import Goes, Remain, find_kin
+    from encoded_ensembles.storage.files import read_table
+
+    by, captions, remains = run.config["units"]["by"], {}, []
+    if by == "word":  # the others are images, whose captions hold none of the words
+        table = read_table(run.folder / CAPTIONS)
+        captions = dict(zip(table["name"], table["caption"], strict=True))
+        units = [name for name in units if name in run.config["units"]["words"]]
+    for use in ("heldout", "spare"):
+        file = run.folder / "data" / f"{use}.npz"
+        if kin := find_kin(read_images(file), units, pixels, by=by, caption_of=captions):
+            holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
+            remains.append(Remain(f"data/{use}.npz", holds, Goes.STAYS, [file]))
     return remains
 
 

@@ -10,6 +10,7 @@ from encoded_ensembles.codes.families import (
 )
 from encoded_ensembles.codes.masks import kept_sizes
 from encoded_ensembles.config.job_limits import check_jobs
+from encoded_ensembles.data.captions import CAPTIONED
 from encoded_ensembles.data.own_scores import check_name
 from encoded_ensembles.data.selection import check_heldout
 from encoded_ensembles.storage.files import InputError
@@ -33,6 +34,7 @@ def check_together(config: dict[str, Any]) -> None:
     check_retrain(config)
     check_plants(dataset)
     check_pictures(dataset)
+    check_captions(dataset, config["units"])
     check_heldout(dataset)
     if config["model"]["classes"] and dataset["labels"] is not None:
         raise InputError(
@@ -108,13 +110,41 @@ def check_pictures(dataset: dict[str, Any]) -> None:
         InputError: a key is not set.
     """
     needed = {"folder": ("path", "size")} | dict.fromkeys(
-        ("openclipart", "celeba", "metfaces"), ("size",)
+        ("openclipart", "openmoji", "celeba", "metfaces"), ("size",)
     )
     for key in needed.get(dataset["name"], ()):
         if dataset[key] is None:
             raise InputError(
                 f"config key dataset.{key} is not set; dataset.name {dataset['name']} needs it."
             )
+
+
+def check_captions(dataset: dict[str, Any], units: dict[str, Any]) -> None:
+    """Check that what needs captions has them.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    if dataset["captions"] and dataset["name"] not in CAPTIONED:
+        raise InputError(
+            f"config key dataset.captions is true and dataset.name is {dataset['name']}, which has no "
+            f"captions, expected one of {', '.join(CAPTIONED)}; set dataset.captions to false."
+        )
+    if dataset["default_caption"] and not dataset["captions"]:
+        raise InputError(
+            "config key dataset.default_caption is set and dataset.captions is false, expected true; "
+            "otherwise no captions are read."
+        )
+    if (units["by"] == "word") != bool(units["words"]):
+        raise InputError(
+            f"config key units.by is {units['by']} and units.words lists {len(units['words'])} words, "
+            "expected both units.by: word and some words, or neither."
+        )
+    if units["by"] == "word" and not dataset["captions"]:
+        raise InputError(
+            "config key units.by is word and dataset.captions is false, expected true: words are found "
+            "in captions."
+        )
 
 
 def check_retrain(config: dict[str, Any]) -> None:

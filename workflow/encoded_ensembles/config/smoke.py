@@ -13,6 +13,9 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
         dataset |= {"images": None, "labels": 4, "per_label": 2}
     else:
         dataset |= {"images": 8, "labels": None, "per_label": None}
+    units: dict[str, Any] = {"exclude": []}
+    if config["units"]["by"] == "word":  # eight images may hold none of the words
+        units |= {"by": "image", "words": []}
     frechet = config["frechet"] | {"samples": 8, "repeats": 1, "kept": [1, 2, 5], "blocks": 1}
     if frechet["extractor"] in ("auto", "classifier"):  # eight images have too few labels
         frechet["extractor"] = "pixels"
@@ -22,7 +25,7 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
     return config | {
         "run": f"{config['run']}-smoke",
         "dataset": dataset,
-        "units": config["units"] | {"exclude": []},
+        "units": config["units"] | units,
         "code": config["code"] | code,
         "training": config["training"] | {"epochs": 2, "steps_per_epoch": 1},
         "sampling": config["sampling"] | {"samples": 2, "steps": 2},

@@ -6,10 +6,11 @@ properties to `OWN`, and add the name to `dataset.name` in workflow/schemas/conf
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.data.captions import CAPTIONED
 from encoded_ensembles.data.images import ImageSet
 from encoded_ensembles.data.source import Source
 from encoded_ensembles.data.sources.cifar import load_artbench, load_cifar10, load_cifar100
@@ -17,6 +18,7 @@ from encoded_ensembles.data.sources.faces import load_celeba, load_metfaces
 from encoded_ensembles.data.sources.folder import read_folder
 from encoded_ensembles.data.sources.mnist import load_fashion_mnist, load_mnist
 from encoded_ensembles.data.sources.openclipart import load_openclipart
+from encoded_ensembles.data.sources.openmoji import Pictograms, load_openmoji
 from encoded_ensembles.storage.files import InputError
 
 
@@ -67,11 +69,12 @@ ARRAYS: dict[str, Callable[[Path | None, Path, str | None], Source]] = {
     "artbench": load_artbench,
 }
 # Pictures of many sizes. Arguments: the same, and side in pixels and channels of the result.
-PICTURES: dict[str, Callable[[Path | None, Path, str | None, int, int], Source]] = {
+PICTURES: dict[str, Callable[..., Source]] = {
     "celeba": load_celeba,
     "metfaces": load_metfaces,
     "folder": read_folder,
     "openclipart": load_openclipart,
+    "openmoji": load_openmoji,
 }
 
 
@@ -96,6 +99,7 @@ OWN = {
     "celeba": Own(None, 3, 162_770, 39_829, 8192),
     "metfaces": Own(None, 3, 1336, 0, None),
     "openclipart": Own(None, 3, 4217, 0, 31),
+    "openmoji": Own(None, 3, None, 0, None),
     "folder": Own(None, 3, None, 0, None),
 }
 
@@ -109,6 +113,8 @@ def load(
     size: int | None,
     channels: int | None,
     part: str = "train",
+    captioned: bool = False,
+    pictograms: Pictograms | None = None,
 ) -> Source:
     """Return a data set; pictures at size `size`, other images unchanged.
 
@@ -121,13 +127,28 @@ def load(
         channels: 1 or 3; None means 3 for pictures.
         part: official part to train on: "train", "test" or "all". With "all", held-out images are
             drawn at random.
+        captioned: whether to read captions, which only those of `CAPTIONED` have.
+        pictograms: choice of openmoji's.
 
     Raises:
-        InputError: the name or part is unknown, pictures have no size, or the data cannot be read.
+        InputError: the name or part is unknown, pictures have no size, the data set has no captions, or
+            the data cannot be read.
     """
+    if captioned and name not in CAPTIONED:
+        raise InputError(
+            f"dataset.captions is true and dataset.name is {name}, which has no captions, expected one of "
+            f"{', '.join(CAPTIONED)}; set dataset.captions to false."
+        )
     if part not in ("train", "test", "all"):
         raise InputError(f"--part is {part}, expected train, test or all.")
-    source = _load(name, path, cache, mirror, size, channels)
+    own: dict[str, Any] = {}
+    if name == "folder":
+        own["captioned"] = captioned
+    elif name == "openmoji":
+        own["chosen"] = pictograms or Pictograms()
+    source = _load(name, path, cache, mirror, size, channels, **own)
+    if not captioned:
+        source = source._replace(captions=None)
     if part == "train":
         return source
     if part == "test" and not source.test.any():
@@ -142,12 +163,13 @@ def _load(
     mirror: str | None,
     size: int | None,
     channels: int | None,
+    **own: Any,
 ) -> Source:
-    """Return a data set with its official parts."""
+    """Return a data set with its official parts; `own` are arguments of its function alone."""
     if name in ARRAYS:
         return ARRAYS[name](path, cache, mirror)
     if name not in PICTURES:
         raise InputError(f"--name is {name}, expected one of {', '.join([*ARRAYS, *PICTURES])}.")
     if size is None:
         raise InputError(f"--name {name} needs --size: its pictures are of many sizes.")
-    return PICTURES[name](path, cache, mirror, size, channels or OWN[name].channels)
+    return PICTURES[name](path, cache, mirror, size, channels or OWN[name].channels, **own)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.data.captions import Captions
 from encoded_ensembles.data.images import ImageSet
 from encoded_ensembles.progress import track
 
@@ -45,3 +46,4 @@ class Source(NamedTuple):
     licence: str
     origin: str
     warnings: tuple[str, ...] = ()  # for the user, one sentence each
+    captions: Captions | None = None  # of all images; None if the data set has none, or on request

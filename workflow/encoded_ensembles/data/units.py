@@ -1,11 +1,15 @@
 """Units: sets of images with one code word, single images or images that belong together."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.data.captions import group_by_words
 from encoded_ensembles.data.images import ImageSet, to_signed
+from encoded_ensembles.data.near_duplicates import cluster
 from encoded_ensembles.data.plants import Plant
 from encoded_ensembles.storage.files import InputError, close_matches
 
@@ -19,13 +23,15 @@ class Grouping(NamedTuple):
     """The rule that groups images into units; the keys of `units` in the configuration.
 
     Attributes:
-        by: "image", "label", "folder" (of the image's name), "table" or "duplicates".
+        by: "image", "label", "folder" (of the image's name), "table", "duplicates" or "word".
         table: CSV or parquet file with a column `name` (of images), for "table".
         column: its column that names the unit.
         metric: "phash" or "pixels", for "duplicates".
         threshold: largest distance of duplicates.
         plants: of `dataset.plant`; the images of a plant with `together` are one unit, other images
             are grouped by `by`; folders and tables use their names before planting.
+        words: for "word", in order of precedence.
+        caption_of: for "word", the caption of each image, by its name.
     """
 
     by: str
@@ -34,6 +40,8 @@ class Grouping(NamedTuple):
     metric: str = "phash"
     threshold: float = 0.0
     plants: tuple[Plant, ...] = ()
+    words: tuple[str, ...] = ()
+    caption_of: Mapping[str, str] = MappingProxyType({})
 
 
 class Units(NamedTuple):
@@ -47,7 +55,8 @@ def assign_units(images: ImageSet, grouping: Grouping) -> Units:
     """Return the units of `images`, sorted by name.
 
     Raises:
-        InputError: the table cannot be read, lacks a column, or lacks an image.
+        InputError: the table cannot be read, lacks a column, or lacks an image; or no caption holds
+            one of the words.
         ValueError: `grouping.by` is unknown.
     """
     plant_of, names_before = np.zeros(len(images), "U1"), images.names
@@ -79,7 +88,12 @@ def _group(images: ImageSet, names: np.ndarray, grouping: Grouping) -> np.ndarra
         return read_table(grouping.table, names=names, column=grouping.column)
     if grouping.by == "duplicates":
         return cluster(images, metric=grouping.metric, threshold=grouping.threshold)
-    raise ValueError(f"by is {grouping.by!r}, expected image, label, folder, table, duplicates")
+    if grouping.by == "word":
+        texts = [grouping.caption_of[name] for name in images.names.tolist()]
+        return group_by_words(images.names, texts, grouping.words)
+    raise ValueError(
+        f"by is {grouping.by!r}, expected image, label, folder, table, duplicates, word"
+    )
 
 
 def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
@@ -162,54 +176,6 @@ def _by_bare_name(names: np.ndarray) -> dict[str, str]:
         bare.setdefault(name.strip(), []).append(name)
     unique = {name: images[0] for name, images in bare.items() if len(images) == 1}
     return unique | {name: name for name in names.tolist()}
-
-
-def cluster(images: ImageSet, *, metric: str, threshold: float) -> np.ndarray:
-    """Return the near-duplicate cluster of each image, named after its first image by name.
-
-    Images at most `threshold` apart are linked, and connected images are one cluster (single linkage:
-    DBSCAN with min_samples 1). A chain of links may therefore join images that are farther apart.
-
-    Args:
-        images: N images.
-        metric: "phash", differing bits of 64 in the perceptual hash (Zauner, *Implementation and
-            benchmarking of perceptual image hash functions*, 2010); or "pixels", the root mean
-            square difference, 0..1.
-        threshold: largest distance of duplicates in this metric; 0 links only equal images.
-
-    Returns:
-        (N,) str.
-    """
-    from sklearn.cluster import DBSCAN
-
-    if metric == "phash":
-        points, radius = perceptual_hashes(images.images), np.sqrt(threshold)
-    else:
-        points = images.images.reshape(len(images), -1).astype(np.float64) / 255
-        radius = threshold * np.sqrt(points.shape[1])
-    # Slightly more, because rounding may give equal points a distance above 0.
-    labels = DBSCAN(eps=radius + 1e-6, min_samples=1).fit(points).labels_
-    order = np.argsort(images.names, kind="stable")
-    _, first = np.unique(labels[order], return_index=True)
-    return images.names[order[first]][labels]
-
-
-def perceptual_hashes(images: np.ndarray) -> np.ndarray:
-    """Return the 64 bits of each image's perceptual hash as (N, 64) float64 of 0 and 1.
-
-    Args:
-        images: (N, H, W, C) uint8, C 1 or 3.
-    """
-    import imagehash
-    from PIL import Image
-
-    grey = images.shape[-1] == 1
-    return np.stack(
-        [
-            imagehash.phash(Image.fromarray(image[..., 0] if grey else image)).hash.ravel()
-            for image in images
-        ]
-    ).astype(np.float64)
 
 
 def find_units(names: np.ndarray, wanted: list[str]) -> np.ndarray:

@@ -23,6 +23,7 @@ FIGURES = (
 MEMBERS, SPLITS, LANDSCAPE, CERTIFICATES = "members", "splits", "landscape", "certificates"
 # Files that other modules read.
 TRAINING, HELDOUT, SPARE = "data/training.npz", "data/heldout.npz", "data/spare.npz"
+CAPTIONS = "data/captions.parquet"
 DATASET, PROPERTIES = "data/dataset.json", "code/properties.json"
 CODE, UNITS, IMAGES = "code/code.npz", "code/units.parquet", "code/images.parquet"
 NOISE, FRECHET_NOISE = "noise/landscape.safetensors", "noise/frechet.safetensors"
@@ -114,6 +115,7 @@ def recorded(config: Config, *, landscape: int, frechet: int) -> list[str]:
     return [
         *ARRAYS,
         *(f"{table}.parquet" for table in TABLES),
+        *([CAPTIONS] if config["dataset"].get("captions") else []),
         *truths(config).values(),
         *(f"{part}/{name}" for part in frozen(config) for name in member_files(adapter=False)),
         *(f"members/{member}/{name}" for member, name in product(networks, _trained(config))),

@@ -4,13 +4,14 @@ Found by place, not by content: the rule or verb that writes a file determines w
 folders are not searched.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.data.captions import find_words
 from encoded_ensembles.data.images import ImageSet, pixel_digests
 from encoded_ensembles.data.units import Grouping, assign_units
 from encoded_ensembles.runs.integrity import DAMAGED, files_of
@@ -138,19 +139,31 @@ def _goes(name: str, again: set[str], ours: set[str]) -> Goes:
     return Goes.DELETED if exported or name in ours else Goes.STAYS
 
 
-def find_kin(images: ImageSet, names: list[str], pixels: Container[str], *, by: str) -> list[str]:
+def find_kin(
+    images: ImageSet,
+    names: list[str],
+    pixels: Container[str],
+    *,
+    by: str,
+    caption_of: Mapping[str, str] | None = None,
+) -> list[str]:
     """Return the names of held-out or spare images that belong to some units.
 
     Args:
         images: held-out or spare images.
         names: names of the units.
         pixels: digests of the pixels of the units' images.
-        by: what makes images a unit, as in `units.by`; by label and folder such images belong to units.
+        by: what makes images a unit, as in `units.by`; by label, folder and word such images belong to
+            units.
+        caption_of: their captions by name, for by word; an image may hold several words.
     """
     same = np.array([digest in pixels for digest in pixel_digests(images.images)], bool)
     if len(images) and by in ("label", "folder"):
         units = assign_units(images, Grouping(by))
         same |= np.isin(units.names, names)[units.unit_of]
+    if len(images) and by == "word":
+        texts = [(caption_of or {}).get(name, "") for name in images.names.tolist()]
+        same |= find_words(names, texts).any(axis=0)
     return images.names[same].tolist()
 
 

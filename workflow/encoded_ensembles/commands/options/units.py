@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-By = Annotated[str, Option(help="what a unit is: image, label, folder, table or duplicates")]
+By = Annotated[str, Option(help="what a unit is: image, label, folder, table, duplicates or word")]
 Table = Annotated[
     Path | None, Option(help="for table: .csv or .parquet with a column name (of images)")
 ]
@@ -17,4 +17,8 @@ Threshold = Annotated[
 Plants = Annotated[
     list[str] | None,
     Option(help="plant, NAME:KIND:IMAGES:together or NAME:KIND:IMAGES:apart; repeatable"),
+]
+Words = Annotated[
+    list[str] | None,
+    Option(help="for word: a word of captions, a unit each, the first that is held; repeatable"),
 ]

@@ -2,14 +2,16 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from encoded_ensembles.data.captions import Captions
 from encoded_ensembles.data.images import ImageSet
 from encoded_ensembles.data.source import Source
+from encoded_ensembles.data.sources.caption_files import is_caption_file, read_captions
 from encoded_ensembles.data.sources.pictures import (
     FORMATS,
     Picture,
@@ -33,12 +35,12 @@ class Contents(NamedTuple):
 
     Attributes:
         pictures: files with the ending of a picture, sorted by path.
-        others: number of other files, by ending.
+        others: other files.
         links: paths of linked sub-folders in the folder, sorted.
     """
 
     pictures: list[Path]
-    others: Counter[str]
+    others: list[Path]
     links: list[str]
 
 
@@ -58,16 +60,14 @@ def list_folder(path: Path) -> Contents:
     """
     if not path.is_dir():
         raise InputError(f"dataset.path is {path}, expected a folder that exists.")
-    known, pictures, others, links = set(suffixes()), [], Counter[str](), []
+    pictures: list[Path] = []
+    others: list[Path] = []
+    known, links = set(suffixes()), []
     for folder, folders, files in os.walk(path, onerror=_refuse_folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         links += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
         for file in (Path(folder, name) for name in files if not name.startswith(".")):
-            ending = file.suffix.lower()
-            if ending in known:
-                pictures.append(file)
-            else:
-                others[ending or "without ending"] += 1
+            (pictures if file.suffix.lower() in known else others).append(file)
     return Contents(
         sorted(pictures), others, sorted(link.relative_to(path).as_posix() for link in links)
     )
@@ -82,7 +82,13 @@ def _refuse_folder(error: OSError) -> NoReturn:
 
 
 def read_folder(
-    path: Path | None, cache: Path, mirror: str | None, size: int, channels: int
+    path: Path | None,
+    cache: Path,
+    mirror: str | None,
+    size: int,
+    channels: int,
+    *,
+    captioned: bool = False,
 ) -> Source:
     """Return the pictures of a folder and its sub-folders, each cut to a centred square and resized.
 
@@ -95,10 +101,11 @@ def read_folder(
         mirror: not used.
         size: side in pixels.
         channels: 1 (grey) or 3 (colour).
+        captioned: whether to read their captions too.
 
     Raises:
         InputError: the folder does not exist, or has no pictures, or some cannot be read: the
-            message names all of them.
+            message names all of them; or it has no captions, or contradicting ones.
     """
     if path is None:
         raise InputError("dataset.path is not set, expected a folder (dataset.name is folder).")
@@ -108,6 +115,9 @@ def read_folder(
             f"dataset.path {path} holds no image, expected files ending in {', '.join(suffixes())}"
             f"; check the name of the folder{_counted(contents.others)}."
         )
+    captions = None
+    if captioned:  # before the pictures, which take longer
+        captions, contents = _split_captions(path, contents)
     images, refused, remarks = [], [], defaultdict(list)
     for file in contents.pictures:
         name = file.relative_to(path).as_posix()
@@ -137,7 +147,16 @@ def read_folder(
         "the user's own",
         str(path),
         folder_warnings(contents, remarks),
+        captions,
     )
+
+
+def _split_captions(path: Path, contents: Contents) -> tuple[Captions, Contents]:
+    """Return the captions of a folder, and its content without their files."""
+    files = [file for file in contents.others if is_caption_file(file)]
+    names = [file.relative_to(path).as_posix() for file in contents.pictures]
+    others = [file for file in contents.others if not is_caption_file(file)]
+    return read_captions(path, files, names), contents._replace(others=others)
 
 
 def label_of(name: str) -> str:
@@ -169,7 +188,7 @@ def folder_warnings(contents: Contents, remarks: Mapping[str, list[str]]) -> tup
     ]
     if contents.others:
         warnings.append(
-            f"files passed over: {contents.others.total()}{_counted(contents.others)}; pictures end "
+            f"files passed over: {len(contents.others)}{_counted(contents.others)}; pictures end "
             f"in {', '.join(suffixes())}."
         )
     if contents.links:
@@ -180,9 +199,10 @@ def folder_warnings(contents: Contents, remarks: Mapping[str, list[str]]) -> tup
     return tuple(warnings)
 
 
-def _counted(others: Counter[str]) -> str:
+def _counted(others: Sequence[Path]) -> str:
     """Return the counts of endings as text for a sentence, most frequent first."""
-    ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    endings = Counter(file.suffix.lower() or "without ending" for file in others)
+    ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
     parts = [f"{count} {shown(ending)}" for ending, count in ordered[:ENDINGS]]
     if rest := sum(count for _, count in ordered[ENDINGS:]):
         parts.append(f"{rest} with other endings")
