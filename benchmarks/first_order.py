@@ -43,7 +43,7 @@ def derivatives(
         (n, B, C, H, W); less it is the displacement of dropping a member, to first order.
     """
     import torch
-    from encoded_ensembles.ensemble.sampling import make_scheduler, take_step
+    from encoded_ensembles.ensemble.diffusion import make_scheduler, take_step
 
     scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler)
     z = torch.from_numpy(noise).to(device)

@@ -60,8 +60,8 @@ def coarser(noise: np.ndarray, *, levels: np.ndarray, alphas: np.ndarray) -> np.
 
 def noise_of(sampler: str, steps: int, *, samples: int, seed: int) -> np.ndarray:
     """Return the exogenous noise of samples that are the same at any number of steps."""
+    from encoded_ensembles.ensemble.diffusion import make_scheduler
     from encoded_ensembles.ensemble.noise import draw_noise
-    from encoded_ensembles.ensemble.sampling import make_scheduler
 
     z = draw_noise(steps=LEVELS, samples=samples, shape=SHAPE, seed=seed)
     if sampler != "ddpm":

@@ -11,7 +11,7 @@ from encoded_ensembles.commands import fetch_base as frozen_command
 from encoded_ensembles.commands.train_member import train_member
 from encoded_ensembles.commands.train_members import train_members
 from encoded_ensembles.data import catalogue, selection
-from encoded_ensembles.ensemble.sampling import make_scheduler
+from encoded_ensembles.ensemble.diffusion import make_scheduler
 from encoded_ensembles.members import load, names
 from encoded_ensembles.members import network as unet
 from encoded_ensembles.runs import rates

@@ -11,7 +11,7 @@ import torch
 import yaml
 from encoded_ensembles.commands.export_pipeline import export_pipeline
 from encoded_ensembles.config.closure import closure, imported_modules
-from encoded_ensembles.ensemble.sampling import make_scheduler
+from encoded_ensembles.ensemble.diffusion import make_scheduler
 from encoded_ensembles.sharing import pipeline
 from encoded_ensembles.sharing.pipeline import CARRIED, COMPONENT, EncodedEnsemblePipeline
 from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from encoded_ensembles.ensemble import noise
-from encoded_ensembles.ensemble.sampling import make_scheduler, take_step
+from encoded_ensembles.ensemble.diffusion import make_scheduler, take_step
 from encoded_ensembles.members import network
 from workspace import REPOSITORY
 

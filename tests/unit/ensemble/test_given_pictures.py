@@ -48,10 +48,10 @@ def test_draws_are_averaged(members):
 
 
 def test_a_member_that_predicts_the_noise_gives_the_picture_back(monkeypatch):
-    from encoded_ensembles.ensemble import given_pictures
+    from encoded_ensembles.ensemble import diffusion, given_pictures
 
     pictures = np.random.default_rng(2).uniform(-1, 1, (2, 1, 8, 8)).astype(np.float32)
-    alphas = given_pictures.make_scheduler(steps=1).alphas_cumprod
+    alphas = diffusion.make_scheduler(steps=1).alphas_cumprod
 
     def exact(member, x, level, *, numbers, batch):
         signal = alphas[int(level)]

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles.ensemble import noise, placement, sampling, trajectory
+from encoded_ensembles.ensemble import diffusion, noise, placement, sampling, trajectory
 from encoded_ensembles.members import network
 from encoded_ensembles.storage.files import InputError
 
@@ -29,7 +29,7 @@ def sample(members, *, keep=KEEP, device=CPU, **options):
     )
 
 
-@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+@pytest.mark.parametrize("sampler", diffusion.SAMPLERS)
 def test_every_path_gives_the_same_bytes(members, sampler):
     """Resident and streamed members, any batch and group of trajectories, the masks in any blocks."""
     whole = sample(members, sampler=sampler).tobytes()
@@ -128,7 +128,7 @@ def test_no_step_waits_for_the_gpu(members, resident):
     cuda = torch.device("cuda")
     held = placement.hold(members, device=cuda, resident=resident)
     sample(held, device=cuda)  # what comes once
-    steps, real = [], sampling.take_step
+    steps, real = [], diffusion.take_step
 
     def take_step(*args, **options):
         torch.cuda.set_sync_debug_mode("error" if len(steps) < 3 else "default")
@@ -136,6 +136,6 @@ def test_no_step_waits_for_the_gpu(members, resident):
         return real(*args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "take_step", take_step)
+        patch.setattr(diffusion, "take_step", take_step)
         sample(held, device=cuda)
     assert len(steps) == 4

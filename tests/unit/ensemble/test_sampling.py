@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
-from encoded_ensembles.ensemble import noise, sampling
+from encoded_ensembles.ensemble import diffusion, noise, sampling
 from encoded_ensembles.members import network as unet
 
 SHAPE = (1, 8, 8)
@@ -72,7 +72,7 @@ def test_equals_a_plain_loop(members, sampler):
 @pytest.mark.parametrize("steps", [10, 50, 1000])
 def test_ddpm_steps_equal_ddpm_scheduler(steps, monkeypatch):
     """DDIM with eta 1 and clipped output is ancestral sampling, checked against DDPMScheduler."""
-    ours, theirs = sampling.make_scheduler(steps=steps), DDPMScheduler(num_train_timesteps=1000)
+    ours, theirs = diffusion.make_scheduler(steps=steps), DDPMScheduler(num_train_timesteps=1000)
     theirs.set_timesteps(steps)
     assert ours.timesteps.tolist() == theirs.timesteps.tolist()
     generator = torch.Generator().manual_seed(0)
@@ -203,7 +203,7 @@ def test_samples_are_of_the_labels_in_turn(told):
     fast = sample(told, keep, z)
     for a, mask in enumerate(keep):
         for b in range(3):
-            x, scheduler = torch.from_numpy(z[0, b : b + 1]), sampling.make_scheduler(steps=5)
+            x, scheduler = torch.from_numpy(z[0, b : b + 1]), diffusion.make_scheduler(steps=5)
             for k, level in enumerate(scheduler.timesteps, start=1):
                 with torch.inference_mode():
                     kept = [
@@ -213,7 +213,7 @@ def test_samples_are_of_the_labels_in_turn(told):
                     ]
                 noise_in = torch.from_numpy(z[k, b : b + 1])
                 mean = sum(kept) / len(kept)
-                x = sampling.take_step(scheduler, mean, level, x, noise_in, sampler="ddpm")
+                x = diffusion.take_step(scheduler, mean, level, x, noise_in, sampler="ddpm")
             assert np.allclose(x.numpy()[0], fast[a, b], atol=2e-5)
     few = sample(told, keep, z, batch=16, trajectories=3)
     assert few.tobytes() == fast.tobytes()
@@ -229,7 +229,7 @@ def test_a_label_changes_the_prediction(told):
     assert not torch.allclose(first[1], second[1])
 
 
-@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+@pytest.mark.parametrize("sampler", diffusion.SAMPLERS)
 @pytest.mark.parametrize("kind", ["members", "told"])
 def test_a_sample_drawn_alone_or_in_any_order_is_the_same_to_the_byte(kind, sampler, request):
     """Issue 14.1: a sample's class follows from its number in the run, not from its position."""

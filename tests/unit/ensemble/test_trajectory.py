@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles.ensemble import noise, sampling, trajectory
+from encoded_ensembles.ensemble import diffusion, noise, sampling, trajectory
 from encoded_ensembles.members import network
 
 CPU = torch.device("cpu")
@@ -25,7 +25,7 @@ def test_estimates_follow_the_factual_trajectory(members, sampler):
     z = noise.draw_noise(steps=6, samples=3, shape=(1, 8, 8), seed=1)
     options = {"noise": z, "sampler": sampler, "device": CPU}
     steps = list(trajectory.estimates(members, **options))
-    assert [level for level, _ in steps] == sampling.make_scheduler(steps=6).timesteps.tolist()
+    assert [level for level, _ in steps] == diffusion.make_scheduler(steps=6).timesteps.tolist()
     factual = sampling.sample(members, keep=np.ones((1, 3), bool), **options)[0]
     single = list(trajectory.estimates(members[:1], **options))[-1][1]
     alone = sampling.sample(members[:1], keep=np.ones((1, 1), bool), **options)[0]
@@ -42,7 +42,7 @@ def test_estimates_are_cut_off_where_images_are_bounded(members, bounded):
     level, first = next(
         trajectory.estimates(members, noise=z, sampler="ddpm", device=CPU, space=space)
     )
-    signal = sampling.make_scheduler(steps=4).alphas_cumprod[level].item()
+    signal = diffusion.make_scheduler(steps=4).alphas_cumprod[level].item()
     for member, found in zip(members, first, strict=True):
         with torch.inference_mode():
             predicted = member(torch.from_numpy(z[0]), torch.tensor(level)).sample.numpy()

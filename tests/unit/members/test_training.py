@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles.ensemble import sampling
+from encoded_ensembles.ensemble import diffusion
 from encoded_ensembles.members import batches, checkpoint, network, training
 from encoded_ensembles.storage.files import InputError
 
@@ -189,8 +189,8 @@ def test_averaged_weights_are_those_of_a_hand_loop(ema):
 def test_members_are_trained_on_the_schedule_they_are_sampled_on():
     """Issue 14.28: the share of signal at each level is one and the same."""
     trained = training.Trainer(fresh(), recipe=RECIPE, device=CPU).scheduler.alphas_cumprod
-    for sampler in sampling.SAMPLERS:
-        sampled = sampling.make_scheduler(steps=10, sampler=sampler).alphas_cumprod
+    for sampler in diffusion.SAMPLERS:
+        sampled = diffusion.make_scheduler(steps=10, sampler=sampler).alphas_cumprod
         assert torch.equal(trained, sampled)
     assert trained[0].item() == pytest.approx(0.9999)
     assert trained[999].item() == pytest.approx(4.036e-5, rel=1e-3)

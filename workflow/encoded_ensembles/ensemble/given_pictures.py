@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.ensemble.sampling import batch_of, make_scheduler, predict
+from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
+from encoded_ensembles.ensemble.sampling import batch_of, predict
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.randomness import Purpose, generator
 
@@ -37,6 +38,7 @@ def given_estimates(
     seed: int,
     classes: np.ndarray,
     device: "torch.device",
+    sampler: str | Diffusion = "ddpm",
     space: Space = PIXELS,
     batch: int | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
@@ -51,6 +53,7 @@ def given_estimates(
         seed: of the noise.
         classes: (B,) int64, the class that members with classes are conditioned on.
         device: device of the members.
+        sampler: one of `diffusion.SAMPLERS`, which are of one process, or another process.
         space: space in which members see images.
         batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
 
@@ -59,21 +62,21 @@ def given_estimates(
     """
     import torch
 
-    alphas = make_scheduler(steps=1).alphas_cumprod
+    diffusion = diffusion_of(sampler, bounded=space.bounded)
     batch = batch or batch_of(pictures.shape[1:], kind=device.type)
     clean = torch.from_numpy(pictures).to(device)
     numbers = torch.from_numpy(classes.astype(np.int64)).to(device)
     for level in levels:
-        signal, at = float(alphas[level]), torch.tensor(level, device=device)
+        at = torch.tensor(level, device=device)
         total = np.zeros((len(members), *pictures.shape), np.float64)
         for draw in range(draws):
             noise = torch.from_numpy(_noise(keys, pictures.shape[1:], level, draw, seed)).to(device)
-            x = signal**0.5 * clean + (1 - signal) ** 0.5 * noise
+            x = diffusion.noised(clean, noise, level)
             for member, sums in zip(members, total, strict=True):
                 with torch.inference_mode():
                     predicted = predict(member, x, at, numbers=numbers, batch=batch)
-                    image = (x - (1 - signal) ** 0.5 * predicted) / signal**0.5
-                sums += (image.clamp(-1, 1) if space.bounded else image).cpu().numpy()
+                    image = diffusion.estimate(predicted, x, level)
+                sums += image.cpu().numpy()
         yield level, (total / draws).astype(np.float32)
 
 

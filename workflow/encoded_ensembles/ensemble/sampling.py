@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
 from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
-from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.members.network import sample_classes
 
 if TYPE_CHECKING:
@@ -23,67 +23,6 @@ SMALLEST_BATCH = 16  # from this size, a row's bytes do not depend on the batch 
 # Pixels per batch: 512 images of 8x8, 32 of 32x32 on a processor.
 BATCH_PIXELS = {"cpu": 2**15, "cuda": 2**18}
 HELD = 2**24  # largest number of values of all trajectories in memory: 64 MiB
-SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
-ETA = {"ddim": 0.0, "ddpm": 1.0}
-
-
-# DEVIATES: DDPM through DDIM.
-def make_scheduler(
-    *, steps: int, sampler: str = "ddpm", bounded: bool = True
-) -> "DDIMScheduler | DPMSolverMultistepScheduler":
-    """Return diffusers' scheduler for a sampler, set to `steps` steps of the `LEVELS` trained ones.
-
-    DDIMScheduler also implements DDPM: with eta = 1 and the noise recomputed from the clipped image it
-    is ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler it
-    accepts the noise as an argument. DPM-Solver++ (Lu et al., arXiv 2211.01095) combines the
-    predictions of two steps; thresholding at 1 is clipping, as in the others.
-
-    Args:
-        steps: T.
-        sampler: one of SAMPLERS.
-        bounded: whether images lie in [-1, 1], to which their estimates are then clipped.
-    """
-    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
-
-    if sampler == "dpmsolver++":
-        scheduler = DPMSolverMultistepScheduler(
-            num_train_timesteps=LEVELS, thresholding=bounded, sample_max_value=1.0
-        )
-    else:
-        scheduler = DDIMScheduler(num_train_timesteps=LEVELS, clip_sample=bounded)
-    scheduler.set_timesteps(steps)
-    return scheduler
-
-
-def take_step(
-    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
-    predicted: "torch.Tensor",
-    level: "torch.Tensor",
-    x: "torch.Tensor",
-    z: "torch.Tensor",
-    *,
-    sampler: str,
-) -> "torch.Tensor":
-    """Return the images after one sampling step.
-
-    Args:
-        scheduler: scheduler of `make_scheduler`.
-        predicted: the ensemble's noise prediction, shaped like x.
-        level: one of the scheduler's timesteps.
-        x: the images before the step.
-        z: exogenous noise that enters the step, shaped like x; only DDPM uses it.
-        sampler: one of SAMPLERS, that of the scheduler.
-    """
-    if sampler == "dpmsolver++":
-        return scheduler.step(predicted, level, x).prev_sample
-    return scheduler.step(
-        predicted,
-        level,
-        x,
-        eta=ETA[sampler],
-        use_clipped_model_output=sampler == "ddpm",
-        variance_noise=z,
-    ).prev_sample
 
 
 def sample(
@@ -164,7 +103,7 @@ def sample_pairs(
     keep: np.ndarray,
     which: np.ndarray,
     noise: np.ndarray,
-    sampler: str,
+    sampler: "str | Diffusion",
     device: "torch.device",
     numbers: np.ndarray | None = None,
     space: Space = PIXELS,
@@ -180,7 +119,7 @@ def sample_pairs(
         keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
         which: (P,) int64 in 0..B-1, the sample of each pair, as a position in the noise.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: one of SAMPLERS.
+        sampler: one of `diffusion.SAMPLERS`, or another process.
         device: device of the members.
         numbers: (B,) int64, the numbers of the noise's samples in the run: a member with classes is
             conditioned on number % classes. None: 0..B-1, all samples of a run.
@@ -210,17 +149,14 @@ def sample_pairs(
 
     z = torch.from_numpy(noise).to(device)
     numbered = torch.from_numpy(numbers.astype(np.int64)).to(device)
-    chosen = scheduler or make_scheduler(
-        steps=len(noise) - 1, sampler=sampler, bounded=space.bounded
-    )
+    diffusion = diffusion_of(sampler, bounded=space.bounded, scheduler=scheduler)
     starts = range(0, len(keep), trajectories)
 
     def steps() -> Iterator[np.ndarray | None]:
         for start in starts:
             part = slice(start, start + trajectories)
             yield from _sample_group(
-                members, keep[part], which[part], z, numbered, chosen, space,
-                sampler=sampler, batch=batch,
+                members, keep[part], which[part], z, numbered, diffusion, space, batch=batch
             )  # fmt: skip
 
     for images in track(steps(), (len(noise) - 1) * len(starts)):
@@ -249,37 +185,37 @@ def _sample_group(
     which: np.ndarray,
     z: "torch.Tensor",
     numbers: "torch.Tensor",
-    scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
+    diffusion: Diffusion,
     space: Space,
     *,
-    sampler: str,
     batch: int,
 ) -> Iterator[np.ndarray | None]:
     """Sample some pairs together; yield None after each step, and the images after the last."""
     import torch
 
-    scheduler.set_timesteps(len(z) - 1)  # also resets the state of the previous group
+    trajectory = diffusion.begin(len(z) - 1, tuple(z.shape[2:]))
     # Transferred before the loop, so that on a GPU no step waits for the host.
     seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
     kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)
     sample_of = torch.from_numpy(which).to(z.device)
     numbers_of = numbers[sample_of]
-    levels = scheduler.timesteps.to(z.device)
-    x = z[0][sample_of]
-    for number, level in enumerate(scheduler.timesteps, start=1):
+    levels = trajectory.levels.to(z.device)
+    x = trajectory.start(z[0][sample_of])
+    for number, level in enumerate(trajectory.levels, start=1):
         with torch.inference_mode():
+            seen = trajectory.noisy(x, level)
             total = torch.zeros_like(x)
             for m, rows in enumerate(seen_by):
                 if len(rows):  # do not read a member without rows: it may be streamed
                     predicted = predict(
                         members[m],
-                        x[rows],
+                        seen[rows],
                         levels[number - 1],
                         numbers=numbers_of[rows],
                         batch=batch,
                     )
                     total.index_add_(0, rows, predicted)
-            x = take_step(scheduler, total / kept, level, x, z[number][sample_of], sampler=sampler)
+            x = trajectory.step(total / kept, level, x, z[min(number, len(z) - 1)][sample_of])
             images = space.decode(x).cpu().numpy() if number == len(levels) else None
         yield images
 
@@ -306,10 +242,20 @@ def predict(
         if missing > 0:
             part = torch.cat([part, part.new_zeros(missing, *part.shape[1:])])
             number = torch.cat([number, number.new_zeros(missing)])
-        labels = sample_classes(member, number)
-        condition = {} if labels is None else {"class_labels": labels}
         advice = f"lower sampling.batch (--batch), to {SMALLEST_BATCH} at least"
         with explain_full_memory(len(part), advice):
-            predicted = member(part, level.to(x.device), **condition).sample.to(x.dtype)
+            predicted = member(part, level.to(x.device), **condition(member, number)).sample
+        predicted = predicted.to(x.dtype)
         parts.append(predicted[:-missing] if missing > 0 else predicted)
     return torch.cat(parts)
+
+
+def condition(member: Any, numbers: "torch.Tensor") -> "dict[str, torch.Tensor]":
+    """Return what a member is conditioned on beside the level, for samples of these numbers (N,).
+
+    A member with prompts gets the numbers themselves (`members.prompted`).
+    """
+    if getattr(member, "prompted", False):
+        return {"numbers": numbers}
+    labels = sample_classes(member, numbers)
+    return {} if labels is None else {"class_labels": labels}

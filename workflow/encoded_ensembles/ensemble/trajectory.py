@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.ensemble.sampling import batch_of, make_scheduler, predict, take_step
+from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
+from encoded_ensembles.ensemble.sampling import batch_of, predict
 from encoded_ensembles.members.latents import PIXELS, Space
 
 if TYPE_CHECKING:
@@ -13,16 +14,23 @@ if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
 
-def levels(steps: int, *, sampler: str) -> list[int]:
-    """Return the noise levels of sampling in a number of steps, descending."""
-    return [int(level) for level in make_scheduler(steps=steps, sampler=sampler).timesteps]
+def levels(steps: int, *, sampler: str | Diffusion, shape: tuple[int, ...] = ()) -> list[int]:
+    """Return the noise levels of sampling in a number of steps, descending.
+
+    Args:
+        steps: T.
+        sampler: one of `diffusion.SAMPLERS`, or another process.
+        shape: (C, H, W) of what members see; some processes have levels that depend on it.
+    """
+    trajectory = diffusion_of(sampler, bounded=True).begin(steps, shape)
+    return [int(level) for level in trajectory.levels]
 
 
 def estimates(
     members: Sequence["UNet2DModel"],
     *,
     noise: np.ndarray,
-    sampler: str,
+    sampler: str | Diffusion,
     device: "torch.device",
     space: Space = PIXELS,
     batch: int | None = None,
@@ -32,7 +40,7 @@ def estimates(
     Args:
         members: n networks.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: one of `sampling.SAMPLERS`.
+        sampler: one of `diffusion.SAMPLERS`, or another process.
         device: device of the members.
         space: space in which members see images.
         batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
@@ -43,23 +51,24 @@ def estimates(
     """
     import torch
 
-    scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler, bounded=space.bounded)
+    diffusion = diffusion_of(sampler, bounded=space.bounded)
+    trajectory = diffusion.begin(len(noise) - 1, noise.shape[2:])
     z = torch.from_numpy(noise).to(device)
-    x = z[0].clone()
+    x = trajectory.start(z[0].clone())
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
     numbers = torch.arange(len(x), device=device)  # of all samples of a run
     # Moved before the loop, so that on a GPU a step waits for the host only to copy its estimates.
-    levels, alphas = scheduler.timesteps.to(device), scheduler.alphas_cumprod.to(device)
-    for number, level in enumerate(scheduler.timesteps, start=1):
+    levels = trajectory.levels.to(device)
+    for number, level in enumerate(trajectory.levels, start=1):
         with torch.inference_mode():
+            seen = trajectory.noisy(x, level)
             predicted = torch.stack(
                 [
-                    predict(member, x, levels[number - 1], numbers=numbers, batch=batch)
+                    predict(member, seen, levels[number - 1], numbers=numbers, batch=batch)
                     for member in members
                 ]
             )
-            signal = alphas[int(level)]
-            images = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
+            images = diffusion.estimate(predicted, seen, levels[number - 1])
             mean = predicted.sum(dim=0) / len(members)
-            x = take_step(scheduler, mean, level, x, z[number], sampler=sampler)
-        yield int(level), (images.clamp(-1, 1) if space.bounded else images).cpu().numpy()
+            x = trajectory.step(mean, level, x, z[min(number, len(z) - 1)])
+        yield int(level), images.cpu().numpy()

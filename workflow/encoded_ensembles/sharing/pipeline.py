@@ -25,7 +25,8 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from encoded_ensembles.codes.masks import set_keep
 from encoded_ensembles.codes.words import spell
-from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, make_scheduler, sample
+from encoded_ensembles.ensemble.diffusion import make_scheduler
+from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, sample
 from encoded_ensembles.members.adapters import changes
 from encoded_ensembles.members.gpu_memory import explain_full_memory  # noqa: F401
 from encoded_ensembles.members.latents import PIXELS, Latents
@@ -42,7 +43,7 @@ from encoded_ensembles.storage.seals import read_seal  # noqa: F401
 from encoded_ensembles.storage.tensor_format import header  # noqa: F401
 
 CARRIED = [
-    "codes_masks", "codes_words", "ensemble_sampling", "members_adapters", "members_gpu_memory",
+    "codes_masks", "codes_words", "ensemble_diffusion", "ensemble_sampling", "members_adapters", "members_gpu_memory",
     "members_latents", "members_names", "members_network", "sharing_component", "sharing_model_card",
     "storage_disk", "storage_errors", "storage_files", "storage_seals", "storage_tensor_format",
 ]  # fmt: skip
@@ -74,8 +75,8 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
 
         Args:
             members: a `Members`.
-            scheduler: scheduler of `sampling.make_scheduler`.
-            sampler: one of `sampling.SAMPLERS`.
+            scheduler: scheduler of `diffusion.make_scheduler`.
+            sampler: one of `diffusion.SAMPLERS`.
             steps: default number of sampling steps.
             about: facts of the run for the model card (`model_card.model_card`).
             vae: the autoencoder whose latents members see; None if they see pixels.
