@@ -55,7 +55,15 @@ scattergather:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/codes.smk"
 include: "workflow/rules/members_given.smk"
-include: "workflow/rules/members.smk"
+
+
+if prompted():
+
+    include: "workflow/rules/members_text.smk"
+
+else:
+
+    include: "workflow/rules/members.smk"
 
 
 if config["training"]["members_per_job"] > 1:

@@ -179,7 +179,7 @@ def test_a_lie_that_is_consistent_in_itself_is_refused(run, members, tmp_path):
     kept = text["predicate"]["kept"]
     text["predicate"]["kept"] = sorted([saw, *kept[1:]])
     files = {key: value for key, value in text["predicate"]["files"].items() if kept[0] not in key}
-    for bound in certificates.bound_files([saw]):
+    for bound in certificates.bound_files([saw], run.config):
         files[bound] = certificates.sha256_file(run.folder / bound)
     text["predicate"]["files"] = files
     file.write_bytes(certificates.dump(text))

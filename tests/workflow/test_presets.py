@@ -5,6 +5,7 @@ import shutil
 
 import miniatures
 import pytest
+import tiny_pipelines
 import yaml
 from encoded_ensembles.codes import encode
 from encoded_ensembles.codes.families import Family
@@ -39,7 +40,8 @@ def expected(config):
     members = config["code"]["members"] + 1
     return {
         "fetch_dataset": 1,
-        "train_member": members + len(layout.retrained(config)),
+        "train_adapter" if layout.prompted(config) else "train_member": members
+        + len(layout.retrained(config)),
         "split_member": members,
         "ablate_block": config["landscape"]["blocks"],
         "project_gradients": members if config["rivals"]["gradients"] else 0,
@@ -58,6 +60,14 @@ def give(workspace, preset, written):
     model, given = written.get("model", {}), workspace.folder / "given"
     if preset == "pictures":
         miniatures.write_pictures(workspace.folder / written["dataset"]["path"])
+    if written.get("sampling", {}).get("prompts"):
+        pictures = workspace.folder / written["dataset"]["path"]
+        miniatures.write_pictures(pictures)
+        for file in list(pictures.iterdir()):
+            file.with_suffix(".txt").write_text("a thing")
+        tiny_pipelines.write({"sd15-lora": "sd"}.get(preset, preset.split("-")[0]), given)
+        prompts = "[a b, c]"  # the tiny tokenizers know letters
+        return ["model={base: given}", "dataset={size: 16}", f"sampling={{prompts: {prompts}}}"]
     if preset == "lora":
         options = {"widths": [8, 8], "layers_per_block": 1, "attention": True}
         save_network(build_unet(unet_config(shape=(1, 8, 8), **options), seed=0), given)

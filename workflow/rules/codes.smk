@@ -94,6 +94,7 @@ rule check_names:
 checkpoint split_member:
     """Write which images a member trains on, and the digest that its training depends on."""
     input:
+        captions=split_captions(),
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         checked="results/{run}/code/checked.json",
@@ -111,10 +112,10 @@ checkpoint split_member:
         runtime=growing(5),
     params:
         code=code_digest("split_member"),
-        classes="--classes" if config["model"]["classes"] else "--no-classes",
+        covered=split_options(),
     shell:
         """
         encens split-member --data {input.data:q} --code {input.matrix:q} \
-            --member {wildcards.member} {params.classes} --manifest {output.manifest:q} \
+            --member {wildcards.member} {params.covered} --manifest {output.manifest:q} \
             --digest {output.digest:q} >{log:q} 2>&1
         """

@@ -45,6 +45,7 @@ rule choose_controls:
 checkpoint split_control:
     """Write what a member that saw a unit is retrained on, and the digest its training depends on."""
     input:
+        captions=split_captions(),
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         controls="results/{run}/retrain/controls.parquet",
@@ -63,12 +64,12 @@ checkpoint split_control:
         runtime=growing(5),
     params:
         code=code_digest("split_control"),
-        classes="--classes" if config["model"]["classes"] else "--no-classes",
+        covered=split_options(),
     shell:
         """
         encens split-control --data {input.data:q} --code {input.matrix:q} \
             --controls {input.controls:q} --control {wildcards.control} --seen {wildcards.seen} \
-            {params.classes} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
+            {params.covered} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
         """
 
 
@@ -112,6 +113,7 @@ rule sample_controls:
 checkpoint split_heldout:
     """Write a fresh random half of the units, and the digest that training on it depends on."""
     input:
+        captions=split_captions(),
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         checked="results/{run}/code/checked.json",
@@ -131,12 +133,12 @@ checkpoint split_heldout:
         code=code_digest("split_heldout"),
         share=config["heldout"]["share"],
         half=config["heldout"]["seed"],
-        classes="--classes" if config["model"]["classes"] else "--no-classes",
+        covered=split_options(),
     shell:
         """
         encens split-heldout --data {input.data:q} --code {input.matrix:q} \
             --model {wildcards.model} --share {params.share} --half-seed {params.half} \
-            {params.classes} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
+            {params.covered} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
         """
 
 

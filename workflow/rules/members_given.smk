@@ -4,7 +4,7 @@ Inputs: the folders in model.base and model.autoencoder.
 Outputs: results/{run}/base and autoencoder: config.json, *.safetensors, base.json or autoencoder.json.
 """
 
-if "base" in frozen():
+if "base" in frozen() and not prompted():
 
     checkpoint fetch_base:
         """Keep a copy of the base network that members are adapters of, and its digests."""
@@ -35,7 +35,7 @@ if "base" in frozen():
             """
 
 
-if "autoencoder" in frozen():
+if "autoencoder" in frozen() and not prompted():
 
     checkpoint fetch_autoencoder:
         """Keep a copy of the autoencoder whose latents members see, and its digests."""

@@ -22,6 +22,8 @@ from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.features.perceptual import weight_file
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.names import WEIGHTS, member_files
+from encoded_ensembles.members.part_files import INDEX
+from encoded_ensembles.members.parts import read_parts
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.integrity import files_ahead
 from encoded_ensembles.runs.peaks import gpu_is_here, memory_mb
@@ -90,6 +92,11 @@ def frozen():
     return layout.frozen(config)
 
 
+def prompted():
+    """Return whether members are adapters of a text-to-image pipeline."""
+    return layout.prompted(config)
+
+
 def frozen_files(parts=tuple(KINDS)):
     """Return the files of given networks, of some parts.
 
@@ -105,10 +112,13 @@ def frozen_files(parts=tuple(KINDS)):
 
 def frozen_digests(wildcards, parts=tuple(KINDS)):
     """Return the digests of the given networks once they are known, as `split_digest`."""
+    wanted = [part for part in frozen() if part in parts]
+    if prompted():
+        made = checkpoints.fetch_pipeline.get(run=wildcards.run).output
+        return [getattr(made, f"{part}_digest") for part in wanted]
     return [
         getattr(checkpoints, f"fetch_{part}").get(run=wildcards.run).output.digest
-        for part in frozen()
-        if part in parts
+        for part in wanted
     ]
 
 
@@ -137,6 +147,28 @@ def frozen_sources(part):
     return []
 
 
+def pipeline_sources():
+    """Return the files that a pipeline is read from: none, if it comes from the hub.
+
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    """
+    named = config["model"]["base"]
+    if not Path(named).is_dir():
+        if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", named):
+            given("model.base", f"{named}/{INDEX}")
+        return []
+    try:
+        return [str(file) for file in read_parts(named).files()]
+    except InputError as error:
+        sys.exit(f"Error: config key model.base is {named}: {error}")
+
+
+def pipeline_stamps():
+    """Return what tells whether a file of the pipeline was replaced, if only by an older one."""
+    files = [Path(file) for file in pipeline_sources()]
+    return [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+
+
 def frozen_stamps(part):
     """Return what tells whether such a network was replaced, if only by an older one."""
     files = [Path(file) for file in frozen_sources(part)]
@@ -148,7 +180,8 @@ def weights(names):
     own = expand(
         "results/{{run}}/members/{member}/{file}", member=names, file=own_files()
     )
-    return [*own, *frozen_files()]
+    texts = ["results/{run}/text/prompts.npz"] if prompted() else []
+    return [*own, *frozen_files(), *texts]
 
 
 def member_folders(wildcards):

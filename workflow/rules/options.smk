@@ -34,7 +34,67 @@ def sampling_options():
         "--compiled" if sampling["compile"] else "--no-compiled",
         *optional("--batch", sampling["batch"]),
         *autoencoder_options(),
+        *prompt_options(),
     ]
+
+
+def prompt_options():
+    """Return the base and the prompts of samples, as options of a shell line, in a text-to-image run."""
+    if not prompted():
+        return []
+    return [
+        *(
+            "--base",
+            "results/{run}/base",
+            "--prompts",
+            "results/{run}/text/prompts.npz",
+        ),
+        *optional("--guidance", config["sampling"]["guidance"]),
+    ]
+
+
+def text_options():
+    """Return the prompts of samples themselves, as options of a shell line."""
+    sampling = config["sampling"]
+    return [
+        *repeated("--prompt", sampling["prompts"]),
+        *optional("--negative", sampling["negative"]),
+    ]
+
+
+def caption_training_options():
+    """Return how adapters of a pipeline are trained, except the seed, as options of a shell line."""
+    lora, training = config["model"]["lora"], config["training"]
+    return [
+        *("--base", "results/{run}/base", "--rank", str(lora["rank"])),
+        *("--alpha", str(lora["alpha"])),
+        *repeated("--target", lora["targets"]),
+        "--flip" if training["flip"] else "--no-flip",
+        *("--epochs", str(training["epochs"])),
+        *("--steps-per-epoch", str(training["steps_per_epoch"])),
+        *("--learning-rate", str(training["learning_rate"])),
+        *("--schedule", training["schedule"]),
+        *("--ema", str(training["ema"])),
+        *("--precision", training["precision"]),
+        *("--prompt-dropout", str(training["prompt_dropout"])),
+        *optional("--density", training["density"]),
+        *("--accumulation", str(training["accumulation"])),
+        "--checkpointing" if training["checkpointing"] else "--no-checkpointing",
+    ]
+
+
+def split_options():
+    """Return what the digest of a split covers beside images, as options of a shell line."""
+    captions = ["--captions", "results/{run}/data/captions.parquet"]
+    return [
+        "--classes" if config["model"]["classes"] else "--no-classes",
+        *(captions if prompted() else []),
+    ]
+
+
+def split_captions():
+    """Return the captions that splits depend on, as a list of none or one."""
+    return caption_files("parquet") if prompted() else []
 
 
 def training_options():

@@ -182,7 +182,7 @@ def test_modules_for_text_import_large_libraries_only_when_needed():
 
     names = "part_files, parts, pipeline_kinds, processes, prompts, samplers, text_denoiser"
     program = (
-        f"from encoded_ensembles.members import {names}, encoded_pictures, lora, lora_files; import sys;"
+        f"from encoded_ensembles.members import {names}, lora, lora_files, prompted, text_training; import sys;"
         "print([n for n in ('diffusers', 'transformers', 'peft', 'huggingface_hub') if n in sys.modules])"
     )
     done = subprocess.run(

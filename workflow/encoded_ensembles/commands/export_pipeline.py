@@ -20,14 +20,20 @@ def export_pipeline(
     """Write the ensemble of a run as a diffusers pipeline, with its code matrix and a model card."""
     import torch
 
-    from encoded_ensembles.ensemble.sampling import make_scheduler
+    from encoded_ensembles.ensemble.diffusion import make_scheduler
     from encoded_ensembles.members.load import load_members
     from encoded_ensembles.members.network import load_network
     from encoded_ensembles.runs.run import Run
     from encoded_ensembles.sharing.component import Members
     from encoded_ensembles.sharing.pipeline import EncodedEnsemblePipeline
+    from encoded_ensembles.storage.files import InputError
 
     run = Run(run_folder)
+    if run.prompting:
+        raise InputError(
+            f"{run_folder} is a text-to-image run, expected one without sampling.prompts: its members are loaded by "
+            "the pipeline of their base, with load_lora_weights of a folder in members/ (docs/text.md)."
+        )
     cpu = torch.device("cpu")
     vae = run.autoencoder and load_network(run.autoencoder, device=cpu, kind="AutoencoderKL")
     sampling = run.config["sampling"]

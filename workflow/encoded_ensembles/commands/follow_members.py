@@ -58,7 +58,8 @@ def follow_members(
         likeness=lambda images, unit_of: nearest_units(factual, images, unit_of),
         candidates=candidates, draws=draws, seed=seed,
     )  # fmt: skip
-    all_levels = trajectory.levels(count, sampler=sampling.scheduler)
+    shape = engine["noise"].shape[2:]
+    all_levels = trajectory.levels(count, sampler=engine["sampler"], shape=shape)
     used = [level for level in all_levels if level <= levels]
     if not used:
         raise InputError(

@@ -259,5 +259,6 @@ def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
         "compiled": options["compile"],
         "batch": batch,
         "autoencoder": run.autoencoder,
+        **run.prompting,
         "device": device,
     }

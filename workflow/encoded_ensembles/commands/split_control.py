@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Data
-from encoded_ensembles.commands.options.splits import Classes, Digest, Manifest
+from encoded_ensembles.commands.options.splits import Captions, Classes, Digest, Manifest
 
 
 def split_control(
@@ -18,11 +18,13 @@ def split_control(
     manifest: Manifest,
     digest: Digest,
     classes: Classes = False,
+    captions: Captions = None,
 ) -> None:
     """Write the split of a member that is retrained without a unit."""
     import numpy as np
 
     from encoded_ensembles.codes.splits import number_below, read_coded, write_split
+    from encoded_ensembles.data.captions import with_captions
     from encoded_ensembles.storage.files import read_table
 
     images, arrays = read_coded(data, code)
@@ -32,4 +34,6 @@ def split_control(
     member = int(saw[number_below(seen, len(saw), "--seen")])
     column = matrix[:, member].copy()
     column[unit] = False
+    if captions:
+        images, classes = with_captions(images, captions), True
     write_split(images, arrays["unit_of"], column, f"{member:02d}", manifest, digest, classes)

@@ -5,7 +5,7 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Data
-from encoded_ensembles.commands.options.splits import Classes, Digest, Manifest
+from encoded_ensembles.commands.options.splits import Captions, Classes, Digest, Manifest
 
 
 def split_heldout(
@@ -17,11 +17,15 @@ def split_heldout(
     manifest: Manifest,
     digest: Digest,
     classes: Classes = False,
+    captions: Captions = None,
 ) -> None:
     """Write the split of a held-out model: a new random half of the units."""
     from encoded_ensembles.codes.splits import random_half, read_coded, write_split
+    from encoded_ensembles.data.captions import with_captions
 
     images, arrays = read_coded(data, code)
     half = random_half(arrays["unit_names"], share=share, model=model, seed=half_seed)
     name = f"heldout {model}"
+    if captions:
+        images, classes = with_captions(images, captions), True
     write_split(images, arrays["unit_of"], half, name, manifest, digest, classes)

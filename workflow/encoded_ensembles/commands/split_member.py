@@ -5,7 +5,7 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Data
-from encoded_ensembles.commands.options.splits import Classes, Digest, Manifest
+from encoded_ensembles.commands.options.splits import Captions, Classes, Digest, Manifest
 
 
 def split_member(
@@ -15,6 +15,7 @@ def split_member(
     manifest: Manifest,
     digest: Digest,
     classes: Classes = False,
+    captions: Captions = None,
 ) -> None:
     """Write the split of one member.
 
@@ -24,6 +25,7 @@ def split_member(
     import numpy as np
 
     from encoded_ensembles.codes.splits import FULL, number_below, read_coded, write_split
+    from encoded_ensembles.data.captions import with_captions
 
     images, arrays = read_coded(data, code)
     matrix = arrays["code"]
@@ -31,4 +33,6 @@ def split_member(
         seen = np.ones(len(matrix), bool)
     else:
         seen = matrix[:, number_below(member, matrix.shape[1], "--member")]
+    if captions:
+        images, classes = with_captions(images, captions), True
     write_split(images, arrays["unit_of"], seen, member, manifest, digest, classes)

@@ -1,5 +1,6 @@
 """Relations between keys that a schema cannot state, and defaults that follow from them."""
 
+from pathlib import Path
 from typing import Any
 
 from encoded_ensembles.codes.families import (
@@ -29,6 +30,7 @@ def check_together(config: dict[str, Any]) -> None:
     """
     code, dataset = config["code"], config["dataset"]
     check_code(code)
+    check_prompts(config)
     check_units(config["units"])
     check_lengths(config)
     check_retrain(config)
@@ -145,6 +147,77 @@ def check_captions(dataset: dict[str, Any], units: dict[str, Any]) -> None:
             "config key units.by is word and dataset.captions is false, expected true: words are found "
             "in captions."
         )
+
+
+def check_prompts(config: dict[str, Any]) -> None:
+    """Check the keys of text-to-image runs against each other; read a file of prompts.
+
+    Such a run takes its autoencoder from the pipeline: model.autoencoder is set to model.base.
+
+    Raises:
+        InputError: two keys contradict each other, or the file cannot be read or holds no prompt.
+    """
+    sampling, model, dataset = config["sampling"], config["model"], config["dataset"]
+    if isinstance(sampling["prompts"], str):
+        sampling["prompts"] = read_prompts(Path(sampling["prompts"]))
+    if not sampling["prompts"]:
+        if sampling["scheduler"] in ("euler", "base"):
+            raise InputError(
+                f"config key sampling.scheduler is {sampling['scheduler']}, expected ddpm, ddim or dpmsolver++ "
+                "without sampling.prompts."
+            )
+        return
+    needed = {
+        "model.base": (model["base"], "the folder or name of a text-to-image pipeline"),
+        "dataset.captions": (dataset["captions"], "true, since members are trained on captions"),
+    }
+    for key, (value, expected) in needed.items():
+        if not value:
+            raise InputError(
+                f"config key {key} is {value}, expected {expected}, because sampling.prompts is set."
+            )
+    refused = {
+        "model.classes": model["classes"],
+        "rivals.gradients": config["rivals"]["gradients"],
+        "heldout.models": config["heldout"]["models"],
+        "dataset.plant": dataset["plant"],
+        "sampling.compile": sampling["compile"],
+    }
+    for key, value in refused.items():
+        if value:
+            raise InputError(
+                f"config key {key} is {value}, expected its default with sampling.prompts, for which it is "
+                "not supported."
+            )
+    if config["training"]["members_per_job"] > 1:
+        raise InputError(
+            "config key training.members_per_job is above 1, expected 1 with sampling.prompts."
+        )
+    if model["autoencoder"] not in (None, model["base"]):
+        raise InputError(
+            f"config key model.autoencoder is {model['autoencoder']}, expected null with sampling.prompts: "
+            "the pipeline in model.base has its own."
+        )
+    model["autoencoder"] = model["base"]
+
+
+def read_prompts(file: Path) -> list[str]:
+    """Return the prompts of a text file, one on each line.
+
+    Raises:
+        InputError: it cannot be read, or holds none.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"config key sampling.prompts is {file}, expected a list of prompts, or a text file in UTF-8 with "
+            f"a prompt on each line ({error})."
+        ) from error
+    prompts = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not prompts:
+        raise InputError(f"config key sampling.prompts is {file}, which holds no prompt.")
+    return prompts
 
 
 def check_retrain(config: dict[str, Any]) -> None:

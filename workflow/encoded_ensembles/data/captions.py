@@ -3,11 +3,13 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from encoded_ensembles.storage.files import InputError, close_matches
+from encoded_ensembles.data.images import ImageSet
+from encoded_ensembles.storage.files import InputError, close_matches, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +145,17 @@ def training_captions(table: "pd.DataFrame", names: np.ndarray) -> dict[str, str
             "image file; run again."
         )
     return dict(zip(rows["name"], rows["caption"], strict=True))
+
+
+def with_captions(images: ImageSet, file: Path) -> ImageSet:
+    """Return training images whose labels are their captions, of a table of fetch-dataset.
+
+    Raises:
+        InputError: the table is of other images.
+    """
+    caption = training_captions(read_table(file), images.names)
+    texts, labels = np.unique([caption[name] for name in images.names], return_inverse=True)
+    return ImageSet(images.images, labels.astype(np.int64), texts, images.names)
 
 
 def find_words(words: Sequence[str], texts: Sequence[str]) -> np.ndarray:

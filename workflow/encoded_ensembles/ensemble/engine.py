@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from encoded_ensembles.ensemble.diffusion import SAMPLERS, Diffusion
 from encoded_ensembles.ensemble.noise import check_noise
 from encoded_ensembles.ensemble.placement import hold
-from encoded_ensembles.ensemble.sampling import SAMPLERS, SMALLEST_BATCH, sample
+from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, sample
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.given import check_trained_on
 from encoded_ensembles.members.latents import load_space
@@ -63,6 +64,9 @@ def prepare(
     compiled: bool = False,
     batch: int | None = None,
     autoencoder: Path | None = None,
+    base: Path | None = None,
+    prompts: Path | None = None,
+    guidance: float | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Return the arguments of `sampling.sample` except the keep masks.
@@ -71,33 +75,45 @@ def prepare(
         folders: folders of the members.
         noise: file of exogenous noise; None if nothing is sampled, then without the key noise.
         label: label of the progress bar.
-        scheduler: one of `sampling.SAMPLERS`.
+        scheduler: one of `diffusion.SAMPLERS`.
         precision: "float32" or "bfloat16", arithmetic of the members.
         compiled: compile the members.
         batch: rows that a member evaluates at once; None derives it from the size of images.
         autoencoder: folder of the autoencoder whose latents members see; None for pixels.
+        base: folder of the base of a text-to-image pipeline that the members are adapters of.
+        prompts: embeddings of the samples' prompts, with `base`.
+        guidance: of classifier-free guidance, with `base`; None for none.
         device: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
         InputError: an option is out of range, or noise or autoencoder do not fit the members.
     """
-    if scheduler not in SAMPLERS:
+    if not prompts and scheduler not in SAMPLERS:
         raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
     if batch is not None and batch < SMALLEST_BATCH:
         raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
-    check_trained_on(folders, autoencoder)
+    if not prompts:
+        check_trained_on(folders, autoencoder)
     where, drawn = choose_device(device), {}
     if noise:
         drawn["noise"] = read_tensors(noise, names=["noise"])["noise"]
-    members = load_placed(folders, where, precision=precision, compiled=compiled)
+    space = load_space(autoencoder, device=where)
+    sampler: str | Diffusion = scheduler
+    if prompts:
+        members, sampler = place_prompted(
+            folders, base, prompts, where,
+            sampler=scheduler, guidance=guidance, precision=precision, compiled=compiled,
+        )  # fmt: skip
+    else:
+        members = load_placed(folders, where, precision=precision, compiled=compiled)
     if noise:
         check_noise(drawn["noise"], members[0])
     return {
         "members": members,
         **drawn,
-        "sampler": scheduler,
+        "sampler": sampler,
         "device": where,
-        "space": load_space(autoencoder, device=where),
+        "space": space,
         "batch": batch,
         "track": lambda steps, total: track(steps, label=label, total=total),
     }
@@ -115,3 +131,29 @@ def load_placed(
         raise InputError(f"--precision is {precision}, expected float32 or bfloat16.")
     members = load_members(folders, device=torch.device("cpu"))
     return hold(members, device=device, precision=precision, compiled=compiled)
+
+
+def place_prompted(
+    folders: Sequence[Path],
+    base: Path | None,
+    prompts: Path,
+    device: torch.device,
+    *,
+    sampler: str,
+    guidance: float | None,
+    precision: str,
+    compiled: bool,
+) -> "tuple[Sequence[Any], Diffusion]":
+    """Load members that are adapters of a text-to-image pipeline, and its diffusion process.
+
+    Raises:
+        InputError: there is no base, or a file is not complete or not of this base.
+    """
+    from encoded_ensembles.members.prompted import TextDiffusion, load_prompted
+
+    if base is None:
+        raise InputError("--prompts is given without --base, expected both or none.")
+    loaded = load_prompted(folders, base, prompts, guidance=guidance, precision=precision)
+    # The weights themselves are of the precision; autocast would convert them at each call.
+    members = hold(loaded, device=device, precision="float32", compiled=compiled)
+    return members, TextDiffusion(base, sampler)

@@ -73,7 +73,10 @@ def check_noise(noise: np.ndarray, member: "UNet2DModel") -> None:
     Raises:
         InputError: the shape is another.
     """
-    seen = seen_shape(member)
+    if getattr(member, "prompted", False):  # of no fixed size
+        seen = (member.config.in_channels, *noise.shape[3:])
+    else:
+        seen = seen_shape(member)
     if noise.shape[2:] != seen:
         raise InputError(
             f"the noise is for {noise.shape[2:]} (channels, height, width), expected {seen}, as members "

@@ -16,12 +16,12 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from encoded_ensembles.members.adapter_training import check_targets
 from encoded_ensembles.members.adapters import LowRank
+from encoded_ensembles.members.lora_names import LORA_WEIGHTS
 from encoded_ensembles.members.pipeline_kinds import network_kind
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.storage.files import write_tensors
 
-LORA_WEIGHTS = "pytorch_lora_weights.safetensors"  # names set by diffusers
-LORA_FACTS = "lora_adapter_metadata"
+METADATA = "lora_adapter_metadata"  # name set by diffusers
 ADAPTER = "default"  # name of the adapter in peft
 
 
@@ -115,7 +115,7 @@ def write_lora(changes: Mapping[str, LowRank], folder: Path, *, denoiser: Any) -
     write_tensors(
         folder / LORA_WEIGHTS,
         tensors,
-        metadata={"format": "pt", LORA_FACTS: json.dumps(named, sort_keys=True)},
+        metadata={"format": "pt", METADATA: json.dumps(named, sort_keys=True)},
     )
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from encoded_ensembles.members.adapters import VARIANTS, LowRank
-from encoded_ensembles.members.lora import LORA_FACTS, LORA_WEIGHTS
+from encoded_ensembles.members.lora import METADATA
+from encoded_ensembles.members.lora_names import LORA_WEIGHTS
 from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from encoded_ensembles.members.pipeline_kinds import PipelineKind, network_kind
 from encoded_ensembles.storage.errors import InputError, close_matches
@@ -113,7 +114,7 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
     try:
         with safe_open(file, framework="pt") as opened:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
-            text = (opened.metadata() or {}).get(LORA_FACTS)
+            text = (opened.metadata() or {}).get(METADATA)
     except SafetensorError as error:
         raise InputError(f"{file} is not a complete file of safetensors ({error}).") from error
     facts = {

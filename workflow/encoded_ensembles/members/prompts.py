@@ -149,8 +149,8 @@ class TextEncoders:
         if long:
             raise InputError(
                 f"the prompt {long[0].prompt[:60]!r} and {len(long) - 1} others are too long: "
-                f"{long[0].tokens} tokens, expected at most {long[0].limit}; shorten them, or ask "
-                "for cutting, which drops their ends."
+                f"{long[0].tokens} tokens, expected at most {long[0].limit}; shorten them, or set "
+                "sampling.cut (--cut), which drops their ends."
             )
         with torch.no_grad():  # tensors of inference mode cannot take part in training
             return concatenate([self._encode(prompt) for prompt in prompts])

@@ -27,6 +27,8 @@ CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one pic
 INCEPTION_BYTES = 1_500 * MB
 LATE_TORCH = 600 * MB  # PyTorch, where a rule imports it only for some configurations
 TEXT = {"mnist5k": 100 * MB}  # sets that are read from text
+ENCODERS = 2_500 * MB  # text encoders in float32, up to those of SDXL; T5 takes up to 20 GB more
+EMBEDDED = 1_000_000  # bytes of the embeddings of a caption
 NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
 
 
@@ -100,6 +102,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     scored = size.units * config["sampling"]["samples"] * bool(config["grade"]["scores"])
     compared = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
+    frozen["fetch_pipeline"] = 3 * FLOAT * max(size.frozen.values(), default=0)
     return frozen | {
         "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * (4 * pixels + 8 * NAME) + 3 * kept * values + compared,
         "encode_units": read(config, size) + 50 * pairs + words(config) + compared
@@ -140,8 +143,15 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
             + 6 * chunk
         )
     )
+    latents = size.images * FLOAT * seen * flipped
+    prompts = ENCODERS + size.images * EMBEDDED
     return {
         "train_member": train(1),
+        "train_adapter": train(1) + latents + prompts - ENCODERS,
+        "encode_captions": read(config, size) + prompts,
+        "encode_prompts": read(config, size) + prompts,
+        "encode_pictures": read(config, size) + size.images * values + 2 * latents
+        + 2 * FLOAT * size.frozen.get("autoencoder", 0) + CODED * size.shape[1] * size.shape[2],
         "train_classifier": values * config["dataset"]["spare"] + 64 * 3 * 96 * size.shape[1] * size.shape[2]
         + read(config, size) + features(config, size, count_heldout(config["dataset"])),
         "project_gradients": read(config, size) + size.images * FLOAT * (seen + values)

@@ -11,6 +11,7 @@ from pathlib import Path
 from encoded_ensembles.config.check import with_defaults
 from encoded_ensembles.config.starter import read_schema
 from encoded_ensembles.members.given import KINDS
+from encoded_ensembles.members.lora_names import LORA_FILES
 from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.layout import (
@@ -21,6 +22,7 @@ from encoded_ensembles.runs.layout import (
     ON_DEMAND,
     PAGES,
     TABLES,
+    TEXTS,
     outputs,
 )
 from encoded_ensembles.storage.disk import FOLDERS, SUFFIX, TOP, is_leftover
@@ -28,14 +30,14 @@ from encoded_ensembles.storage.files import InputError, check, check_kept, read_
 from encoded_ensembles.storage.seals import is_sealed, read_seal
 
 NAMES = {
-    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, "studies/levels.pdf", "studies/levels.png",
+    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, *TEXTS, "studies/levels.pdf", "studies/levels.png",
     "retrain/samples.safetensors", "heldout/measured.safetensors",
     *(f"{table}.{kind}" for table in (*TABLES, *ON_DEMAND, "retrain/controls", "planted/planted") for kind in ("parquet", "csv")),
     *(f"figures/{name}.{kind}" for name in (*FIGURES, "truth") for kind in ("pdf", "png")),
 }  # fmt: skip
 OF_NETWORKS = {
     "config.json", WEIGHTS, ADAPTER_CONFIG, ADAPTER_WEIGHTS, "loss.csv", "training.json", "base.json",
-    "autoencoder.json",
+    "autoencoder.json", *LORA_FILES, "pipeline.json",
 }  # fmt: skip
 NUMBERED = re.compile(
     r"splits/(\d+|full|control\.\d+\.\d+|heldout\.\d+)\.(json|sha256)|(landscape/|frechet/samples\.)\d+-of-\d+\.(safetensors|npz)"

@@ -11,6 +11,7 @@ from typing import Any
 
 from encoded_ensembles.codes.splits import FULL
 from encoded_ensembles.members.given import KINDS
+from encoded_ensembles.members.lora_names import LORA_FILES
 from encoded_ensembles.members.names import member_files
 
 Config = Mapping[str, Any]
@@ -56,6 +57,8 @@ FACTS = (
     DATASET, PROPERTIES, "code/checked.json", "rivals/cost.json", "queries/control.json",
     "expected/choices.json",
 )  # fmt: skip
+SAMPLING_TEXTS = ("base/pipeline.json", "text/prompts.npz")
+TEXTS = (*SAMPLING_TEXTS, "text/captions.npz", "text/latents.npz")
 PAGES = ("gallery.html", "run.json", "config.yaml")
 CLASSIFIER = ("frechet/classifier.safetensors", "frechet/classifier.json")
 
@@ -80,8 +83,15 @@ def frozen(config: Config) -> list[str]:
     return [part for part in KINDS if config["model"].get(part)]
 
 
+def prompted(config: Config) -> bool:
+    """Return whether members are adapters of a text-to-image pipeline."""
+    return bool(config["sampling"].get("prompts"))
+
+
 def own_files(config: Config) -> list[str]:
     """Return the names of the two files of a member that sampling reads."""
+    if prompted(config):
+        return list(LORA_FILES)
     return member_files(adapter=config["model"].get("base") is not None)
 
 
@@ -118,6 +128,7 @@ def recorded(config: Config, *, landscape: int, frechet: int) -> list[str]:
         *([CAPTIONS] if config["dataset"].get("captions") else []),
         *truths(config).values(),
         *(f"{part}/{name}" for part in frozen(config) for name in member_files(adapter=False)),
+        *(TEXTS if prompted(config) else ()),
         *(f"members/{member}/{name}" for member, name in product(networks, _trained(config))),
         *(f"splits/{member}.json" for member in networks),
         *(f"landscape/{block}.safetensors" for block in block_names(landscape)),

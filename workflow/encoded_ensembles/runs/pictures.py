@@ -34,7 +34,7 @@ def watch_pictures(
     """Denoise pictures with every member, and return what members do, and the noise levels.
 
     Noise depends on a picture's pixels and `seed`, not on the other pictures. Members with classes are
-    conditioned on the class of the training image most alike to the picture.
+    conditioned on the class of the training image most alike to the picture; members with prompts get none.
 
     Args:
         engine: from `ensemble.engine.prepare` without noise.
@@ -62,6 +62,7 @@ def watch_pictures(
         single=True,
     )
     nearest = nearest_units(signed, training.images, np.arange(len(training)))[:, 0]
+    prompted = getattr(engine["members"][0], "prompted", False)
     levels = spread_levels(highest)
     steps = given_estimates(
         engine["members"],
@@ -69,8 +70,9 @@ def watch_pictures(
         [int(digest[:16], 16) for digest in pixel_digests(pictures)],
         levels=levels,
         seed=seed,
-        classes=training.labels[nearest],
+        classes=np.full(len(pictures), -1) if prompted else training.labels[nearest],
         device=engine["device"],
+        sampler=engine["sampler"],
         space=space,
         batch=engine["batch"],
     )

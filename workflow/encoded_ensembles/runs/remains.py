@@ -52,6 +52,7 @@ HOLDS = {
     "retrain": f"{WEIGHTS}, {SAMPLES}, {NAMES}",
     "heldout": f"{WEIGHTS}, {SAMPLES}",
     "samples": SAMPLES,
+    "text": f"latents of the pictures, captions, {NAMES}",
     "landscape": SAMPLES,
     "sets": SAMPLES,
     "frechet": SAMPLES,

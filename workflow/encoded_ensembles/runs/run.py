@@ -70,6 +70,17 @@ class Run:
         return self.record["config"]
 
     @property
+    def prompting(self) -> dict[str, Any]:
+        """What `ensemble.engine.prepare` needs for prompts; empty if members are not prompted."""
+        if not layout.prompted(self.config):
+            return {}
+        return {
+            "base": self.folder / "base",
+            "prompts": self.folder / "text/prompts.npz",
+            "guidance": self.config["sampling"]["guidance"],
+        }
+
+    @property
     def autoencoder(self) -> Path | None:
         """The folder of the autoencoder whose latents members see; None if they see pixels."""
         return self.folder / "autoencoder" if self.config["model"].get("autoencoder") else None

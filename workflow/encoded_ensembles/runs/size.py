@@ -21,6 +21,7 @@ from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.latents import Shape, latent_shape
 from encoded_ensembles.members.network import unet_config
 from encoded_ensembles.members.network_size import NetworkSize, network_size
+from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import InputError, read_json
 
@@ -33,6 +34,7 @@ GUESSED_FROZEN = 100_000_000  # weights
 GUESSED_HELD = (20_000, 5_000)  # numbers per input pixel, as in `NetworkSize`
 ADAPTED = 10  # assumed: an adapter has at most a tenth of the base's weights
 # Defaults of diffusers for keys that a configuration of UNet2DModel lacks.
+ROLES = {"base": ("unet", "transformer"), "autoencoder": ("vae",)}  # folders in a pipeline
 UNSAID = {"layers_per_block": 2, "num_class_embeds": None, "add_attention": True, "sample_size": 0}
 
 
@@ -152,7 +154,10 @@ def frozen_config(model: Mapping[str, Any], part: str, folder: Path) -> dict[str
         part: base or autoencoder.
         folder: folder of the run, which may already hold a copy.
     """
-    for place in (Path(model[part] or ""), folder / part) if model[part] else ():
+    places = [Path(model[part] or ""), folder / part] if model[part] else []
+    if places:  # of a text-to-image pipeline
+        places += [places[0] / role for role in ROLES[part]]
+    for place in places:
         if (place / "config.json").is_file():
             content = read_json(place / "config.json")
             return content if isinstance(content, dict) else None
@@ -218,6 +223,13 @@ def check_network(config: Mapping[str, Any], results: Path = Path("results")) ->
     scale = shape[1] // seen[1]
     if not model["base"]:
         network_arguments(config, seen, scale=scale)
+    elif layout.prompted(config):
+        return  # checked where the pipeline is read
+    elif (Path(model["base"]) / INDEX).is_file():
+        raise InputError(
+            f"config key model.base is {model['base']}, a text-to-image pipeline, but sampling.prompts is not "
+            "set, expected prompts for its samples; set sampling.prompts and dataset.captions, or name a UNet2DModel."
+        )
     elif base := frozen_config(model, "base", folder):
         network = SimpleNamespace(config=SimpleNamespace(**(UNSAID | base)))
         labels = base.get("num_class_embeds")  # the data determines their number, later
@@ -241,7 +253,7 @@ def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]
         units = _made(folder / layout.PROPERTIES, "units") or units
     shape = image_shape(dataset)
     seen = seen_shape(config, shape, folder)
-    frozen = {part: _weights(model[part], folder / part) for part in KINDS if model[part]}
+    frozen = {part: _weights(part, model[part], folder / part) for part in KINDS if model[part]}
     network = _network(config, seen, folder)
     trained = network.weights // ADAPTED if model["base"] else network.weights
     return Size(images, units or images, shape, seen, trained, frozen), network
@@ -254,7 +266,7 @@ def _network(config: Mapping[str, Any], seen: Shape, folder: Path) -> NetworkSiz
         sides = (-(-side // factor) * factor for side in seen[1:])
         return network_size(network_arguments(config, (seen[0], *sides)))
     base = frozen_config(config["model"], "base", folder)
-    if base and "block_out_channels" in base:
+    if base and "block_out_channels" in base and not layout.prompted(config):
         return network_size(UNSAID | base | {"sample_size": seen[1:]})
     return NetworkSize(GUESSED_FROZEN, *(count * seen[1] * seen[2] for count in GUESSED_HELD))
 
@@ -269,9 +281,10 @@ def _made(file: Path, *keys: str) -> int | None:
     return None
 
 
-def _weights(named: str, copy: Path) -> int:
+def _weights(part: str, named: str, copy: Path) -> int:
     """Return the number of weights of a frozen network, from the size of its file."""
-    for place in (Path(named), copy):
-        for file in place.glob("*.safetensors"):
-            return file.stat().st_size // FLOAT
+    for place in (Path(named), *(Path(named, role) for role in ROLES[part]), copy):
+        sizes = [file.stat().st_size for file in place.glob("*.safetensors")]
+        if sizes:
+            return sum(sizes) // FLOAT
     return GUESSED_FROZEN

@@ -126,7 +126,7 @@ def statement(
     rows = run.images[run.images["unit_name"].isin(names)]
     files = {
         name: known.get(name) or sha256_file(run.folder / name)
-        for name in [*frozen_names, *bound_files(kept, adapters="base" in frozen)]
+        for name in [*frozen_names, *bound_files(kept, run.config)]
     }
     bound = {part: {Path(name).name: files[name] for name in frozen[part]} for part in frozen}
     for member in kept:
@@ -174,10 +174,16 @@ def frozen_files(run: Run) -> dict[str, list[str]]:
     }
 
 
-def bound_files(kept: list[str], *, adapters: bool = False) -> list[str]:
-    """Return the files that determine a counterfactual, relative to the run, except frozen networks."""
-    member_names = [*member_files(adapter=adapters), "training.json"]
+def bound_files(kept: list[str], config: Mapping[str, Any]) -> list[str]:
+    """Return the files that determine a counterfactual, relative to the run, except frozen networks.
+
+    Args:
+        kept: names of members.
+        config: of the run.
+    """
+    member_names = [*layout.own_files(config), "training.json"]
     return [
+        *(layout.SAMPLING_TEXTS if layout.prompted(config) else ()),
         layout.NOISE,
         layout.CODE,
         layout.IMAGES,
@@ -247,6 +253,8 @@ def check_frozen(run: Run, member: str, *, digests: Mapping[str, Mapping[str, st
                 f"member {member} was trained on the {part} {trained or 'none'}, expected "
                 f"{expected or 'none'}, the files of the run: it is not up to date; run snakemake again."
             )
+    if layout.prompted(run.config):  # sampling is told the base
+        return
     if "base" in digests:
         base = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
         if base != "../../base":

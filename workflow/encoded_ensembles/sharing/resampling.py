@@ -1,7 +1,11 @@
 """One counterfactual sampled alone, for a certificate: the same bytes as in the landscape."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from encoded_ensembles.ensemble.engine import place_prompted
 from encoded_ensembles.ensemble.sampling import sample as draw
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import load_space
@@ -10,6 +14,9 @@ from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.sharing.certificates import kept_without
 from encoded_ensembles.storage.files import InputError, read_tensors
+
+if TYPE_CHECKING:
+    from encoded_ensembles.ensemble.diffusion import Diffusion
 
 
 def counterfactual(
@@ -27,12 +34,21 @@ def counterfactual(
     place = choose_device(device)
     noise = read_tensors(run.folder / layout.NOISE, names=["noise"])["noise"]
     kept = [folder for folder, stays in zip(run.member_folders, keep, strict=True) if stays]
+    members: Sequence[Any]
+    sampler: str | Diffusion = run.config["sampling"]["scheduler"]
+    if run.prompting:
+        members, sampler = place_prompted(
+            kept, device=place, sampler=str(sampler), precision="float32", compiled=False,
+            **run.prompting,
+        )  # fmt: skip
+    else:
+        members = load_members(kept, device=place)
     drawn = draw(
-        load_members(kept, device=place),
+        members,
         keep=keep[keep][None],
         noise=noise[:, sample : sample + 1],
         numbers=np.array([sample]),
-        sampler=run.config["sampling"]["scheduler"],
+        sampler=sampler,
         device=place,
         space=load_space(run.autoencoder, device=place),
     )

@@ -14,7 +14,12 @@ Members = Annotated[
 Full = Annotated[Path, Option(help="folder of the single-model baseline")]
 Noise = Annotated[Path, Option(help="exogenous noise, .safetensors of draw-noise")]
 Block = Annotated[str, Option(help="share of the work, such as 1-of-4")]
-Scheduler = Annotated[str, Option(help="ddpm, ddim or dpmsolver++")]
+Scheduler = Annotated[
+    str,
+    Option(
+        help="ddpm, ddim or dpmsolver++; with --prompts also euler, or base for that of the pipeline"
+    ),
+]
 Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
 Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
 Batch = Annotated[
@@ -24,6 +29,16 @@ Batch = Annotated[
 Autoencoder = Annotated[
     Path | None,
     Option(help="folder of the autoencoder whose latents members see; pixels if absent"),
+]
+TextBase = Annotated[
+    Path | None,
+    Option(help="folder of the base, of fetch-pipeline, if members are adapters of a pipeline"),
+]
+Prompts = Annotated[
+    Path | None, Option(help="embeddings of the samples' prompts, .npz of encode-captions")
+]
+Guidance = Annotated[
+    float | None, Option(help="factor of classifier-free guidance; none if absent or at most 1")
 ]
 
 
@@ -36,6 +51,9 @@ class Sampling:
     compiled: Compiled = False
     batch: Batch = None
     autoencoder: Autoencoder = None
+    base: TextBase = None
+    prompts: Prompts = None
+    guidance: Guidance = None
     device: Device = "auto"
 
 

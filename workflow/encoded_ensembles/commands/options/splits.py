@@ -12,3 +12,7 @@ Digest = Annotated[
 Classes = Annotated[
     bool, Option(help="networks are conditioned on labels, which the digest then covers too")
 ]
+Captions = Annotated[
+    Path | None,
+    Option(help="captions, .parquet of fetch-dataset, which the digest then covers too"),
+]

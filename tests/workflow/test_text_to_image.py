@@ -1,0 +1,176 @@
+"""Text-to-image runs, from a folder of captioned pictures to figures, on tiny pipelines of four kinds."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tiny_pipelines
+import torch
+import yaml
+from encoded_ensembles.members import lora_files, prompted
+from PIL import Image
+from safetensors.numpy import load_file
+from workspace import Workspace
+
+CAPTIONS = ["a cat", "a dog", "big cat", "red"]
+LANDSCAPE = "landscape/1-of-1.safetensors"
+LORA = "pytorch_lora_weights.safetensors"
+CONFIG = {
+    "dataset": {"name": "folder", "path": "pictures", "size": 16, "channels": 3, "images": None, "heldout": 4, "spare": 0, "captions": True},
+    "code": {"members": 5, "weight": 2, "null_words": 2},
+    "model": {"lora": {"rank": 2, "alpha": 2}},
+    "training": {"epochs": 2, "steps_per_epoch": 2, "prompt_dropout": 0.2, "learning_rate": 1e-2},
+    "sampling": {"samples": 3, "prompts": ["a cat", "big dog"], "negative": "mud", "scheduler": "base", "steps": 3, "guidance": 3},
+    "contrast": {"levels": 999},
+    "landscape": {"blocks": 1},
+    "frechet": {"extractor": "pixels", "samples": 12, "repeats": 1, "blocks": 1},
+    "figures": {"samples": [0], "top": 2},
+}  # fmt: skip
+
+
+def save(folder, number, *, seed=None, caption=None):
+    """Write a picture and its caption; another seed gives another picture."""
+    rng = np.random.default_rng(number if seed is None else seed)
+    file = folder / f"{number:02d}.png"
+    Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(file)
+    file.with_suffix(".txt").write_text(caption or CAPTIONS[number % len(CAPTIONS)])
+
+
+def prepare(folder, kind):
+    """Make a workspace with captioned pictures and a tiny pipeline."""
+    workspace = Workspace(folder)
+    (folder / "pictures").mkdir()
+    for number in range(12):
+        save(folder / "pictures", number)
+    tiny_pipelines.write(kind, folder / "base")
+    configure(workspace)
+    return workspace
+
+
+def configure(workspace, **changes):
+    config = {key: dict(value) for key, value in CONFIG.items()} | {"run": "own"}
+    config["model"]["base"] = "base"
+    for key, value in changes.items():
+        config[key] = config.get(key, {}) | value if isinstance(value, dict) else value
+    (workspace.folder / "own.yaml").write_text(yaml.safe_dump(config))
+
+
+def run(workspace, *targets):
+    return workspace.run(*(f"results/own/{target}" for target in targets), config="own.yaml")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A run of Stable Diffusion up to its landscape."""
+    workspace = prepare(tmp_path_factory.mktemp("sd"), "sd")
+    run(workspace, LANDSCAPE, "members/full/training.json")
+    return workspace
+
+
+def landscape(workspace):
+    return load_file(workspace.results("own") / LANDSCAPE)["counterfactuals"]
+
+
+def words(workspace):
+    code = np.load(workspace.results("own") / "code/code.npz")
+    return dict(zip(code["unit_names"].tolist(), code["code"], strict=True))
+
+
+def adapters(workspace):
+    folder = workspace.results("own") / "members"
+    return [(folder / f"{m:02d}" / LORA).read_bytes() for m in range(5)]
+
+
+@pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
+def test_from_captioned_pictures_to_figures(tmp_path, kind):
+    workspace = prepare(tmp_path, kind)
+    whole = kind == "sd"
+    counts = run(
+        workspace, *([] if whole else ["figures/landscape.pdf", "contrast/checks.parquet"])
+    )
+    assert counts["train_adapter"] == 6
+    drawn = load_file(workspace.results("own") / "samples/ensemble.safetensors")["factual"]
+    assert drawn.shape == (3, 3, 16, 16)
+    assert np.isfinite(drawn).all()
+    assert (workspace.results("own") / "figures/landscape.png").exists()
+    assert whole is (workspace.results("own") / "gallery.html").exists()
+
+
+def test_a_counterfactual_knows_neither_its_units_picture_nor_its_caption(own, tmp_path):
+    other = Workspace.at(shutil.copytree(own.folder, tmp_path / "other"))
+    before, members, code = landscape(own), adapters(own), words(own)
+    unit = sorted(code)[2]
+    save(other.folder / "pictures", int(unit[-6:-4]), seed=99, caption="not it")
+    run(other, LANDSCAPE)
+    after, names = landscape(other), list(words(other))
+    retrained = [a != b for a, b in zip(members, adapters(other), strict=True)]
+    assert retrained == code[unit].tolist()
+    same = [a.tobytes() == b.tobytes() for a, b in zip(before, after, strict=True)]
+    for name, equal in zip(names, same, strict=True):
+        # Dropping the members that saw the unit leaves none that did.
+        assert equal is bool((~code[name] & code[unit]).sum() == 0), name
+    assert same[names.index(unit)]
+    assert sum(same) < len(same)
+
+
+def test_a_caption_alone_trains_the_members_of_its_unit_again(own, tmp_path):
+    other = Workspace.at(shutil.copytree(own.folder, tmp_path / "other"))
+    members, code = adapters(own), words(own)
+    unit = sorted(code)[1]
+    (other.folder / "pictures" / unit).with_suffix(".txt").write_text("new words")
+    counts = run(other, LANDSCAPE)
+    assert counts["train_adapter"] == code[unit].sum()
+    retrained = [a != b for a, b in zip(members, adapters(other), strict=True)]
+    assert retrained == code[unit].tolist()
+
+
+def test_a_member_is_what_the_pipeline_loads(own):
+    """`pipe.load_lora_weights` of a member's folder gives the member's prediction."""
+    pipe = tiny_pipelines.build("sd")
+    member = own.results("own") / "members/00"
+    pipe.load_lora_weights(member)
+    base = prompted.load_denoiser(own.results("own") / "base")
+    ours = prompted.with_lora(base, lora_files.read_lora(member, base))
+    x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 12, 32)
+    with torch.inference_mode():
+        expected = pipe.unet(x, 500, encoder_hidden_states=text).sample
+        found = ours(x, 500, encoder_hidden_states=text).sample
+        plain = base(x, 500, encoder_hidden_states=text).sample
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert (found - plain).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dataset": {"captions": False}}, "config key dataset.captions is False"),
+        ({"model": {"base": None}}, "config key model.base is None"),
+        ({"model": {"base": "nowhere"}}, "model.base is nowhere/model_index.json, expected a file"),
+        ({"model": {"base": "pictures"}}, "holds no model_index.json"),
+        ({"model": {"base": "base", "classes": True}}, "config key model.classes is True"),
+        ({"rivals": {"gradients": True}}, "config key rivals.gradients is True"),
+        ({"sampling": {"prompts": "prompts.txt"}}, "config key sampling.prompts is prompts.txt"),
+        ({"sampling": {"prompts": []}}, "config key sampling.scheduler is base"),
+        ({"sampling": {"prompts": [], "scheduler": "ddim"}}, "model.base is base, a text-to-image pipeline"),
+    ],
+)  # fmt: skip
+def test_a_wrong_configuration_is_one_sentence(own, changes, said):
+    before = (own.folder / "own.yaml").read_text()
+    configure(own, **{key: CONFIG.get(key, {}) | value for key, value in changes.items()})
+    done = own.snakemake("-n", config="own.yaml")
+    (own.folder / "own.yaml").write_text(before)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_prompt_that_is_too_long_is_refused(own, tmp_path):
+    other = Workspace.at(shutil.copytree(own.folder, tmp_path / "other"))
+    configure(other, sampling=CONFIG["sampling"] | {"prompts": ["a cat", "abcdefghijklmnop"]})
+    done = other.snakemake("results/own/text/prompts.npz", config="own.yaml")
+    assert done.returncode != 0
+    assert "the prompt 'abcdefghijklmnop' and 0 others are too long" in done.stderr + done.stdout
+    configure(other, sampling=CONFIG["sampling"] | {"prompts": ["abcdefghijklmnop"], "cut": True})
+    run(other, "text/prompts.npz")
+    log = (other.results("own") / "logs/encode_prompts.log").read_text()
+    assert "'abcdefghijklmnop' is cut: 18 tokens, at most 12 are used" in log

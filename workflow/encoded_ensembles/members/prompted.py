@@ -1,0 +1,210 @@
+"""Members of a text-to-image ensemble: adapters of one denoiser, with the prompts of the run's samples.
+
+A run's `base` folder holds the denoiser of a pipeline as diffusers writes it, and `pipeline.json`: the
+class of the pipeline and its scheduler. Sample b has prompt b % P of the run's P prompts.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from encoded_ensembles.members.lora import with_lora
+from encoded_ensembles.members.lora_files import read_lora
+from encoded_ensembles.members.network import load_network
+from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of, network_kind
+from encoded_ensembles.members.processes import make_process
+from encoded_ensembles.members.prompts import Embeddings
+from encoded_ensembles.members.samplers import Sampler, make_sampler
+from encoded_ensembles.members.text_arrays import NOTHING, read_embeddings
+from encoded_ensembles.members.text_denoiser import predict
+from encoded_ensembles.storage.files import InputError, read_facts
+
+if TYPE_CHECKING:
+    from encoded_ensembles.members.processes import Process
+
+PIPELINE = "pipeline.json"  # beside the denoiser in `base`
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Prompts:
+    """Embeddings of the prompts of a run, with what guidance leads away from."""
+
+    def __init__(self, embeddings: Embeddings, nothing: Embeddings) -> None:
+        """Take the embeddings of P prompts, and those (1, ...) of no prompt."""
+        self.embeddings, self.nothing = embeddings, nothing
+
+    @staticmethod
+    def read(file: Path) -> "Prompts":
+        """Read a file of encode-prompts or encode-captions."""
+        return Prompts(read_embeddings(file), read_embeddings(file, prefix=NOTHING))
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Prompts":
+        """Return the embeddings on a device, of a dtype."""
+        return Prompts(self.embeddings.to(device, dtype), self.nothing.to(device, dtype))
+
+    def of(self, numbers: torch.Tensor) -> Embeddings:
+        """Return the embeddings of samples of these numbers (N,); of negative ones, no prompt."""
+        rows = self.embeddings.rows(numbers.clamp(min=0) % len(self.embeddings))
+        absent = numbers < 0
+        for name, tensor in rows.tensors.items():
+            tensor[absent] = self.nothing.tensors[name]
+        return rows
+
+    def without(self, count: int) -> Embeddings:
+        """Return what guidance leads away from, (count, ...)."""
+        return Embeddings(
+            **{
+                name: tensor.expand(count, *tensor.shape[1:])
+                for name, tensor in self.nothing.tensors.items()
+            }
+        )
+
+
+class Prompted(torch.nn.Module):
+    """A denoiser that is conditioned on the prompt of each sample.
+
+    Attributes:
+        prompted: True; `ensemble.sampling.condition` passes the numbers of samples.
+        config: the channels of the latents; it takes them in many sizes.
+    """
+
+    prompted = True
+
+    def __init__(
+        self, denoiser: Any, prompts: Prompts, *, channels: int, guidance: float | None
+    ) -> None:
+        """Take a denoiser for inference.
+
+        Args:
+            denoiser: of diffusers.
+            prompts: of the run.
+            channels: of the latents.
+            guidance: as of `text_denoiser.predict`.
+        """
+        super().__init__()
+        self.denoiser, self.prompts, self.guidance = denoiser, prompts, guidance
+        self.config = SimpleNamespace(in_channels=channels)
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.denoiser.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return next(self.denoiser.parameters()).dtype
+
+    def forward(
+        self, latents: torch.Tensor, level: torch.Tensor, numbers: torch.Tensor
+    ) -> SimpleNamespace:
+        """Return the prediction (N, c, h, w) as `sample`.
+
+        Args:
+            latents: (N, c, h, w).
+            level: (N,), or one for all.
+            numbers: (N,) int64 of the samples; negative ones are not prompted.
+        """
+        prompts = self.prompts.to(self.device, self.dtype)
+        predicted = predict(
+            self.denoiser,
+            latents.to(self.dtype),
+            level,
+            prompts.of(numbers),
+            guidance=self.guidance,
+            without=prompts.without(len(latents)),
+        )
+        return SimpleNamespace(sample=predicted.to(latents.dtype))
+
+
+class TextDiffusion:
+    """The process of a pipeline with a sampler, as `ensemble.diffusion.Diffusion`."""
+
+    def __init__(self, base: Path, sampler: str) -> None:
+        """Take the folder of a run's base, and "base" or a name of `samplers.sampler_names`."""
+        facts = read_pipeline(base)
+        self.kind: PipelineKind = kind_of(facts["pipeline"])
+        self.scheduler, self.sampler = facts["scheduler"], sampler
+        self.process: Process = make_process(facts["scheduler"])
+        self.patch: int = facts["patch"]
+
+    def begin(self, steps: int, shape: tuple[int, ...]) -> Sampler:
+        """Return a new trajectory of a number of steps, for latents (c, h, w)."""
+        tokens = (shape[1] // self.patch) * (shape[2] // self.patch) if shape else None
+        return make_sampler(
+            self.scheduler, kind=self.kind, steps=steps, name=self.sampler, tokens=tokens
+        )
+
+    def noised(
+        self, x: torch.Tensor, noise: torch.Tensor, level: int | torch.Tensor
+    ) -> torch.Tensor:
+        """Return latents with noise of a level."""
+        return self.process.noised(x, noise, torch.as_tensor(level))
+
+    def estimate(
+        self, prediction: torch.Tensor, noisy: torch.Tensor, level: int | torch.Tensor
+    ) -> torch.Tensor:
+        """Return the latents (..., c, h, w) that predictions stand for."""
+        return self.process.estimate(prediction, noisy, torch.as_tensor(level))
+
+
+def read_pipeline(base: Path) -> dict[str, Any]:
+    """Return what the base's folder records of its pipeline.
+
+    Raises:
+        InputError: the file is missing, or was changed.
+    """
+    file = base / PIPELINE
+    if not file.is_file():
+        raise InputError(
+            f"{base} holds no {PIPELINE}, expected the base of a run with sampling.prompts; run again."
+        )
+    return read_facts(file)
+
+
+def load_denoiser(base: Path, *, precision: str = "float32") -> Any:
+    """Load the denoiser of a run's base for inference, in host memory.
+
+    Raises:
+        InputError: the folder does not hold it complete and unchanged, or the precision is unknown.
+    """
+    if precision not in DTYPES:
+        raise InputError(f"--precision is {precision}, expected {' or '.join(DTYPES)}.")
+    kind = kind_of(read_pipeline(base)["pipeline"])
+    network = load_network(base, device=torch.device("cpu"), kind=kind.network)
+    # Diffusers warns of any conversion, even to the same type.
+    return network if precision == "float32" else network.to(DTYPES[precision])
+
+
+def load_prompted(
+    folders: Sequence[Path],
+    base: Path,
+    prompts: Path,
+    *,
+    guidance: float | None,
+    precision: str = "float32",
+) -> list[Prompted]:
+    """Load the members of a run, which share the weights of its base.
+
+    Args:
+        folders: of the members, each with a LoRA file.
+        base: folder of the run's base.
+        prompts: file of encode-prompts.
+        guidance: as of `text_denoiser.predict`.
+        precision: of the weights, "float32" or "bfloat16".
+
+    Raises:
+        InputError: a file is not complete, or not of this base.
+    """
+    denoiser = load_denoiser(base, precision=precision)
+    embedded = Prompts.read(prompts)
+    channels = denoiser.config.in_channels // network_kind(denoiser).patches
+    members = []
+    for folder in folders:
+        changes = read_lora(folder, denoiser)
+        network = with_lora(denoiser, changes)
+        members.append(Prompted(network, embedded, channels=channels, guidance=guidance))
+    return members

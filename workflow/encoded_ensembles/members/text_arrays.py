@@ -1,0 +1,69 @@
+"""Embeddings of texts as the arrays of a file, and back."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from encoded_ensembles.members.prompts import Embeddings, with_sizes
+from encoded_ensembles.progress import report
+from encoded_ensembles.storage.files import read_arrays
+
+if TYPE_CHECKING:
+    from encoded_ensembles.members.prompts import TextEncoders
+
+NOTHING = "nothing_"  # prefix of the arrays that stand for no prompt, or for the negative prompt
+PARTS = ("sequence", "pooled", "time_ids")
+
+
+def embedded(
+    encoders: "TextEncoders",
+    texts: Sequence[str] | None,
+    *,
+    size: tuple[int, int],
+    cut: bool = False,
+) -> dict[str, np.ndarray]:
+    """Return the embeddings of K texts as arrays (K, ...) float32; for None, `nothing_` of no prompt.
+
+    Args:
+        encoders: of a pipeline.
+        texts: K texts.
+        size: (height, width) of the images in pixels, which SDXL is told.
+        cut: cut texts that are too long, and report them; else they are refused.
+
+    Raises:
+        InputError: a text is too long.
+    """
+    if texts is None:
+        return nothing_is(_arrays(encoders, encoders.nothing(1), size))
+    for long in encoders.too_long(texts) if cut else ():
+        report(f"{long.prompt[:60]!r} is cut: {long.tokens} tokens, at most {long.limit} are used")
+    return _arrays(encoders, encoders.encode(texts, cut=cut), size)
+
+
+def nothing_is(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return arrays under the names of what stands for no prompt."""
+    return {NOTHING + name: array for name, array in arrays.items()}
+
+
+def read_embeddings(file: Path, *, prefix: str = "") -> Embeddings:
+    """Read the embeddings of a file, or with the prefix NOTHING those of no prompt."""
+    arrays = read_arrays(file)
+    return Embeddings(
+        **{
+            name: torch.from_numpy(arrays[prefix + name])
+            for name in PARTS
+            if prefix + name in arrays
+        }
+    )
+
+
+def _arrays(
+    encoders: "TextEncoders", embeddings: Embeddings, size: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Return embeddings as arrays, with the time ids of uncropped images for SDXL."""
+    if encoders.kind.name == "sdxl":
+        embeddings = with_sizes(embeddings, original=size, target=size)
+    return {name: tensor.float().cpu().numpy() for name, tensor in embeddings.tensors.items()}
