@@ -92,7 +92,7 @@ def test_words_are_read_as_what_the_schema_allows(schema, word, value):
 def test_defaults_fill_what_is_absent_and_nothing_else(schema):
     filled = check.with_defaults({"training": {"ema": 0.5}, "dataset": None}, schema)
     assert filled["training"]["ema"] == 0.5
-    assert filled["training"]["epochs"] == 800
+    assert filled["training"]["epochs"] == 400
     assert filled["dataset"]["name"] == "digits"
     plant = {"name": "a", "kind": "mark", "images": 3}
     filled = check.with_defaults({"dataset": {"plant": [plant]}}, schema)
