@@ -10,8 +10,8 @@ of held-out images are those of the preset. What is reduced does not change how 
   2 levels. The noise is whole.
 - One job of each rule runs: the largest. The other blocks of the landscape are written from it.
 - Two samples or given pictures are compared with the pixels of all images; the distances of others are theirs, varied.
-- `measure-influence` computes SSIM, features and directional distances of 100 units, and varies their
-  values for the others.
+- `measure-influence` computes SSIM, features and directional distances 20 times each, and varies their values for
+  the other units.
 - Pictures are random: patches in a made archive of CIFAR-10, one colour each instead of CelebA's.
 
 Not run: `plot_loss` and `record_run`, which hold nothing that grows, and `fetch_autoencoder`, a download.

@@ -4,7 +4,7 @@ Only the modules that a verb needs are imported, so that the rest of its memory 
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 STEPS = 3  # sampling steps that are taken, of those that the noise is for
 FOLLOWED = 7  # of a trajectory that is followed; 2 of them at noise levels up to 300
 LEVELS = 2  # at which given pictures are denoised
-CALLS = 100  # calls of a function for one unit that are computed; later ones repeat the last
+CALLS = 20  # of a function of one unit, or of a part of the images, that are computed
 PEOPLE, TRAINED_ON = 10_177, 8192  # of CelebA, and those of its training part
 FACES = {"0": 162_770, "1": 19_867, "2": 19_962}  # pictures of each official part
 
@@ -167,30 +167,41 @@ def repeat_samples() -> None:
 
 
 def repeat_units() -> None:
-    """Compare the first `CALLS` units in full; for later ones of the same shapes, repeat the last values.
+    """Compare the first `CALLS` units or parts in full; others get values like theirs.
 
     Every unit is read, and gets values of its own. So all arrays have their full sizes.
     """
     from encoded_ensembles.features import perceptual
     from encoded_ensembles.influence import ablation, directional
 
-    ablation.ssim = _repeated(ablation.ssim)
-    directional.excess = _repeated(directional.excess)
-    directional.nearest_distances = _repeated(directional.nearest_distances)
+    ablation.ssim = _repeated(ablation.ssim, lambda given: given[0].shape[:1])
+    directional.excess = _repeated(directional.excess, lambda given: (len(given[0]), len(given[2])))
+    directional.nearest_distances = _repeated(
+        directional.nearest_distances, lambda given: (len(given[0]), len(given[2]))
+    )
     measured = perceptual.feature_distance
-    perceptual.feature_distance = lambda *given: _repeated(measured(*given))
+    perceptual.feature_distance = lambda *made_of: _repeated(
+        measured(*made_of), lambda given: given[0].shape[:1]
+    )
 
 
-def _repeated(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Return a function that computes `CALLS` times for each shape of arguments, then varies the last value."""
-    last: dict[Any, np.ndarray] = {}
-    calls: dict[Any, Iterator[int]] = {}
+def _repeated(
+    function: Callable[..., np.ndarray], shape_of: Callable[[tuple[Any, ...]], tuple[int, ...]]
+) -> Callable[..., np.ndarray]:
+    """Return a function that computes the first `CALLS` times, and then varies the last values.
+
+    Args:
+        function: of arrays.
+        shape_of: maps them to the shape of its result.
+    """
+    last: list[np.ndarray] = []
     rng = np.random.default_rng(0)
 
     def call(*given: np.ndarray) -> np.ndarray:
-        shapes = tuple(np.shape(each) for each in given)
-        if next(calls.setdefault(shapes, iter(range(10**9)))) < CALLS:
-            last[shapes] = function(*given)
-        return last[shapes] * rng.uniform(0.9, 1.1)
+        if len(last) < CALLS:
+            last.append(function(*given))
+            return last[-1]
+        shape = shape_of(given)
+        return np.resize(last[-1], shape) * rng.uniform(0.9, 1.1, shape)
 
     return call
