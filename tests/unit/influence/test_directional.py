@@ -67,6 +67,24 @@ def test_directional_equals_a_loop(unit_held, monkeypatch):
     assert all(np.allclose(a, b) for a, b in zip(measure(*drawn, unit_held), (value, p, z), strict=True))  # fmt: skip
 
 
+@pytest.mark.parametrize("values", [1, 3 * 16, 5 * 16, 2**25])
+def test_images_are_compared_a_few_at_a_time(monkeypatch, values):
+    """Issue 16.4: units of 1, 4, 2 and 3 images, some of which are divided."""
+    rng = np.random.default_rng(0)
+    held = rng.normal(size=(6, 2, 16))
+    images = to_bytes(rng.normal(0, 0.5, (10, 1, 4, 4)))
+    rows, starts = rng.permutation(10), np.array([0, 1, 5, 7])
+    monkeypatch.setattr(directional, "VALUES", values)
+    found = directional._nearest(held, images, rows, starts)
+    expected = [
+        likeness.nearest_distances(held[:, sample], flat(images[rows]), starts)
+        for sample in range(2)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    if values == 2**25:
+        assert np.array_equal(found, expected)
+
+
 def test_excess_by_hand():
     """Masks drop 0, 1 and 2 members of the word, at distances 1, 2 and 6: slope 2.5, mean of h 1."""
     dropped = np.array([[0, 0, 1, 1], [1, 0, 1, 0], [1, 1, 0, 0]], bool)

@@ -50,6 +50,7 @@ def expect_influence(
         write_table,
         write_tensors,
     )
+    from encoded_ensembles.storage.large_tensors import count_rows, each_row, read_tensor
 
     arrays = read_arrays(code)
     matrix, names = arrays["code"], arrays["unit_names"]
@@ -65,12 +66,14 @@ def expect_influence(
         return float(gains.area(result.curve))
 
     methods, damping = choose_damping(read_tensors(rivals), area)
-    drawn = read_tensors(samples, names=["factual", "null", "members"])
-    other = drawn["null"] if len(drawn["null"]) else drawn["members"]
+    factual = read_tensor(samples, "factual")
+    others = each_row(samples, "null" if count_rows(samples, "null") else "members")
     facts = learn.gather_facts(
         methods,
         labels=read_images(data).labels[np.unique(arrays["unit_of"], return_index=True)[1]],
-        sensitivity=distances(drawn["factual"], other).mean(axis=0),
+        sensitivity=np.concatenate([distances(factual, each[None]) for each in others]).mean(
+            axis=0
+        ),
     )
     parts = {
         "": learn.of_members(pull, matrix, np.ones(len(folds), bool)),

@@ -129,15 +129,13 @@ def _read_samples(samples: Path, units: int) -> "tuple[np.ndarray, np.ndarray, i
     """
     import numpy as np
 
-    from encoded_ensembles.storage.files import open_tensors
+    from encoded_ensembles.storage.large_tensors import count_rows, each_row, read_tensor
 
-    with open_tensors(samples) as file:
-        factual, null = file.get_tensor("factual"), file.get_slice("null")
-        words = null.get_shape()[0]
-        room = min(units, COMPARED, max(2, COMPARED_VALUES // factual.size))
-        both = np.empty((words + room, *factual.shape), np.float32)
-        for word in range(words):
-            both[word] = null[word]
+    factual, words = read_tensor(samples, "factual"), count_rows(samples, "null")
+    room = min(units, COMPARED, max(2, COMPARED_VALUES // factual.size))
+    both = np.empty((words + room, *factual.shape), np.float32)
+    for word, row in enumerate(each_row(samples, "null")):
+        both[word] = row
     return factual, both, words
 
 

@@ -68,7 +68,8 @@ def assign_units(images: ImageSet, grouping: Grouping) -> Units:
         names_before = np.where(is_planted, bare, names_before)
         together |= is_planted & plant.together
     rest = np.flatnonzero(~together)
-    grouped = _group(images.take(rest), names_before[rest], grouping)
+    others = images.take(rest) if together.any() else images  # to take all would copy all pixels
+    grouped = _group(others, names_before[rest], grouping)
     of_image = np.where(together, plant_of, np.zeros(1, grouped.dtype))
     of_image[rest] = grouped
     names, unit_of = np.unique(of_image, return_inverse=True)

@@ -19,7 +19,8 @@ from encoded_ensembles.members.given import check_trained_on
 from encoded_ensembles.members.latents import load_space
 from encoded_ensembles.members.load import load_members
 from encoded_ensembles.progress import track
-from encoded_ensembles.storage.files import InputError, read_tensors
+from encoded_ensembles.storage.files import InputError
+from encoded_ensembles.storage.large_tensors import read_tensor
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -96,7 +97,7 @@ def prepare(
         check_trained_on(folders, autoencoder)
     where, drawn = choose_device(device), {}
     if noise:
-        drawn["noise"] = read_tensors(noise, names=["noise"])["noise"]
+        drawn["noise"] = read_tensor(noise, "noise")
     space = load_space(autoencoder, device=where)
     sampler: str | Diffusion = scheduler
     if prompts:

@@ -13,6 +13,7 @@ from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z
 
 HELD = 10_000_000  # distances, or weights of masks, in memory at once: 80 MB
+VALUES = 2**25  # of images that are compared at once: 128 MB, and twice that in double precision
 
 
 def excess_weights(dropped: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -48,6 +49,35 @@ def excess(distance: np.ndarray, dropped: np.ndarray, words: np.ndarray) -> np.n
     """
     parts = np.array_split(words, -(-len(words) * len(dropped) // HELD))
     return np.concatenate([distance @ excess_weights(dropped, part) for part in parts], axis=1)
+
+
+def _nearest(
+    held: np.ndarray, images: np.ndarray, rows: np.ndarray, starts: np.ndarray
+) -> np.ndarray:
+    """Return the distance of counterfactuals from the nearest image of each of some units.
+
+    Args:
+        held: (V, B, F) float.
+        images: (N, H, W, C) uint8.
+        rows: (M,) int64, positions of the units' images, sorted by unit.
+        starts: (k,), position in `rows` of the first image of each unit.
+
+    Returns:
+        (B, V, k) float64.
+    """
+    nearest = np.full((held.shape[1], len(held), len(starts)), np.inf)
+    step = max(1, VALUES // images[0].size)
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        near, stop = to_rows(images[part]), start + len(part)
+        first = (
+            np.searchsorted(starts, start, side="right") - 1
+        )  # its images may go on from the last part
+        here = slice(first, np.searchsorted(starts, stop))
+        begin = np.maximum(starts[here] - start, 0)
+        for found, sample in zip(nearest, held.swapaxes(0, 1), strict=True):
+            found[:, here] = np.minimum(found[:, here], nearest_distances(sample, near, begin))
+    return nearest
 
 
 # DEVIATES: Directional.
@@ -91,10 +121,8 @@ def directional(
     for first in range(0, len(code), step):
         units = np.arange(first, min(first + step, len(code)))
         begin = starts[units] - starts[first]
-        near = to_rows(images[order[starts[first] : starts[units[-1]] + sizes[units[-1]]]])
-        distance = np.stack(
-            [nearest_distances(sample, near, begin) for sample in held.swapaxes(0, 1)]
-        )
+        rows = order[starts[first] : starts[units[-1]] + sizes[units[-1]]]
+        distance = _nearest(held, images, rows, begin)
         for position, unit in enumerate(units):
             others = of_mask != unit
             excesses = excess(

@@ -104,13 +104,13 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
     frozen["fetch_pipeline"] = 3 * FLOAT * max(size.frozen.values(), default=0)
     return frozen | {
-        "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * (4 * pixels + 8 * NAME) + 3 * kept * values + compared,
+        "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * (4 * pixels + 8 * NAME) + (kept + size.images) * values + compared,
         "encode_units": read(config, size) + 50 * pairs + words(config) + compared
         + size.images * 10 * NAME,
         "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
         **dict.fromkeys(
             ("split_member", "split_control", "split_heldout"),
-            read(config, size) + size.images * 8 * NAME,
+            read(config, size) + size.images * (values + 8 * NAME),  # all images are in the full model's
         ),
         "draw_noise": read(config, size),
         "choose_queries": read(config, size) + count_heldout(dataset) * values,
@@ -129,7 +129,9 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         mean = images / training["steps_per_epoch"]
         batch = min(images, mean + 4 * math.sqrt(mean))
         weights = FLOAT * (network.weights + 4 * size.weights)
-        images_bytes = images * (2 * values + FLOAT * seen * flipped)
+        # Pixels are in memory twice at a time: as read and of the split, then of the split and sorted.
+        scaled = 2 if seen == values else flipped
+        images_bytes = images * (values + FLOAT * seen * scaled)
         return read(config, size) + weights + images_bytes + batch * FLOAT * network.trained
 
     chunk = 16  # images whose gradients are computed at once
@@ -152,8 +154,10 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "encode_prompts": read(config, size) + prompts,
         "encode_pictures": read(config, size) + size.images * values + 2 * latents
         + 2 * FLOAT * size.frozen.get("autoencoder", 0) + CODED * size.shape[1] * size.shape[2],
-        "train_classifier": values * config["dataset"]["spare"] + 64 * 3 * 96 * size.shape[1] * size.shape[2]
-        + read(config, size) + features(config, size, count_heldout(config["dataset"])),
+        "train_classifier": values * config["dataset"]["spare"] + max(
+            read(config, size), 64 * 3 * 96 * size.shape[1] * size.shape[2]
+            + features(config, size, count_heldout(config["dataset"]))
+        ),
         "project_gradients": read(config, size) + size.images * FLOAT * (seen + values)
         + FLOAT * (gradients + network.weights + chunk * network.trained),
     }  # fmt: skip
@@ -264,7 +268,9 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         )
 
     compared = null + held + block + 6
-    masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 2
+    masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
+    # A block of samples is read while the last one is in memory; and those scored as real.
+    drawn = (2 * math.ceil(masks / frechet["blocks"]) + 1) * frechet["samples"] * values
     # Distances of all masks from some units' images; merged tables are in memory twice.
     influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
     influence += 2 * table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 200 * MB
@@ -281,8 +287,9 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "measure_queries": tested(count_queries(config, size.units), config["queries"]["decoys"])
         + read(config, size),
         "measure_members": pairs * n * 4 * FLOAT + max(words(config), 3 * sets, nearest(config, size)),
-        "score_frechet": read(config, size) + masks * frechet["samples"] * values
-        + features(config, size, max(frechet["samples"], count_heldout(config["dataset"]))) + 100 * MB,
+        "score_frechet": 100 * MB + count_heldout(config["dataset"]) * values
+        + features(config, size, max(frechet["samples"], count_heldout(config["dataset"])))
+        + max(read(config, size) + config["dataset"]["spare"] * values, drawn),
         "find_planted": read(config, size) + 3 * FLOAT * size.images * values,
     }  # fmt: skip
 
@@ -303,7 +310,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     return {
         "score_rivals": read(config, size) + nearest(config, size)
         + features(config, size, size.images) + methods * 12 * pairs + (scored if gradients else 0),
-        "expect_influence": pairs * (20 * facts + 12 * (methods + 15) + 216) + pulled
+        "expect_influence": read(config, size) + pairs * (20 * facts + 12 * (methods + 15) + 216) + pulled
         + table(pairs, 8) + 100 * MB,
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulled / 2 + words(config)
         + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
@@ -324,9 +331,10 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     columns = 5 * (4 + len(config["influence"]["distances"])) + 8
     influence = pairs * (columns * 2 * DOUBLE + 2 * NAME)
     shown = min(count, config["gallery"]["samples"]) / count * influence
+    sets = 2 + sum(config["frechet"]["repeats"] for _ in config["frechet"]["kept"])
     return {
         "plot_code": 30 * min(size.units, 4096) * n,
-        "plot_samples": 100 * 12 * values * (1 + FLOAT),  # 12 images of each set of the Frechet distances
+        "plot_samples": sets * 12 * values * (1 + FLOAT),  # 12 images of each set of the Frechet distances
         "plot_influence": influence + read(config, size),
         "plot_landscape": influence,
         "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),

@@ -1,0 +1,1 @@
+"""Jobs of a preset at its full size, with stand-ins for networks and for data that must be downloaded."""
