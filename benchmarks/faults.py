@@ -32,6 +32,7 @@ SIZE = "size=96m"
 KINDS = {
     "kill": kills.killed,
     "kill-given": kills.killed_given,
+    "kill-text": kills.killed_text,
     "download": downloads.disturbed,
     "outputs": damage.damaged_outputs,
     "memory": damage.damaged_memory,
@@ -40,7 +41,7 @@ KINDS = {
     "damage": damage.damaged,
     "snakemake": snakemakes.disturbed,
 }
-WORLDLESS = {"download", "kill-given"}  # kinds that do not take the run
+WORLDLESS = {"download", "kill-given", "kill-text"}  # kinds that do not take the run
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from encoded_ensembles.runs.integrity import find_leftovers
@@ -14,12 +14,19 @@ from injection.jobs import ROOT, RUN, SAME, Job, Row, World, forget, make_world,
 
 MOMENTS = 2  # of each rule
 TRIES = 8
-GIVEN = ROOT / "benchmarks" / "faults_given.yaml"
+GIVEN, TEXT = (ROOT / "benchmarks" / f"faults_{kind}.yaml" for kind in ("given", "text"))
 # Rules that the usual run has not, and those that do other things there.
 OF_GIVEN = {
     "fetch_base", "fetch_autoencoder", "train_member", "draw_noise", "sample_ensemble", "screen_block",
     "measure_screened",
 }  # fmt: skip
+OF_TEXT = {
+    "fetch_pipeline",
+    "encode_captions",
+    "encode_prompts",
+    "encode_pictures",
+    "train_adapter",
+}
 
 
 def killed(world: World, rng: random.Random, limit: int | None) -> Iterator[Row]:
@@ -31,16 +38,44 @@ def killed(world: World, rng: random.Random, limit: int | None) -> Iterator[Row]
 
 def killed_given(_: World | None, rng: random.Random, limit: int | None) -> Iterator[Row]:
     """Do so in a run that is given a base and an autoencoder, and screens its landscape."""
+    yield from _killed_in(GIVEN, OF_GIVEN, _write_networks, rng, limit)
+
+
+def killed_text(_: World | None, rng: random.Random, limit: int | None) -> Iterator[Row]:
+    """Do so in a run whose members are adapters of a text-to-image pipeline."""
+    yield from _killed_in(TEXT, OF_TEXT, _write_pipeline, rng, limit)
+
+
+def _killed_in(
+    config: Path,
+    rules: set[str],
+    give: Callable[[Path], None],
+    rng: random.Random,
+    limit: int | None,
+) -> Iterator[Row]:
+    """Kill jobs of some rules in a run that is given files in a folder."""
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
-        _write_networks(Path(folder) / "given")
+        give(Path(folder) / "given")
         try:
-            other = make_world(Path(folder), GIVEN)
-            for job in [job for job in other.of_every_rule() if job.rule in OF_GIVEN][:limit]:
+            other = make_world(Path(folder), config)
+            for job in [job for job in other.of_every_rule() if job.rule in rules][:limit]:
                 for _ in range(MOMENTS):
                     yield _kill(other, rng, job)
         finally:
             os.chdir(here)
+
+
+def _write_pipeline(folder: Path) -> None:
+    """Write a tiny pipeline, and captioned pictures."""
+    sys.path.insert(0, str(ROOT / "tests/helpers"))
+    import miniatures
+    import tiny_pipelines
+
+    tiny_pipelines.write("sd", folder / "base")
+    miniatures.write_pictures(folder / "pictures")
+    for file in list((folder / "pictures").iterdir()):
+        file.with_suffix(".txt").write_text("a thing")
 
 
 def _write_networks(folder: Path) -> None:

@@ -37,7 +37,8 @@ BANNED_CALLS = {
     "pd.read_pickle", "pandas.read_pickle", "yaml.load", "yaml.full_load", "yaml.unsafe_load",
     "os.system", "os.popen", "shutil.unpack_archive",
 }  # fmt: skip
-WEIGHTLESS = {"scheduler_kind", "Members"}  # a scheduler has none; Members asks for its own
+# A scheduler and a tokenizer have none; Members asks for its own.
+WEIGHTLESS = {"scheduler_kind", "tokenizer", "Members"}
 BANNED_METHODS = {"extractall", "extract", "read_pickle", "unsafe_load"}
 
 

@@ -233,7 +233,7 @@ def test_the_tour_of_the_code_says_what_a_changed_module_does_again():
     }
     assert stale["figures/grading"] == {"plot_gains", "plot_scoreboard", "plot_truth"}
     assert stale["figures/style"] == {rule for rule in rules if rule.startswith("plot_")}
-    assert stale["members/training"] == {"train_member"}
+    assert stale["members/training"] == {"train_member", "train_adapter"}
 
 
 def test_the_module_of_the_how_to_works(workspace, tmp_path):

@@ -100,4 +100,4 @@ def test_the_studies_are_one_workflow_of_many_runs():
     counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
     for units in (64, 256, 1024, 2048):
         assert counts[f"sizes_{units}_train_member"] == 15
-    assert counts["planted_train_member"] == counts["digits_train_member"] + 4 == 19
+    assert counts["planted_train_member"] == counts["naming_128_train_member"] + 4 == 19

@@ -43,7 +43,7 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     assert done.returncode == 0
     table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
     counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
-    assert counts == JOBS | {"split_member": 15, "train_member": 15, "ablate_block": 4}
+    assert counts == JOBS | {"split_member": 15, "train_member": 15}
 
 
 def test_dry_run_of_a_screened_landscape(workspace):

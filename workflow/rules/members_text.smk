@@ -147,8 +147,8 @@ rule train_adapter:
         frozen_digests=frozen_digests,
         frozen=frozen_files(),
     output:
-        facts="results/{run}/{network}/adapter.json",
-        weights="results/{run}/{network}/pytorch_lora_weights.safetensors",
+        facts=f"results/{{run}}/{{network}}/{own_files()[0]}",
+        weights=f"results/{{run}}/{{network}}/{own_files()[1]}",
         loss="results/{run}/{network}/loss.csv",
         training="results/{run}/{network}/training.json",
     log:

@@ -20,15 +20,15 @@ def configured(schema, **parts):
 
 
 def test_work_by_hand(schema):
-    """14 members of which 7 stay, 16 samples, 50 steps, 120 units, 100 null words."""
+    """14 members of which 7 stay, 16 samples, 25 steps, 120 units, 100 null words."""
     work = plan.plan(configured(schema), SIZE)
     rows = 120 * 7 * 16  # in all members at each step: 960 in each, two batches
-    assert work["ablate_block"].rows == 50 * rows
-    assert work["ablate_block"].calls == 50 * 14 * 2
+    assert work["ablate_block"].rows == 25 * rows
+    assert work["ablate_block"].calls == 25 * 14 * 2
     assert work["ablate_block"].bytes == 120 * 16 * 64 * 4
-    assert work["sample_ensemble"].rows == pytest.approx(50 * 16 * (14 + 14 + 700 + 1))
-    assert work["draw_noise"].bytes == 51 * (16 + 512) * 64 * 4
-    assert work["train_member"].steps == ((14 * 800, 60.0), (800, 120.0), (0, 60.0))
+    assert work["sample_ensemble"].rows == pytest.approx(25 * 16 * (14 + 14 + 700 + 1))
+    assert work["draw_noise"].bytes == 26 * (16 + 512) * 64 * 4
+    assert work["train_member"].steps == ((14 * 400, 60.0), (400, 120.0), (0, 60.0))
     assert work["train_member"].bytes == 15 * 4 * 1000
 
 
@@ -46,7 +46,7 @@ def test_jobs_start_by_what_they_import():
 def test_short_batches_count_as_filled_up(schema):
     config = configured(schema, sampling={"samples": 1}, figures={"samples": [0]})
     follow = plan.plan(config, SIZE)["follow_members"]
-    assert (follow.calls, follow.rows) == (50 * 14, 50 * 14 * 16)
+    assert (follow.calls, follow.rows) == (25 * 14, 25 * 14 * 16)
 
 
 def test_screening_costs_its_budget(schema):
@@ -149,7 +149,7 @@ def test_members_of_a_fresh_seed_are_trained_where_controls_are(schema):
     """Issue 14.28: n of them if any control is retrained with the fresh seed, else none."""
     for fresh, members, controls in ((0, 0, 7 * 4), (2, 14, 7 * (4 + 2))):
         work = plan.plan(configured(schema, retrain={"units": 4, "fresh": fresh}), SIZE)
-        assert work["train_member"].steps[0] == (800 * (14 + members + controls), 60.0)
+        assert work["train_member"].steps[0] == (400 * (14 + members + controls), 60.0)
 
 
 def test_given_pictures_are_evaluated_at_each_level_and_draw(schema):

@@ -7,7 +7,7 @@ from typer import Option
 
 from encoded_ensembles.commands.options.features import Device
 from encoded_ensembles.commands.options.files import Data
-from encoded_ensembles.commands.options.text import Cut, Pipeline
+from encoded_ensembles.commands.options.pipeline import Cut, Pipeline
 
 
 def encode_captions(

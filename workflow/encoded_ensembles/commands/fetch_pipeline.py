@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from encoded_ensembles.commands.options.text import Pipeline
+from encoded_ensembles.commands.options.pipeline import Pipeline
 
 
 def fetch_pipeline(

@@ -161,11 +161,13 @@ def load_part(
     text = role not in (parts.kind.denoiser, "vae")
     try:
         if role.startswith("tokenizer"):
-            return _part_class(parts.classes[role], text=True).from_pretrained(
-                folder, local_files_only=True
-            )
+            tokenizer = _part_class(parts.classes[role], text=True)
+            return tokenizer.from_pretrained(folder, local_files_only=True)
         model, loading = _part_class(parts.classes[role], text=text).from_pretrained(
-            folder, output_loading_info=True, **_options(text, dtype or torch.float32)
+            folder,
+            use_safetensors=True,
+            output_loading_info=True,
+            **_options(text, dtype or torch.float32),
         )
     except Exception as error:  # diffusers, transformers and safetensors each raise their own
         raise InputError(
@@ -178,7 +180,7 @@ def load_part(
 
 def _options(text: bool, dtype: "torch.dtype") -> dict[str, Any]:
     """Return options of from_pretrained in transformers (`text`) or diffusers."""
-    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    options: dict[str, Any] = {"local_files_only": True}
     if text:
         return {**options, "dtype": dtype}
     from diffusers.utils import is_accelerate_available

@@ -22,7 +22,7 @@ PROBLEMS = {
 FOLDERS = {
     "autoencoder", "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
     "landscape", "ledger", "members", "noise", "planted", "queries", "retrain", "rivals", "samples", "sets",
-    "splits", "studies",
+    "splits", "studies", "text",
 }  # fmt: skip
 TOP = {"run.json", "config.yaml", "gallery.html"}
 

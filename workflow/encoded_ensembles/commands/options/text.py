@@ -25,13 +25,6 @@ from encoded_ensembles.commands.options.training import (
 if TYPE_CHECKING:
     from encoded_ensembles.members.text_training import TextRecipe
 
-Pipeline = Annotated[
-    str,
-    Option(
-        help="folder of a text-to-image pipeline as diffusers' save_pretrained writes it, or a name on the Hugging Face Hub"
-    ),
-]
-Cut = Annotated[bool, Option(help="cut texts that are too long for a text encoder, and list them")]
 Base = Annotated[Path, Option(help="folder of the base, of fetch-pipeline")]
 
 
