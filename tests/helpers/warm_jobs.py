@@ -48,7 +48,10 @@ server.sendall(request)
 job = int.from_bytes(server.recv(8), "big")
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda number, _: os.kill(job, number))
-code = int.from_bytes(server.recv(8), "big", signed=True)
+reply = server.recv(8)
+if len(reply) < 8:
+    sys.exit(sys.argv[0] + ": the process of the tests that watches over this command ended")
+code = int.from_bytes(reply, "big", signed=True)
 if code < 0:
     signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)

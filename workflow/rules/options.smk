@@ -93,8 +93,13 @@ def split_options():
 
 
 def split_captions():
-    """Return the captions that splits depend on, as a list of none or one."""
-    return caption_files("parquet") if prompted() else []
+    """Return the captions that splits depend on, and what is encoded of all images before any split.
+
+    While a job runs whose files are ancient inputs of others, a checkpoint that ends can make Snakemake
+    forget the others (seen with 9.27), so nothing is encoded while splits are made.
+    """
+    encoded = [f"results/{{run}}/text/{name}.npz" for name in ("captions", "latents")]
+    return [*caption_files("parquet"), *encoded] if prompted() else []
 
 
 def training_options():

@@ -60,7 +60,8 @@ async def _changed_nothing(dag: "DAG", job: "Job") -> bool:
             if not file.is_ancient
         ]
         limit = dag.max_checksum_file_size
-        if all(
+        # A job that reads nothing but ancient files of the finished one says nothing about it.
+        if known and all(
             [
                 len(sums) == 1 and await file.is_same_checksum(next(iter(sums)), limit)
                 for file, sums in known
