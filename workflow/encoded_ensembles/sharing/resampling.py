@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from encoded_ensembles.ensemble.engine import place_prompted
 from encoded_ensembles.ensemble.sampling import sample as draw
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import load_space
@@ -37,6 +36,8 @@ def counterfactual(
     members: Sequence[Any]
     sampler: str | Diffusion = run.config["sampling"]["scheduler"]
     if run.prompting:
+        from encoded_ensembles.ensemble.engine import place_prompted
+
         members, sampler = place_prompted(
             kept, device=place, sampler=str(sampler), precision="float32", compiled=False,
             **run.prompting,
