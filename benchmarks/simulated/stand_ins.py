@@ -49,7 +49,6 @@ def replace_members() -> None:
     def load(folders: Sequence[Path], *_: Any, **__: Any) -> list[Tiny]:
         return [Tiny()] * len(folders)
 
-    made = sampling.make_scheduler
     replaced: dict[str, Any] = {
         "load_placed": load,
         "check_noise": lambda *_: None,
@@ -57,8 +56,21 @@ def replace_members() -> None:
     }
     for name, value in replaced.items():
         setattr(engine, name, value)
-    sampling.make_scheduler = _with_fewer_steps(made, STEPS)
-    trajectory.make_scheduler = _with_fewer_steps(made, FOLLOWED)
+    sampling.diffusion_of = _of_fewer_steps(STEPS)
+    trajectory.diffusion_of = _of_fewer_steps(FOLLOWED)
+
+
+def _of_fewer_steps(count: int) -> Callable[..., Any]:
+    """Return `diffusion_of` whose trajectories take at most `count` of their steps."""
+    from encoded_ensembles.ensemble.diffusion import DDPM, make_scheduler
+
+    def diffusion_of(sampler: str, *, bounded: bool, scheduler: Any = None) -> DDPM:
+        make = _with_fewer_steps(make_scheduler, count)
+        return DDPM(
+            sampler, bounded=bounded, scheduler=make(steps=1, sampler=sampler, bounded=bounded)
+        )
+
+    return diffusion_of
 
 
 def _with_fewer_steps(make: Callable[..., Any], count: int) -> Callable[..., Any]:
