@@ -34,6 +34,7 @@ def images(order=range(COUNT)):
         [NAMES[i] for i in order],
         LATENTS[order],
         None,
+        [f"caption {i}" for i in order],
         embeddings(COUNT).rows(torch.tensor(order, dtype=torch.long)),
         embeddings(1),
     )

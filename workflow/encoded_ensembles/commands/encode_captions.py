@@ -24,24 +24,21 @@ def encode_captions(
     device: Device = "auto",
 ) -> None:
     """Encode the distinct captions of training images by a pipeline's text encoders."""
-    import numpy as np
-
-    from encoded_ensembles.data.captions import training_captions
+    from encoded_ensembles.data.captions import with_captions
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.members.parts import read_parts
     from encoded_ensembles.members.prompts import load_encoders
     from encoded_ensembles.members.text_arrays import embedded
-    from encoded_ensembles.storage.files import read_table, write_arrays
+    from encoded_ensembles.storage.files import write_arrays
 
-    images = read_images(data)
-    caption = training_captions(read_table(captions), images.names)
-    texts, row = np.unique([caption[name] for name in images.names], return_inverse=True)
+    images = with_captions(read_images(data), captions)
+    texts = images.label_names
     encoders = load_encoders(read_parts(pipeline), device=choose_device(device))
     size = images.images.shape[1:3]
     write_arrays(
         output,
-        {"names": images.names, "row": row.astype(np.int64), "captions": texts}
+        {"names": images.names, "row": images.labels, "captions": texts}
         | embedded(encoders, texts.tolist(), size=size, cut=cut)
         | embedded(encoders, None, size=size),
     )

@@ -9,6 +9,7 @@ from encoded_ensembles.commands.options.files import Data
 from encoded_ensembles.commands.options.spread import spread
 from encoded_ensembles.commands.options.text import TextTraining
 from encoded_ensembles.commands.options.training import CheckpointFile
+from encoded_ensembles.commands.train_member import training_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,7 @@ def train_adapter(
     names = select(read_images(data), split).names
     images = captioned(np.asarray(names), from_ranges(split["images"]), captions, latents)
     check_precision(training.precision, where)
-    recipe, facts = training.recipe(), training_facts(split, images, captions, training)
+    recipe, facts = training.recipe(), training_facts(split, images, training)
     saved = None
     if checkpoint:
         saved = Checkpoint(checkpoint, key=training_key(facts), seconds=training.checkpoint_seconds)
@@ -107,40 +108,37 @@ def captioned(
             raise InputError(
                 f"{file} is of other images than the split, expected both from one run; run snakemake again."
             )
-    prompts = Prompts.read(captions)
+    prompts, row = Prompts.read(texts), texts["row"][rows]
     return Captioned(
         names.tolist(),
         pictures["latents"][rows],
         pictures["mirrored"][rows] if "mirrored" in pictures else None,
-        prompts.embeddings.rows(torch.from_numpy(texts["row"][rows])),
+        texts["captions"][row].tolist(),
+        prompts.embeddings.rows(torch.from_numpy(row)),
         prompts.nothing,
     )
 
 
 def training_facts(
-    split: dict[str, Any], images: "Captioned", captions: Path, training: TextTraining
+    split: dict[str, Any], images: "Captioned", training: TextTraining
 ) -> dict[str, Any]:
     """Return the recorded facts that determine a trained adapter.
 
     Args:
         split: manifest of the split.
         images: of the split.
-        captions: file of encode-captions.
         training: how to train.
     """
     from dataclasses import asdict
 
-    from encoded_ensembles.codes.splits import from_ranges
     from encoded_ensembles.config.closure import code_digest
     from encoded_ensembles.data.images import set_digest
     from encoded_ensembles.members.device import choose_device, describe
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.prompted import PIPELINE
-    from encoded_ensembles.storage.files import read_arrays, sha256_file
+    from encoded_ensembles.storage.files import sha256_file
 
-    texts = read_arrays(captions)
-    rows = texts["row"][from_ranges(split["images"])]
-    said = zip(images.names, texts["captions"][rows].tolist(), strict=True)
+    said = zip(images.names, images.captions, strict=True)
     return {
         "member": split["member"],
         "split": split["digest"],
@@ -158,14 +156,6 @@ def training_facts(
         "code": code_digest("train_adapter"),
         "device": describe(choose_device(training.device), precision=training.precision),
     }
-
-
-def training_key(facts: dict[str, Any]) -> str:
-    """Return the SHA-256 of the facts that determine a trained adapter."""
-    import hashlib
-    import json
-
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _save(denoiser: Any, losses: list[float], facts: dict[str, Any], output: Path) -> None:

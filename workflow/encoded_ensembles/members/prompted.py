@@ -4,11 +4,12 @@ A run's `base` folder holds the denoiser of a pipeline as diffusers writes it, a
 class of the pipeline and its scheduler. Sample b has prompt b % P of the run's P prompts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from encoded_ensembles.members.lora import with_lora
@@ -18,9 +19,9 @@ from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of, netw
 from encoded_ensembles.members.processes import make_process
 from encoded_ensembles.members.prompts import Embeddings
 from encoded_ensembles.members.samplers import Sampler, make_sampler
-from encoded_ensembles.members.text_arrays import NOTHING, read_embeddings
+from encoded_ensembles.members.text_arrays import NOTHING, to_embeddings
 from encoded_ensembles.members.text_denoiser import predict
-from encoded_ensembles.storage.files import InputError, read_facts
+from encoded_ensembles.storage.files import InputError, read_arrays, read_facts
 
 if TYPE_CHECKING:
     from encoded_ensembles.members.processes import Process
@@ -37,9 +38,9 @@ class Prompts:
         self.embeddings, self.nothing = embeddings, nothing
 
     @staticmethod
-    def read(file: Path) -> "Prompts":
-        """Read a file of encode-prompts or encode-captions."""
-        return Prompts(read_embeddings(file), read_embeddings(file, prefix=NOTHING))
+    def read(arrays: Mapping[str, np.ndarray]) -> "Prompts":
+        """Return those in the arrays of a file of encode-prompts or encode-captions."""
+        return Prompts(to_embeddings(arrays), to_embeddings(arrays, prefix=NOTHING))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Prompts":
         """Return the embeddings on a device, of a dtype."""
@@ -48,10 +49,17 @@ class Prompts:
     def of(self, numbers: torch.Tensor) -> Embeddings:
         """Return the embeddings of samples of these numbers (N,); of negative ones, no prompt."""
         rows = self.embeddings.rows(numbers.clamp(min=0) % len(self.embeddings))
-        absent = numbers < 0
-        for name, tensor in rows.tensors.items():
-            tensor[absent] = self.nothing.tensors[name]
-        return rows
+        # Not by a mask as an index, for which a GPU would wait.
+        return Embeddings(
+            **{
+                name: torch.where(
+                    (numbers < 0).view(-1, *[1] * (tensor.ndim - 1)),
+                    self.nothing.tensors[name],
+                    tensor,
+                )
+                for name, tensor in rows.tensors.items()
+            }
+        )
 
     def without(self, count: int) -> Embeddings:
         """Return what guidance leads away from, (count, ...)."""
@@ -108,7 +116,7 @@ class Prompted(torch.nn.Module):
             level: (N,), or one for all.
             numbers: (N,) int64 of the samples; negative ones are not prompted.
         """
-        prompts = self.prompts.to(self.device, self.dtype)
+        self.prompts = prompts = self.prompts.to(self.device, self.dtype)  # moves them once
         predicted = predict(
             self.denoiser,
             latents.to(self.dtype),
@@ -200,7 +208,7 @@ def load_prompted(
         InputError: a file is not complete, or not of this base.
     """
     denoiser = load_denoiser(base, precision=precision)
-    embedded = Prompts.read(prompts)
+    embedded = Prompts.read(read_arrays(prompts))
     channels = denoiser.config.in_channels // network_kind(denoiser).patches
     members = []
     for folder in folders:

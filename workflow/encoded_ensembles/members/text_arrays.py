@@ -1,7 +1,6 @@
 """Embeddings of texts as the arrays of a file, and back."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 
 from encoded_ensembles.members.prompts import Embeddings, with_sizes
 from encoded_ensembles.progress import report
-from encoded_ensembles.storage.files import read_arrays
 
 if TYPE_CHECKING:
     from encoded_ensembles.members.prompts import TextEncoders
@@ -48,9 +46,8 @@ def nothing_is(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {NOTHING + name: array for name, array in arrays.items()}
 
 
-def read_embeddings(file: Path, *, prefix: str = "") -> Embeddings:
-    """Read the embeddings of a file, or with the prefix NOTHING those of no prompt."""
-    arrays = read_arrays(file)
+def to_embeddings(arrays: Mapping[str, np.ndarray], *, prefix: str = "") -> Embeddings:
+    """Return the embeddings in the arrays of a file, or with the prefix NOTHING those of no prompt."""
     return Embeddings(
         **{
             name: torch.from_numpy(arrays[prefix + name])

@@ -53,13 +53,15 @@ class Captioned:
         names: S distinct image names.
         latents: (S, c, h, w) float32.
         mirrored: latents of the mirrored images, (S, c, h, w); None without mirroring.
-        embeddings: of S captions.
+        captions: S texts.
+        embeddings: of the captions.
         nothing: (1, ...), what stands for no prompt.
     """
 
     names: list[str]
     latents: np.ndarray
     mirrored: np.ndarray | None
+    captions: list[str]
     embeddings: Embeddings
     nothing: Embeddings
 

@@ -33,8 +33,8 @@ GUESSED_LATENT = (4, 8)  # channels, and pixels of a side: those of Stable Diffu
 GUESSED_FROZEN = 100_000_000  # weights
 GUESSED_HELD = (20_000, 5_000)  # numbers per input pixel, as in `NetworkSize`
 ADAPTED = 10  # assumed: an adapter has at most a tenth of the base's weights
-# Defaults of diffusers for keys that a configuration of UNet2DModel lacks.
 ROLES = {"base": ("unet", "transformer"), "autoencoder": ("vae",)}  # folders in a pipeline
+# Defaults of diffusers for keys that a configuration of UNet2DModel lacks.
 UNSAID = {"layers_per_block": 2, "num_class_embeds": None, "add_attention": True, "sample_size": 0}
 
 

@@ -35,7 +35,7 @@ TextBase = Annotated[
     Option(help="folder of the base, of fetch-pipeline, if members are adapters of a pipeline"),
 ]
 Prompts = Annotated[
-    Path | None, Option(help="embeddings of the samples' prompts, .npz of encode-captions")
+    Path | None, Option(help="embeddings of the samples' prompts, .npz of encode-prompts")
 ]
 Guidance = Annotated[
     float | None, Option(help="factor of classifier-free guidance; none if absent or at most 1")
