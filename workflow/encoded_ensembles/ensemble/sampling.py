@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoded_ensembles.ensemble.noise import Noise, StepNoise
 from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.members.names import LEVELS
@@ -90,7 +91,7 @@ def sample(
     members: Sequence["UNet2DModel"],
     *,
     keep: np.ndarray,
-    noise: np.ndarray,
+    noise: Noise,
     space: Space = PIXELS,
     **options: Any,
 ) -> np.ndarray:
@@ -122,7 +123,7 @@ def sample_groups(
     members: Sequence["UNet2DModel"],
     *,
     keep: np.ndarray,
-    noise: np.ndarray,
+    noise: Noise,
     space: Space = PIXELS,
     trajectories: int = 8192,
     **options: Any,
@@ -163,7 +164,7 @@ def sample_pairs(
     *,
     keep: np.ndarray,
     which: np.ndarray,
-    noise: np.ndarray,
+    noise: Noise,
     sampler: str,
     device: "torch.device",
     numbers: np.ndarray | None = None,
@@ -208,7 +209,7 @@ def sample_pairs(
         raise ValueError(f"batch is {batch}, expected at least {SMALLEST_BATCH}")
     import torch
 
-    z = torch.from_numpy(noise).to(device)
+    z = StepNoise(noise, device)
     numbered = torch.from_numpy(numbers.astype(np.int64)).to(device)
     chosen = scheduler or make_scheduler(
         steps=len(noise) - 1, sampler=sampler, bounded=space.bounded
@@ -247,7 +248,7 @@ def _sample_group(
     members: Sequence["UNet2DModel"],
     keep: np.ndarray,
     which: np.ndarray,
-    z: "torch.Tensor",
+    z: StepNoise,
     numbers: "torch.Tensor",
     scheduler: "DDIMScheduler | DPMSolverMultistepScheduler",
     space: Space,

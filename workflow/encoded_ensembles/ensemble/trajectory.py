@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from encoded_ensembles.ensemble.noise import Noise, StepNoise
 from encoded_ensembles.ensemble.sampling import batch_of, make_scheduler, predict, take_step
 from encoded_ensembles.members.latents import PIXELS, Space
 
@@ -21,7 +22,7 @@ def levels(steps: int, *, sampler: str) -> list[int]:
 def estimates(
     members: Sequence["UNet2DModel"],
     *,
-    noise: np.ndarray,
+    noise: Noise,
     sampler: str,
     device: "torch.device",
     space: Space = PIXELS,
@@ -44,7 +45,7 @@ def estimates(
     import torch
 
     scheduler = make_scheduler(steps=len(noise) - 1, sampler=sampler, bounded=space.bounded)
-    z = torch.from_numpy(noise).to(device)
+    z = StepNoise(noise, device)
     x = z[0].clone()
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
     numbers = torch.arange(len(x), device=device)  # of all samples of a run
