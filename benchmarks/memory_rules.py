@@ -9,7 +9,8 @@ of held-out images are those of the preset. What is reduced does not change how 
 - 3 of the sampling steps are taken, 7 of those of a trajectory that is followed, and given pictures are denoised at
   2 levels. The noise is whole.
 - One job of each rule runs: the largest. The other blocks of the landscape are written from it.
-- Two samples or given pictures are compared with the pixels of all images; the distances of others are theirs, varied.
+- Two samples or given pictures are compared with the pixels of all images, and two have their pulls measured; what
+  others have is theirs, varied.
 - `measure-influence` computes SSIM, features and directional distances 20 times each, and varies their values for
   the other units.
 - Pictures are random: patches in a made archive of CIFAR-10, one colour each instead of CelebA's.
@@ -167,10 +168,7 @@ def expected(config: Mapping[str, Any], folder: Path) -> tuple[dict[str, int], d
 
     trained = {**config, "model": config["model"] | TINY}
     size, unet = size_of(trained, folder)
-    none, still = (
-        NetworkSize(1, 0, 0),
-        replace(size, weights=1, frozen=dict.fromkeys(size.frozen, 1)),
-    )
+    still, none = replace(size, weights=1, frozen={}), NetworkSize(1, 0, 1)
     kinds = {"train_member": (size, unet)}
     planned, requested = {}, {}
     for rule in peaks(config, still, none):
