@@ -51,7 +51,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         # First an archive's bytes, parts and all images; then all images, those taken, and the largest part with a border.
         "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * 8 * NAME + compared
         + max(3 * whole * pixels, whole * pixels + (kept + size.images) * values),
-        "encode_units": read(config, size) + 30 * pairs + words(config) + compared
+        "encode_units": read(config, size) + 16 * pairs + words(config) + compared
         + size.images * 10 * NAME,
         "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
         **dict.fromkeys(
@@ -200,9 +200,9 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
     # A block of samples is read while the last one is in memory; and those scored as real.
     drawn = (2 * math.ceil(masks / frechet["blocks"]) + 1) * frechet["samples"] * values
-    # Distances of all masks from some units' images; merged tables are in memory twice.
+    # Distances of all masks from some units' images, and the merged table.
     influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
-    influence += 2 * table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 200 * MB
+    influence += table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 100 * MB
     ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
     return {
         "measure_influence": influence + compared * picture + 2 * (null + held) * values * DOUBLE
@@ -239,11 +239,11 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     return {
         "score_rivals": read(config, size) + nearest(config, size)
         + features(config, size, size.images) + methods * 12 * pairs + (scored if gradients else 0),
-        "expect_influence": read(config, size) + pairs * (20 * facts + 12 * (methods + 15) + 216) + pulls
-        + table(pairs, 8) + 100 * MB,
+        "expect_influence": read(config, size) + 100 * MB
+        + pairs * (DOUBLE * (facts + methods + 15 + 8) + FLOAT * n),
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)
         + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
-        + 10 * DOUBLE * max(2_000_000, count * depth / 2),
+        + 10 * DOUBLE * count * depth / 2,
         "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
@@ -268,5 +268,5 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "plot_landscape": influence,
         "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),
         "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME),
-        "make_gallery": 3 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB,
+        "make_gallery": 2 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB,
     }  # fmt: skip
