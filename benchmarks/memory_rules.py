@@ -156,7 +156,7 @@ def run_job(place: Path, job: Job) -> tuple[float, float]:
         cwd=place, env=environment, check=False, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     if done.returncode:
-        raise SystemExit(f"{job.rule} failed: {done.stderr}")
+        raise SystemExit(f"{job.rule} ended with {done.returncode}: {done.stderr}")
     return int(peak.read_text()) / 1e6, time.perf_counter() - start
 
 
