@@ -26,6 +26,7 @@ def put_in_place(verb: str) -> None:
         ({"sample-ensemble", "sample-frechet", "ablate-block", "follow-members", "follow-queries"}, replace_members),
         ({"sample-ensemble", "sample-frechet", "ablate-block", "follow-members", "follow-queries", "train-member"}, replace_autoencoder),
         ({"follow-members", "follow-queries", "score-rivals"}, repeat_samples),
+        ({"follow-members", "follow-queries"}, repeat_pulls),
         ({"follow-queries"}, take_fewer_levels),
         ({"train-member"}, shorten_training),
         ({"train-classifier"}, shorten_classifier),
@@ -164,7 +165,7 @@ def take_fewer_levels() -> None:
 
 
 def repeat_samples() -> None:
-    """Two samples are compared with all images; the distances of others are theirs, varied."""
+    """Two samples are compared with all images; distances and pulls of others are theirs, varied."""
     from encoded_ensembles.data import likeness
 
     compare = likeness._nearest_squares
@@ -173,9 +174,26 @@ def repeat_samples() -> None:
         squares = np.resize(
             compare(samples[:2], images, unit_of), (len(samples), unit_of.max() + 1)
         )
-        return squares * np.random.default_rng(0).uniform(0.9, 1.1, squares.shape)
+        squares *= np.random.default_rng(0).uniform(0.9, 1.1, (len(samples), 1))
+        return squares
 
     likeness._nearest_squares = compare_two
+
+
+def repeat_pulls() -> None:
+    """Pulls on two samples are measured; those on others are theirs, varied."""
+    from encoded_ensembles.influence import decoys
+
+    measure = decoys.pulls
+
+    def measure_two(estimate: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+        _, samples, _ = estimate.shape
+        found = measure(estimate[:, :2], images, unit_of)
+        found = np.resize(found, (samples, *found.shape[1:]))
+        found *= np.random.default_rng(0).uniform(0.9, 1.1, (samples, 1, 1)).astype(np.float32)
+        return found
+
+    decoys.pulls = measure_two
 
 
 def repeat_units() -> None:

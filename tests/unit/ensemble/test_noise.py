@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from encoded_ensembles.commands.draw_noise import draw_noise
 from encoded_ensembles.data.images import ImageSet, write_images
 from encoded_ensembles.ensemble import noise
 from encoded_ensembles.members import network
 from encoded_ensembles.randomness import Purpose, generator
-from encoded_ensembles.storage import files
+from encoded_ensembles.storage import files, large_tensors
 from encoded_ensembles.storage.files import InputError
 
 
@@ -70,3 +71,18 @@ def test_noise_is_held_a_few_steps_at_a_time():
     """Issue 14.10: 512 samples of 32x32 in colour take 6 GB for 1000 steps, and 13 MB at once here."""
     parts = noise.noise_steps(steps=1000, samples=512, shape=(3, 32, 32), seed=0)
     assert next(parts).nbytes <= 4 * noise.HELD
+
+
+def test_noise_of_a_file_is_read_step_by_step(tmp_path):
+    """Issue 16.4: all steps take several GB for a Frechet distance."""
+    drawn = noise.draw_noise(steps=2, samples=3, shape=(1, 4, 4), seed=0)
+    files.write_tensors(tmp_path / "noise.safetensors", {"noise": drawn})
+    stored = large_tensors.LargeTensor(tmp_path / "noise.safetensors", "noise")
+    for given in (drawn, stored):
+        steps = noise.StepNoise(given, torch.device("cpu"))
+        assert len(steps) == 3
+        assert all(np.array_equal(steps[k].numpy(), drawn[k]) for k in (2, 0, 1))
+    there = noise.StepNoise(stored, torch.device("meta"))
+    assert len(there) == 3
+    assert there[1].shape == drawn.shape[1:]
+    assert there[1].device.type == "meta"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from encoded_ensembles.config.check import check_config
-from encoded_ensembles.runs import arrays_held, peaks
-from encoded_ensembles.runs.size import Size, size_of
+from encoded_ensembles.runs import array_terms, arrays_held, peaks
+from encoded_ensembles.runs.size import size_of
 
 
 def test_a_peak_by_hand(schema):
@@ -25,13 +25,33 @@ def test_a_peak_by_hand(schema):
     assert larger - found == pytest.approx(100 * picture + 2 * 100 * 64 * 8 + distances)
 
 
-def test_terms_by_hand():
-    """All six words of four members, 8 bytes for each member's bit; and what is free of them."""
-    config = {"code": {"family": "random", "members": 4, "weight": 2}}
-    size = Size(images=20, units=4, shape=(1, 8, 8), seen=(1, 8, 8), weights=0)
-    assert arrays_held.words(config) == 4 * 8 * 6
-    assert [arrays_held.free_words(config, size, limit) for limit in (1, 9)] == [1, 2]
-    shared = {"code": config["code"] | {"family": "partition"}}
-    assert (arrays_held.words(shared), arrays_held.free_words(shared, size, 9)) == (0, 0)
-    assert arrays_held.read(config, size) == 20 * (64 + 4 * 150)
-    assert arrays_held.table(10, 3) == 10 * (3 * 8 * 3 + 3 * 150)
+def test_images_that_observers_hold_by_hand(schema):
+    """Issue 16.4: 20 images of 8x8 read, copied, and as members see them; nearest units need most."""
+    config = check_config(
+        {"dataset": {"images": 20}, "code": {"null_words": 8}, "contrast": {"decoys": 0}}, schema
+    )
+    size, _ = size_of(config, Path("nowhere"))
+    found = arrays_held._watched(config, size, 16, 0)
+    images = 20 * (64 + 4 * 150) + 20 * 64
+    decoys = 2 * array_terms.count_decoys(config, size)
+    seen = (20 + decoys) * 64 * 4
+    n = config["code"]["members"]
+    kept = array_terms.evidence(config, size, 16, 0)
+    level = max(3 * 8 * 20 * 64 + 4 * 16 * 20 * n, 2 * 8 * 16 * 20 * n, kept)
+    model = 4 * 8 * 20 * 20 * n
+    nearest = 3 * 8 * 20 * 64 + 3 * 8 * 20 * 16
+    assert found == images + seen + max(nearest, kept + level + model)
+    again = arrays_held._watched(config, size, 16, 0, single=True)
+    moved = 4 * 16 * 20 * n
+    assert 0 <= again - found <= 2 * moved
+
+
+def test_noise_in_memory_does_not_grow_with_steps(schema):
+    """Issue 16.4: a step's noise is read when the step is taken."""
+    few, many = (
+        check_config({"sampling": {"steps": steps}, "frechet": {"samples": 512}}, schema)
+        for steps in (50, 1000)
+    )
+    size, network = size_of(few, Path("nowhere"))
+    for rule in ("sample_ensemble", "sample_frechet", "ablate_block"):
+        assert peaks.peaks(few, size, network)[rule] == peaks.peaks(many, size, network)[rule]

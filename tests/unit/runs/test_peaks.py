@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.runs import peaks
+from encoded_ensembles.runs.plan import TORCH
 from encoded_ensembles.runs.size import size_of
 from workspace import REPOSITORY
 
@@ -28,7 +29,7 @@ def test_memory_follows_the_configuration(schema):
         "train_member": {"training": {"steps_per_epoch": 100}},
         "sample_ensemble": {"code": {"null_words": 4000}},
         "ablate_block": {"sampling": {"samples": 100}},
-        "sample_frechet": {"frechet": {"samples": 2048}},
+        "sample_frechet": {"frechet": {"samples": 4096}},
         "follow_members": {"dataset": {"size": 64}},
         "measure_influence": {"landscape": {"blocks": 10}},
         "grade_methods": {"grade": {"bootstrap": 100_000}},
@@ -65,3 +66,12 @@ def test_rules_without_a_term_are_those_that_hold_little():
     }
     assert named - known == (little | {"plot_truth", "plot_levels"}) - known
     assert known - named == set()
+
+
+def test_a_job_starts_with_what_it_imports():
+    """Issue 16.4: NumPy, pandas, torch, and torch with schedulers of diffusers."""
+    rules = ("draw_noise", "measure_contrast", "score_rivals", "sample_frechet")
+    starts = [peaks.peak_mb(rule, {}) for rule in rules]
+    assert starts == sorted(set(starts))
+    assert peaks.UNSAMPLED < TORCH
+    assert not peaks.LEAN & TORCH

@@ -123,12 +123,12 @@ def test_the_table_has_a_column_of_peaks(capsys):
     """Issue 14.10: the peak of a job of each rule; that of all is the largest."""
     rows = command._rows({}, {"draw_noise": 2, "train_member": 3}, RATES, {"draw_noise": 5e8})
     assert [row["peak_mb"] for row in rows] == [
-        peaks.START + 500, peaks.START_TORCH
+        peaks.START_LEAN + 500, peaks.START_TORCH
     ]  # fmt: skip
     command._print(rows, 1)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[-3:-1] == ["peak", "MB"]
-    assert lines[1].split()[-2] == str(peaks.START + 500)
+    assert lines[1].split()[-2] == str(peaks.START_LEAN + 500)
 
 
 @pytest.mark.slow

@@ -31,13 +31,21 @@ def test_a_tensor_is_that_of_the_library(file, name):
     assert found.dtype == expected.dtype
     assert found.shape == expected.shape
     assert found.tobytes() == expected.tobytes()
-    assert large_tensors.count_rows(file, name) == len(expected)
-    rows = list(large_tensors.each_row(file, name))
-    assert len(rows) == len(expected)
+    rows = large_tensors.LargeTensor(file, name)
+    assert rows.shape == expected.shape
+    assert len(rows) == len(list(rows)) == len(expected)
     assert all(np.array_equal(row, each) for row, each in zip(rows, expected, strict=True))
 
 
-@pytest.mark.parametrize("read", [large_tensors.read_tensor, large_tensors.count_rows])
+def test_rows_are_read_in_any_order(file):
+    rows = large_tensors.LargeTensor(file, "noise")
+    for row in (2, 0, 2, 3):
+        assert np.array_equal(rows[row], TENSORS["noise"][row])
+    with pytest.raises(IndexError, match="row 4 of 4"):
+        rows[4]
+
+
+@pytest.mark.parametrize("read", [large_tensors.read_tensor, large_tensors.LargeTensor])
 def test_errors_are_those_of_other_readers(file, read):
     with pytest.raises(InputError, match="cannot be read as the expected safetensors file"):
         read(file, "absent")
@@ -56,7 +64,7 @@ def test_a_tensor_is_in_memory_once(tmp_path):
     program = (
         "import sys; from pathlib import Path; from encoded_ensembles.storage import large_tensors as large\n"
         "def peak(): return next(int(line.split()[1]) for line in open('/proc/self/status') if 'VmHWM' in line)\n"
-        "import safetensors; large.count_rows(Path(sys.argv[1]), 'noise'); before = peak()\n"
+        "import safetensors; large.LargeTensor(Path(sys.argv[1]), 'noise'); before = peak()\n"
         "tensor = large.read_tensor(Path(sys.argv[1]), 'noise'); print((peak() - before) / 1000)"
     )
     line = [sys.executable, "-c", program, str(path)]

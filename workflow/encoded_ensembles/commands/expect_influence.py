@@ -50,7 +50,7 @@ def expect_influence(
         write_table,
         write_tensors,
     )
-    from encoded_ensembles.storage.large_tensors import count_rows, each_row, read_tensor
+    from encoded_ensembles.storage.large_tensors import LargeTensor, read_tensor
 
     arrays = read_arrays(code)
     matrix, names = arrays["code"], arrays["unit_names"]
@@ -67,7 +67,9 @@ def expect_influence(
 
     methods, damping = choose_damping(read_tensors(rivals), area)
     factual = read_tensor(samples, "factual")
-    others = each_row(samples, "null" if count_rows(samples, "null") else "members")
+    others = LargeTensor(samples, "null")
+    if not len(others):
+        others = LargeTensor(samples, "members")
     facts = learn.gather_facts(
         methods,
         labels=read_images(data).labels[np.unique(arrays["unit_of"], return_index=True)[1]],

@@ -129,12 +129,13 @@ def _read_samples(samples: Path, units: int) -> "tuple[np.ndarray, np.ndarray, i
     """
     import numpy as np
 
-    from encoded_ensembles.storage.large_tensors import count_rows, each_row, read_tensor
+    from encoded_ensembles.storage.large_tensors import LargeTensor, read_tensor
 
-    factual, words = read_tensor(samples, "factual"), count_rows(samples, "null")
+    factual, null = read_tensor(samples, "factual"), LargeTensor(samples, "null")
+    words = len(null)
     room = min(units, COMPARED, max(2, COMPARED_VALUES // factual.size))
     both = np.empty((words + room, *factual.shape), np.float32)
-    for word, row in enumerate(each_row(samples, "null")):
+    for word, row in enumerate(null):
         both[word] = row
     return factual, both, words
 

@@ -65,7 +65,8 @@ def screen_block(
         return
     label = f"block {block}"
     engine = prepare(members, noise, label=label, **vars(sampling))
-    engine |= {"noise": engine["noise"][:, block_samples], "numbers": block_samples}
+    own_noise = np.stack([step[block_samples] for step in engine["noise"]])
+    engine |= {"noise": own_noise, "numbers": block_samples}
     trajectories = at_once(factual.shape[1:], limit=8192)
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
     known = np.concatenate([factual[None], dropped, drawn["null"][:, block_samples]]) - factual

@@ -20,7 +20,7 @@ from encoded_ensembles.members.latents import load_space
 from encoded_ensembles.members.load import load_members
 from encoded_ensembles.progress import track
 from encoded_ensembles.storage.files import InputError
-from encoded_ensembles.storage.large_tensors import read_tensor
+from encoded_ensembles.storage.large_tensors import LargeTensor
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -97,7 +97,7 @@ def prepare(
         check_trained_on(folders, autoencoder)
     where, drawn = choose_device(device), {}
     if noise:
-        drawn["noise"] = read_tensor(noise, "noise")
+        drawn["noise"] = LargeTensor(noise, "noise")
     space = load_space(autoencoder, device=where)
     sampler: str | Diffusion = scheduler
     if prompts:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
+from encoded_ensembles.ensemble.noise import Noise, StepNoise
 from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.members.network import sample_classes
@@ -29,7 +30,7 @@ def sample(
     members: Sequence["UNet2DModel"],
     *,
     keep: np.ndarray,
-    noise: np.ndarray,
+    noise: Noise,
     space: Space = PIXELS,
     **options: Any,
 ) -> np.ndarray:
@@ -61,7 +62,7 @@ def sample_groups(
     members: Sequence["UNet2DModel"],
     *,
     keep: np.ndarray,
-    noise: np.ndarray,
+    noise: Noise,
     space: Space = PIXELS,
     trajectories: int = 8192,
     **options: Any,
@@ -102,7 +103,7 @@ def sample_pairs(
     *,
     keep: np.ndarray,
     which: np.ndarray,
-    noise: np.ndarray,
+    noise: Noise,
     sampler: "str | Diffusion",
     device: "torch.device",
     numbers: np.ndarray | None = None,
@@ -147,7 +148,7 @@ def sample_pairs(
         raise ValueError(f"batch is {batch}, expected at least {SMALLEST_BATCH}")
     import torch
 
-    z = torch.from_numpy(noise).to(device)
+    z = StepNoise(noise, device)
     numbered = torch.from_numpy(numbers.astype(np.int64)).to(device)
     diffusion = diffusion_of(sampler, bounded=space.bounded, scheduler=scheduler)
     starts = range(0, len(keep), trajectories)
@@ -183,7 +184,7 @@ def _sample_group(
     members: Sequence["UNet2DModel"],
     keep: np.ndarray,
     which: np.ndarray,
-    z: "torch.Tensor",
+    z: StepNoise,
     numbers: "torch.Tensor",
     diffusion: Diffusion,
     space: Space,
@@ -193,7 +194,7 @@ def _sample_group(
     """Sample some pairs together; yield None after each step, and the images after the last."""
     import torch
 
-    trajectory = diffusion.begin(len(z) - 1, tuple(z.shape[2:]))
+    trajectory = diffusion.begin(len(z) - 1, z.shape[2:])
     # Transferred before the loop, so that on a GPU no step waits for the host.
     seen_by = [torch.from_numpy(np.flatnonzero(column)).to(z.device) for column in keep.T]
     kept = torch.from_numpy(keep.sum(axis=1)).to(z.device).view(-1, 1, 1, 1)

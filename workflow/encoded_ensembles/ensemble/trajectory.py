@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
+from encoded_ensembles.ensemble.noise import Noise, StepNoise
 from encoded_ensembles.ensemble.sampling import batch_of, predict
 from encoded_ensembles.members.latents import PIXELS, Space
 
@@ -29,7 +30,7 @@ def levels(steps: int, *, sampler: str | Diffusion, shape: tuple[int, ...] = ())
 def estimates(
     members: Sequence["UNet2DModel"],
     *,
-    noise: np.ndarray,
+    noise: Noise,
     sampler: str | Diffusion,
     device: "torch.device",
     space: Space = PIXELS,
@@ -53,7 +54,7 @@ def estimates(
 
     diffusion = diffusion_of(sampler, bounded=space.bounded)
     trajectory = diffusion.begin(len(noise) - 1, noise.shape[2:])
-    z = torch.from_numpy(noise).to(device)
+    z = StepNoise(noise, device)
     x = trajectory.start(z[0].clone())
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
     numbers = torch.arange(len(x), device=device)  # of all samples of a run

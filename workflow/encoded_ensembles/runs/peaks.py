@@ -14,8 +14,13 @@ from encoded_ensembles.runs import arrays_held
 from encoded_ensembles.runs.plan import TORCH
 from encoded_ensembles.runs.size import Size
 
-# Measured, in MB: Python with the packages that a job imports.
-START, START_TORCH, START_FIGURE = 200, 800, 220
+# Measured, in MB: Python with the packages that a job imports; NumPy alone in those of `LEAN`.
+START, START_LEAN, START_TORCH, START_SAMPLER, START_FIGURE = 200, 60, 600, 800, 220
+LEAN = {"fetch_dataset", "draw_noise", "choose_queries", "split_member", "split_heldout"}
+# Rules of `TORCH` whose jobs do not import diffusers' schedulers.
+UNSAMPLED = {
+    "train_member", "train_classifier", "score_frechet", "score_rivals", "measure_influence", "check_attribution",
+}  # fmt: skip
 MARGIN = 1.5  # ratio of requested to expected memory
 GPU_MB = 3000  # host memory of CUDA: its libraries and their context
 LEAST_MB = 1000  # smallest request
@@ -44,8 +49,10 @@ def peak_mb(rule: str, found: Mapping[str, float]) -> float:
         rule: name of the rule.
         found: bytes of `peaks`.
     """
-    start = START_FIGURE if rule.startswith("plot_") else START
-    return (START_TORCH if rule in TORCH else start) + found.get(rule, 0) / MB
+    start = START_FIGURE if rule.startswith("plot_") else START_LEAN if rule in LEAN else START
+    if rule in TORCH:
+        start = START_TORCH if rule in UNSAMPLED else START_SAMPLER
+    return start + found.get(rule, 0) / MB
 
 
 def peaks(

@@ -1,0 +1,99 @@
+"""Bytes of arrays that several rules hold: the terms of `arrays_held`."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from encoded_ensembles.codes.families import SHARED
+from encoded_ensembles.data.likeness import HELD as VALUES
+from encoded_ensembles.features.classifier import batch_of as classifier_batch
+from encoded_ensembles.features.extractors import INCEPTION
+from encoded_ensembles.influence.observer import DECOYS, SIZES
+from encoded_ensembles.runs.size import Size, count_heldout
+
+MB = 1_000_000
+FLOAT, DOUBLE = 4, 8  # bytes
+LISTED = 1 << 24  # largest number of words of a family that are listed (`assignment.ENUMERATED`)
+HELD = 10_000_000  # null contrasts, or distances, in memory at once (`calibration`, `directional`)
+# Units, and values of their counterfactuals, that are compared at once (`commands.measure_influence`).
+COMPARED, COMPARED_VALUES = 512, 2**27
+CODED = 8000  # bytes per pixel of an image that an autoencoder decodes, one picture at a time
+INCEPTION_BYTES = 1_500 * MB
+LATE_TORCH = 600 * MB  # PyTorch, where a rule imports it only for some configurations
+# Sets that are read from text, and one whose package is large.
+TEXT = {"mnist5k": 240 * MB, "digits": 150 * MB}
+ENCODERS = 2_500 * MB  # text encoders in float32, up to those of SDXL; T5 takes up to 20 GB more
+EMBEDDED = 1_000_000  # bytes of the embeddings of a caption
+NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
+
+
+def read(config: Mapping[str, Any], size: Size) -> float:
+    """Return the bytes of reading the training images: pixels, names and digests."""
+    return size.images * (math.prod(size.shape) + 4 * NAME)
+
+
+def nearest(config: Mapping[str, Any], size: Size) -> float:
+    """Return the bytes of finding the units nearest to samples, by pixels, without the images themselves."""
+    block = 3 * DOUBLE * min(VALUES, size.images * math.prod(size.shape))
+    return block + 3 * DOUBLE * size.images * config["sampling"]["samples"]
+
+
+def pulled(size: Size) -> float:
+    """Return the bytes of comparing estimates with some images at once."""
+    return 3 * DOUBLE * min(VALUES, size.images * math.prod(size.seen))
+
+
+def table(rows: float, columns: int) -> float:
+    """Return the bytes of making a table with a column of names and writing it."""
+    return rows * (2 * DOUBLE * columns + 2 * NAME)
+
+
+def words(config: Mapping[str, Any]) -> float:
+    """Return the bytes of listing all words of the code's family; 0 if they are not listed."""
+    code = config["code"]
+    count = math.comb(code["members"], code["weight"])
+    return 4 * DOUBLE * count if code["family"] not in SHARED and count <= LISTED else 0.0
+
+
+def free_words(config: Mapping[str, Any], size: Size, limit: int) -> int:
+    """Return the number of null code words, at most `limit`."""
+    code = config["code"]
+    free = math.comb(code["members"], code["weight"]) - size.units
+    return 0 if code["family"] in SHARED else max(0, min(limit, free))
+
+
+def features(config: Mapping[str, Any], size: Size, images: float) -> float:
+    """Return the bytes of computing features of `images` images at once."""
+    frechet, heldout, values = (
+        config["frechet"],
+        count_heldout(config["dataset"]),
+        math.prod(size.shape),
+    )
+    side = size.shape[1] * size.shape[2]
+    together = min(images, classifier_batch((1, *size.shape[1:])))
+    pixels = together * values * 3 * FLOAT
+    file = frechet["inception"] or f"resources/{INCEPTION}"
+    if frechet["extractor"] == "inception" or (
+        frechet["extractor"] == "auto" and Path(file).is_file()
+    ):
+        return pixels + INCEPTION_BYTES + images * values
+    if frechet["extractor"] == "pixels":
+        smaller = min(heldout, values)
+        return pixels + DOUBLE * values * (2 * together + 3 * heldout + 3 * smaller)
+    return pixels + together * 96 * side
+
+
+def count_decoys(config: Mapping[str, Any], size: Size) -> int:
+    """Return the largest number of decoys in a draw."""
+    free = free_words(config, size, DECOYS * 2) // 2
+    return min(size.units, count_heldout(config["dataset"]), DECOYS, free)
+
+
+def evidence(config: Mapping[str, Any], size: Size, samples: int, draws: int) -> float:
+    """Return the bytes of what is gathered of real units, and of real and decoy units by draw."""
+    n, decoys = config["code"]["members"], count_decoys(config, size)
+    near = min(config["contrast"]["candidates"], size.units)
+    rows = samples * (near * (1 + draws) + sum(SIZES))
+    pulls = samples * n * (size.units + draws * (size.units + decoys)) * FLOAT
+    return rows * n * (n + 1) * DOUBLE + pulls
