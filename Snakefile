@@ -61,6 +61,15 @@ if prompted():
 
     include: "workflow/rules/members_text.smk"
 
+
+if taken():
+
+    include: "workflow/rules/members_taken.smk"
+
+elif prompted():
+
+    include: "workflow/rules/members_text_training.smk"
+
 else:
 
     include: "workflow/rules/members.smk"
@@ -94,4 +103,15 @@ rule all:
     default_target: workflow.modifier.is_main_snakefile()  # as a module, the other's rule stays
     input:
         expand("results/{run}/{file}", run=config["run"], file=whole_run()),
+    localrule: True
+
+
+rule splits:
+    """The splits of all members, to export them before members are trained elsewhere."""
+    input:
+        expand(
+            "results/{run}/splits/{member}.json",
+            run=config["run"],
+            member=[*members(), "full"],
+        ),
     localrule: True

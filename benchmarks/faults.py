@@ -33,6 +33,7 @@ KINDS = {
     "kill": kills.killed,
     "kill-given": kills.killed_given,
     "kill-text": kills.killed_text,
+    "kill-taken": kills.killed_taken,
     "download": downloads.disturbed,
     "outputs": damage.damaged_outputs,
     "memory": damage.damaged_memory,
@@ -41,7 +42,7 @@ KINDS = {
     "damage": damage.damaged,
     "snakemake": snakemakes.disturbed,
 }
-WORLDLESS = {"download", "kill-given", "kill-text"}  # kinds that do not take the run
+WORLDLESS = {"download", "kill-given", "kill-text", "kill-taken"}  # kinds that do not take the run
 
 
 @contextmanager

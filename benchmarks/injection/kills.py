@@ -10,11 +10,25 @@ from pathlib import Path
 
 from encoded_ensembles.runs.integrity import find_leftovers
 
-from injection.jobs import ROOT, RUN, SAME, Job, Row, World, forget, make_world, run
+from injection.jobs import (
+    ROOT,
+    RUN,
+    SAME,
+    Job,
+    Row,
+    World,
+    forget,
+    make_world,
+    prepare,
+    run,
+    snakemake,
+)
 
 MOMENTS = 2  # of each rule
 TRIES = 8
-GIVEN, TEXT = (ROOT / "benchmarks" / f"faults_{kind}.yaml" for kind in ("given", "text"))
+GIVEN, TEXT, TAKEN = (
+    ROOT / "benchmarks" / f"faults_{kind}.yaml" for kind in ("given", "text", "taken")
+)
 # Rules that the usual run has not, and those that do other things there.
 OF_GIVEN = {
     "fetch_base", "fetch_autoencoder", "train_member", "draw_noise", "sample_ensemble", "screen_block",
@@ -44,6 +58,11 @@ def killed_given(_: World | None, rng: random.Random, limit: int | None) -> Iter
 def killed_text(_: World | None, rng: random.Random, limit: int | None) -> Iterator[Row]:
     """Do so in a run whose members are adapters of a text-to-image pipeline."""
     yield from _killed_in(TEXT, OF_TEXT, _write_pipeline, rng, limit)
+
+
+def killed_taken(_: World | None, rng: random.Random, limit: int | None) -> Iterator[Row]:
+    """Do so in a run whose members were trained elsewhere."""
+    yield from _killed_in(TAKEN, {"take_member"}, _write_members, rng, limit)
 
 
 def _killed_in(
@@ -76,6 +95,24 @@ def _write_pipeline(folder: Path) -> None:
     miniatures.write_pictures(folder / "pictures")
     for file in list((folder / "pictures").iterdir()):
         file.with_suffix(".txt").write_text("a thing")
+
+
+def _write_members(folder: Path) -> None:
+    """Write networks for all splits of the run, and the digests of these splits."""
+    from encoded_ensembles.members.network import build_unet, save_network, unet_config
+    from encoded_ensembles.members.outside import SPLITS
+    from encoded_ensembles.storage.files import write_facts
+
+    config = unet_config(shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False)
+    with tempfile.TemporaryDirectory() as place:
+        prepare(Path(place))
+        ended = snakemake(Path(place), "splits", "--config", "members={given: null}", config=TAKEN)
+        if ended.code:
+            raise RuntimeError(ended.said)
+        files = sorted((Path(place) / RUN / "splits").glob("*.sha256"))
+        write_facts(folder / SPLITS, {"splits": {file.stem: file.read_text() for file in files}})
+    for seed, file in enumerate(files):
+        save_network(build_unet(config, seed=seed), folder / file.stem)
 
 
 def _write_networks(folder: Path) -> None:

@@ -42,6 +42,10 @@ GROUPS = {
         "dataset": {"name": "folder", "path": "one", "size": 8, "captions": True},
         "model": {"base": "a/b"}, "sampling": {"prompts": ["a"]},
     },
+    "taken": {
+        "dataset": {"name": "folder", "path": "one", "size": 8, "captions": True},
+        "model": {"base": "a/b"}, "sampling": {"prompts": ["a"]}, "members": {"given": "one"},
+    },
     "openmoji": {"dataset": {"name": "openmoji", "path": "one", "size": 8}},
     "smoke": {},
 }  # fmt: skip
@@ -93,6 +97,8 @@ LINES = [
     Line("model.lora.rank", "train_member", (2, 3), "--rank {} ", "second"),
     Line("model.lora.alpha", "train_member", (5, 6), "--alpha {} ", "second"),
     Line("model.lora.targets", "train_member", (["q"], ["k"]), ("--target q ", "--target k "), "second"),
+    Line("members.given", "take_member", ("{tmp}/one", "{tmp}/two"), "--given {} ", "taken"),
+    Line("members.whole", "take_member", (False, True), ("--no-whole ", "--whole "), "taken"),
     Line("training.epochs", "train_member", (201, 202), "--epochs {} "),
     Line("training.steps_per_epoch", "train_member", (3, 4), "--steps-per-epoch {} "),
     Line("training.learning_rate", "train_member", (0.25, 0.125), "--learning-rate {} "),

@@ -38,3 +38,18 @@ def trained(kind, *, seed=0, **options):
     for change in lora.lora_changes(network).values():
         change.up.copy_(torch.randn(change.up.shape, generator=rng) * 0.3)
     return network
+
+
+def kohya(changes, name_of):
+    """Return tensors in kohya's layout; `name_of` is the name of a layer in it."""
+    tensors = {}
+    for layer, change in changes.items():
+        stem = name_of(layer)
+        tensors[f"{stem}.lora_down.weight"] = change.down.clone()
+        tensors[f"{stem}.lora_up.weight"] = change.up.clone()
+        tensors[f"{stem}.alpha"] = torch.tensor(change.scale * len(change.down))
+    return tensors
+
+
+def underscored(layer):
+    return "lora_unet_" + layer.replace(".", "_")

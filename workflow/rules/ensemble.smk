@@ -50,6 +50,8 @@ rule sample_ensemble:
         "results/{run}/logs/sample_ensemble.log",
     benchmark:
         "results/{run}/benchmarks/sample_ensemble.tsv"
+    # The rest of the run waits for it, but for what sample_frechet feeds.
+    priority: 2
     conda:
         "../../envs/encens.yaml"
     resources:
@@ -81,6 +83,8 @@ rule ablate_block:
         "results/{run}/logs/ablate_block.{scatteritem}.log",
     benchmark:
         "results/{run}/benchmarks/ablate_block.{scatteritem}.tsv"
+    # The rest of the run waits for it, but for what sample_frechet feeds.
+    priority: 2
     conda:
         "../../envs/encens.yaml"
     resources:

@@ -18,6 +18,8 @@ rule sample_frechet:
         "results/{run}/logs/sample_frechet.{scatteritem}.log",
     benchmark:
         "results/{run}/benchmarks/sample_frechet.{scatteritem}.tsv"
+    # Long, and nothing follows but its scores: else it would run last, and alone.
+    priority: 1
     conda:
         "../../envs/encens.yaml"
     resources:

@@ -22,6 +22,7 @@ from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.features.perceptual import weight_file
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.names import WEIGHTS, member_files
+from encoded_ensembles.members.outside import SPLITS, check_members, member_sources
 from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.members.parts import read_parts
 from encoded_ensembles.runs import layout
@@ -97,6 +98,35 @@ def prompted():
     return layout.prompted(config)
 
 
+def taken():
+    """Return the folder of members that were trained elsewhere, if they were."""
+    return layout.taken(config)
+
+
+def taken_files(wildcards):
+    """Return the files of a member in that folder."""
+    try:
+        found = member_sources(
+            Path(taken()), wildcards.member, whole=layout.whole(config)
+        )
+    except InputError as error:
+        sys.exit(f"Error: config key members.given: {error}")
+    return [str(file) for file in found]
+
+
+def taken_stamps(wildcards):
+    """Return what tells whether a member in that folder was replaced, if only by an older one."""
+    return stamps(taken_files(wildcards))
+
+
+def check_taken():
+    """Stop with one sentence if the folder of members that were trained elsewhere is not complete."""
+    try:
+        check_members(Path(taken()), [*members(), "full"], whole=layout.whole(config))
+    except InputError as error:
+        sys.exit(f"Error: config key members.given: {error}")
+
+
 def frozen_files(parts=tuple(KINDS)):
     """Return the files of given networks, of some parts.
 
@@ -165,7 +195,12 @@ def pipeline_sources():
 
 def pipeline_stamps():
     """Return what tells whether a file of the pipeline was replaced, if only by an older one."""
-    files = [Path(file) for file in pipeline_sources()]
+    return stamps(pipeline_sources())
+
+
+def stamps(paths):
+    """Return names, sizes and times of files, which change if one is replaced, if only by an older one."""
+    files = [Path(file) for file in paths]
     return [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
 
 

@@ -83,6 +83,12 @@ def caption_training_options():
     ]
 
 
+def taken_options():
+    """Return what members that were trained elsewhere have to fit, as options of a shell line."""
+    parts = [f"--{part} results/{{run}}/{part}" for part in frozen()]
+    return [*parts, "--whole" if layout.whole(config) else "--no-whole"]
+
+
 def split_options():
     """Return what the digest of a split covers beside images, as options of a shell line."""
     captions = ["--captions", "results/{run}/data/captions.parquet"]
@@ -99,7 +105,8 @@ def split_captions():
     forget the others (seen with 9.27), so nothing is encoded while splits are made.
     """
     encoded = [f"results/{{run}}/text/{name}.npz" for name in ("captions", "latents")]
-    return [*caption_files("parquet"), *encoded] if prompted() else []
+    needed = [] if taken() else encoded
+    return [*caption_files("parquet"), *needed] if prompted() else []
 
 
 def training_options():

@@ -77,6 +77,16 @@ WILDCARDS = {
 }  # fmt: skip
 
 
+def write_members(folder):
+    """Write empty files where members that were trained elsewhere would be, as LoRA and as whole networks."""
+    (folder / "splits.json").touch()
+    for name in [*(f"{member:02d}" for member in range(14)), "full"]:
+        (folder / name).mkdir()
+        (folder / f"{name}.safetensors").touch()
+        for file in ("config.json", "diffusion_pytorch_model.safetensors"):
+            (folder / name / file).touch()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where the workflow is parsed: the default configuration, and files to be named in it."""
@@ -85,6 +95,7 @@ def folder(tmp_path_factory):
     for name in ("one", "two"):
         (made / name).mkdir()
         (made / name / "0.png").write_bytes(b"")
+        write_members(made / name)
         (made / f"{name}.csv").write_text("name,a,b\n")
     return made
 

@@ -130,3 +130,18 @@ def test_a_few_steps_of_training_lower_the_loss(kind):
         adam.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < 0.98 * losses[0]
+
+
+def test_changes_of_several_ranks_and_scales_are_made_even():
+    """Alone = among others: what they compute is the same, in one rank and one scale."""
+    base = denoiser(tiny_pipelines.pipeline("sd"))
+    small = lora.lora_changes(trained("sd", rank=1, alpha=3.0, targets=["to_q", "conv1"]))
+    large = lora.lora_changes(trained("sd", rank=3, alpha=1.0, targets=["to_k"]))
+    even = lora.even_changes(small | large)
+    assert {(len(each.down), each.scale) for each in even.values()} == {(3, 1.0)}
+    expected = predict("sd", lora.with_lora(base, small | large))
+    assert torch.allclose(predict("sd", lora.with_lora(base, even)), expected, atol=1e-6)
+    same = lora.even_changes(large)
+    assert {each.scale for each in same.values()} == {1 / 3}
+    for name, change in large.items():
+        assert torch.equal(same[name].up, change.up)

@@ -8,7 +8,7 @@ import torch
 from encoded_ensembles.members import lora, lora_files
 from encoded_ensembles.storage.errors import InputError
 from safetensors.torch import load_file, save_file
-from tiny_lora import denoiser, predict, trained
+from tiny_lora import denoiser, kohya, predict, trained, underscored
 
 FLUX_DOUBLE = {  # kohya's name of fused layers, and their names in diffusers
     "img_attn_qkv": ["to_q", "to_k", "to_v"],
@@ -19,21 +19,6 @@ FLUX_DOUBLE = {  # kohya's name of fused layers, and their names in diffusers
 FLUX_TARGETS = [
     f"transformer_blocks.0.attn.{name}" for names in FLUX_DOUBLE.values() for name in names
 ]
-
-
-def kohya(changes, name_of):
-    """Return tensors in kohya's layout; `name_of` is the name of a layer in it."""
-    tensors = {}
-    for layer, change in changes.items():
-        stem = name_of(layer)
-        tensors[f"{stem}.lora_down.weight"] = change.down.clone()
-        tensors[f"{stem}.lora_up.weight"] = change.up.clone()
-        tensors[f"{stem}.alpha"] = torch.tensor(change.scale * len(change.down))
-    return tensors
-
-
-def underscored(layer):
-    return "lora_unet_" + layer.replace(".", "_")
 
 
 def of_sgm(layer):

@@ -31,6 +31,7 @@ def check_together(config: dict[str, Any]) -> None:
     code, dataset = config["code"], config["dataset"]
     check_code(code)
     check_prompts(config)
+    check_taken(config)
     check_units(config["units"])
     check_lengths(config)
     check_retrain(config)
@@ -199,6 +200,43 @@ def check_prompts(config: dict[str, Any]) -> None:
             "the pipeline in model.base has its own."
         )
     model["autoencoder"] = model["base"]
+
+
+def check_taken(config: dict[str, Any]) -> None:
+    """Check the keys of runs whose members were trained elsewhere.
+
+    Raises:
+        InputError: a key needs networks that the run would have to train.
+    """
+    members, prompted = config["members"], bool(config["sampling"]["prompts"])
+    if not members["given"]:
+        if members["whole"]:
+            raise InputError(
+                "config key members.whole is true and members.given is null, expected a folder of members."
+            )
+        return
+    if members["whole"] and not prompted:
+        raise InputError(
+            "config key members.whole is true, expected false without sampling.prompts: such members are whole "
+            "networks anyway."
+        )
+    refused = {
+        "retrain.units": config["retrain"]["units"],
+        "retrain.named": config["retrain"]["named"],
+        "heldout.models": config["heldout"]["models"],
+        "model.base": config["model"]["base"] and not prompted,
+        "model.classes": config["model"]["classes"],
+    }
+    for key, value in refused.items():
+        if value:
+            raise InputError(
+                f"config key {key} is {value}, expected its default with members.given, whose networks were "
+                "trained elsewhere."
+            )
+    if config["training"]["members_per_job"] > 1:
+        raise InputError(
+            "config key training.members_per_job is above 1, expected 1 with members.given."
+        )
 
 
 def read_prompts(file: Path) -> list[str]:

@@ -88,6 +88,25 @@ def with_lora(base: Any, changes: Mapping[str, LowRank]) -> Any:
     return network
 
 
+def even_changes(changes: Mapping[str, LowRank]) -> dict[str, LowRank]:
+    """Return changes of one rank and one scale that compute the same.
+
+    Smaller ranks are filled with zeros; different scales are multiplied into B.
+    """
+    rank = max(len(change.down) for change in changes.values())
+    one_scale = len({change.scale for change in changes.values()}) == 1
+    even = {}
+    for name, change in changes.items():
+        down, up = change.down.detach().float(), change.up.detach().float()
+        if not one_scale:
+            up = up * change.scale
+        if missing := rank - len(down):
+            down = torch.cat([down, down.new_zeros(missing, *down.shape[1:])])
+            up = torch.cat([up, up.new_zeros(len(up), missing, *up.shape[2:])], dim=1)
+        even[name] = LowRank(down, up, scale=change.scale if one_scale else 1.0)
+    return even
+
+
 def write_lora(changes: Mapping[str, LowRank], folder: Path, *, denoiser: Any) -> None:
     """Write changes as one sealed file in the layout of diffusers' save_lora_weights.
 

@@ -14,6 +14,7 @@ import torch
 
 from encoded_ensembles.members.lora import with_lora
 from encoded_ensembles.members.lora_files import read_lora
+from encoded_ensembles.members.names import WEIGHTS
 from encoded_ensembles.members.network import load_network
 from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of, network_kind
 from encoded_ensembles.members.processes import make_process
@@ -195,24 +196,36 @@ def load_prompted(
     guidance: float | None,
     precision: str = "float32",
 ) -> list[Prompted]:
-    """Load the members of a run, which share the weights of its base.
+    """Load the members of a run: adapters, which share the weights of its base, or whole networks.
 
     Args:
-        folders: of the members, each with a LoRA file.
+        folders: of the members, each with a LoRA file or the files of a network.
         base: folder of the run's base.
         prompts: file of encode-prompts.
         guidance: as of `text_denoiser.predict`.
         precision: of the weights, "float32" or "bfloat16".
 
     Raises:
-        InputError: a file is not complete, or not of this base.
+        InputError: a file is not complete, or not of this base, or adapters change different layers.
     """
     denoiser = load_denoiser(base, precision=precision)
+    kind = network_kind(denoiser)
     embedded = Prompts.read(read_arrays(prompts))
-    channels = denoiser.config.in_channels // network_kind(denoiser).patches
-    members = []
+    channels = denoiser.config.in_channels // kind.patches
+    members, first = [], None
     for folder in folders:
-        changes = read_lora(folder, denoiser)
-        network = with_lora(denoiser, changes)
+        if (folder / WEIGHTS).is_file():
+            network = load_network(folder, device=torch.device("cpu"), kind=kind.network)
+            network = network.to(DTYPES[precision])
+        else:
+            changes = read_lora(folder, denoiser)
+            changed = {name: change.down.shape for name, change in changes.items()}
+            first = first or changed
+            if changed != first:
+                raise InputError(
+                    f"{folder} changes other layers than {folders[0]}, or with another rank, expected the same "
+                    "in all members; train them with the same settings."
+                )
+            network = with_lora(denoiser, changes)
         members.append(Prompted(network, embedded, channels=channels, guidance=guidance))
     return members

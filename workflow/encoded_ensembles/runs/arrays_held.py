@@ -50,6 +50,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     compared = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
     frozen["fetch_pipeline"] = 3 * FLOAT * max(size.frozen.values(), default=0)
+    frozen["take_member"] = 3 * FLOAT * max([size.weights, *size.frozen.values()])
     return frozen | {
         # First an archive's bytes, parts and all images; then all images, those taken, and the largest part with a border.
         "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * 8 * NAME + compared

@@ -21,8 +21,9 @@ from encoded_ensembles.runs.layout import (
     FIGURES,
     ON_DEMAND,
     PAGES,
+    SAMPLING_TEXTS,
     TABLES,
-    TEXTS,
+    TRAINING_TEXTS,
     outputs,
 )
 from encoded_ensembles.storage.disk import FOLDERS, SUFFIX, TOP, is_leftover
@@ -30,7 +31,7 @@ from encoded_ensembles.storage.files import InputError, check, check_kept, read_
 from encoded_ensembles.storage.seals import is_sealed, read_seal
 
 NAMES = {
-    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, *TEXTS, "studies/levels.pdf", "studies/levels.png",
+    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, *SAMPLING_TEXTS, *TRAINING_TEXTS, "studies/levels.pdf", "studies/levels.png",
     "retrain/samples.safetensors", "heldout/measured.safetensors",
     *(f"{table}.{kind}" for table in (*TABLES, *ON_DEMAND, "retrain/controls", "planted/planted") for kind in ("parquet", "csv")),
     *(f"figures/{name}.{kind}" for name in (*FIGURES, "truth") for kind in ("pdf", "png")),

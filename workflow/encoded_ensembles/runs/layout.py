@@ -58,7 +58,7 @@ FACTS = (
     "expected/choices.json",
 )  # fmt: skip
 SAMPLING_TEXTS = ("base/pipeline.json", "text/prompts.npz")
-TEXTS = (*SAMPLING_TEXTS, "text/captions.npz", "text/latents.npz")
+TRAINING_TEXTS = ("text/captions.npz", "text/latents.npz")
 PAGES = ("gallery.html", "run.json", "config.yaml")
 CLASSIFIER = ("frechet/classifier.safetensors", "frechet/classifier.json")
 
@@ -74,8 +74,9 @@ def controls(config: Config) -> int:
 
 
 def figures(config: Config) -> list[str]:
-    """Return the names of the figures."""
-    return [*FIGURES, *(["truth"] if controls(config) else [])]
+    """Return the names of the figures; of members trained elsewhere no loss is known."""
+    known = [name for name in FIGURES if name != "loss" or not taken(config)]
+    return [*known, *(["truth"] if controls(config) else [])]
 
 
 def frozen(config: Config) -> list[str]:
@@ -88,11 +89,23 @@ def prompted(config: Config) -> bool:
     return bool(config["sampling"].get("prompts"))
 
 
+def taken(config: Config) -> str | None:
+    """Return the folder of the members if they were trained elsewhere, else None."""
+    given: str | None = config.get("members", {}).get("given")
+    return given
+
+
+def whole(config: Config) -> bool:
+    """Return whether members that were trained elsewhere are whole networks."""
+    return not prompted(config) or bool(config["members"]["whole"])
+
+
 def own_files(config: Config) -> list[str]:
     """Return the names of the two files of a member that sampling reads."""
-    if prompted(config):
+    if prompted(config) and not (taken(config) and whole(config)):
         return list(LORA_FILES)
-    return member_files(adapter=config["model"].get("base") is not None)
+    adapter = config["model"].get("base") is not None and not prompted(config)
+    return member_files(adapter=adapter)
 
 
 def truths(config: Config) -> dict[str, str]:
@@ -128,7 +141,8 @@ def recorded(config: Config, *, landscape: int, frechet: int) -> list[str]:
         *([CAPTIONS] if config["dataset"].get("captions") else []),
         *truths(config).values(),
         *(f"{part}/{name}" for part in frozen(config) for name in member_files(adapter=False)),
-        *(TEXTS if prompted(config) else ()),
+        *(SAMPLING_TEXTS if prompted(config) else ()),
+        *(TRAINING_TEXTS if prompted(config) and not taken(config) else ()),
         *(f"members/{member}/{name}" for member, name in product(networks, _trained(config))),
         *(f"splits/{member}.json" for member in networks),
         *(f"landscape/{block}.safetensors" for block in block_names(landscape)),
@@ -224,7 +238,7 @@ def checkpoint_of(network: str) -> str:
 
 
 def _trained(config: Config) -> list[str]:
-    return [*own_files(config), "loss.csv", "training.json"]
+    return [*own_files(config), *([] if taken(config) else ["loss.csv"]), "training.json"]
 
 
 def _truth_splits(config: Config) -> list[str]:

@@ -39,6 +39,10 @@ CLAIM = (
     "The subject was sampled from the bound noise by the kept members alone, and the split of no "
     "kept member holds an image of the units."
 )
+TAKEN_CLAIM = (
+    "The kept members were trained elsewhere. That each was trained on the images of its split and on no others "
+    "is the statement of whoever trained them; it is not proved."
+)
 # Claims on frozen networks, by their keys in `model`.
 FROZEN_CLAIMS = {
     "base": (
@@ -156,6 +160,7 @@ def statement(
             "members": len(keep),
             "kept": kept,
             "same_pixels_in_other_units": same_pixels(run.images, names).to_dict("records"),
+            **_taken(run, kept),
             **{
                 part: {"claim": FROZEN_CLAIMS[part], "files": names}
                 for part, names in frozen.items()
@@ -163,6 +168,15 @@ def statement(
             "files": files,
         },
     }
+
+
+def _taken(run: Run, kept: list[str]) -> dict[str, Any]:
+    """Return what is said of members that were trained elsewhere: the digests of the files they came in."""
+    if not layout.taken(run.config):
+        return {}
+    folder = run.folder / layout.MEMBERS
+    files = {member: read_facts(folder / member / "training.json")["given"] for member in kept}
+    return {"trained_elsewhere": {"claim": TAKEN_CLAIM, "files": files}}
 
 
 def frozen_files(run: Run) -> dict[str, list[str]]:
@@ -284,6 +298,8 @@ def summary(certificate: dict[str, object]) -> str:
         f"sample {predicate['sample']} without {names}: {len(predicate['kept'])} of "
         f"{predicate['members']} members kept, none saw an image of it"
     )
+    if "trained_elsewhere" in predicate:
+        sentence += ", as whoever trained them elsewhere states"
     if twins:
         sentence += (
             f" (but the same pixels are in other units too, as {twins[0]['name']} of "

@@ -1,0 +1,245 @@
+"""Members that were trained elsewhere, from exported splits to figures and certificates."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from encoded_ensembles.members import lora, network, prompted
+from safetensors.torch import load_file, save_file
+from text_run import CAPTIONS, configure, prepare, run
+from tiny_lora import kohya, trained, underscored
+from workspace import Workspace
+
+MEMBERS = ["00", "01", "02", "03", "04", "full"]
+LORA = "pytorch_lora_weights.safetensors"
+
+
+def write_members(folder):
+    """Write a LoRA for each network, the first in kohya's layout, the others in that of diffusers."""
+    for seed, name in enumerate(MEMBERS):
+        changes = lora.lora_changes(trained("sd", seed=seed))
+        for change in changes.values():  # B is the same for all seeds
+            change.up.mul_(0.2 + 0.1 * seed)
+        if name == "00":
+            named = {
+                key: tensor.contiguous() for key, tensor in kohya(changes, underscored).items()
+            }
+            save_file(named, folder / f"{name}.safetensors")
+        else:
+            lora.write_lora(changes, folder / name, denoiser=trained("sd"))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A workspace with the splits of a text-to-image run, exported to `splits`."""
+    workspace = prepare(tmp_path_factory.mktemp("elsewhere"), "sd")
+    workspace.run("splits", config="own.yaml")
+    done = workspace.encens(
+        "export-splits", "--run", "own", "--output", "splits", "--pictures", "pictures"
+    )
+    assert done.returncode == 0, done.stderr
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def taken(exported, tmp_path_factory):
+    """The same run, finished with members that were trained elsewhere."""
+    folder = shutil.copytree(
+        exported.folder, tmp_path_factory.mktemp("taken") / "run", symlinks=True
+    )
+    workspace = Workspace.at(folder)
+    (folder / "trained").mkdir()
+    write_members(folder / "trained")
+    shutil.copy(folder / "splits/splits.json", folder / "trained")
+    configure(workspace, members={"given": "trained"})
+    counts = workspace.run(config="own.yaml")
+    assert counts["take_member"] == 6
+    assert not {"train_adapter", "encode_captions", "encode_pictures", "plot_loss"} & set(counts)
+    return workspace
+
+
+def again(workspace, folder):
+    return Workspace.at(shutil.copytree(workspace.folder, folder / "again", symlinks=True))
+
+
+def test_a_folder_holds_the_pictures_and_captions_of_its_split(exported):
+    code = np.load(exported.results("own") / "code/code.npz")
+    names = code["unit_names"].tolist()
+    for member in range(5):
+        folder = exported.folder / f"splits/{member:02d}"
+        seen = [name for name, saw in zip(names, code["code"][:, member], strict=True) if saw]
+        assert sorted(path.name for path in folder.glob("*.png")) == seen
+        lines = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+        assert [line["file_name"] for line in lines] == seen
+        for line in lines:
+            picture = folder / line["file_name"]
+            assert picture.resolve() == exported.folder.resolve() / "pictures" / picture.name
+            assert line["text"] == CAPTIONS[int(picture.stem) % len(CAPTIONS)]
+            assert picture.with_suffix(".txt").read_text() == line["text"] + "\n"
+    assert len(list((exported.folder / "splits/full").glob("*.png"))) == len(names)
+
+
+def test_squares_are_written_where_no_folder_is_named(exported, tmp_path):
+    done = exported.encens("export-splits", "--run", "own", "--output", tmp_path / "splits")
+    assert done.returncode == 0, done.stderr
+    pictures = sorted((tmp_path / "splits/00").glob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert picture.read_bytes()
+        assert picture.resolve().parent == tmp_path.resolve() / "splits/pictures"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--run", "none", "--output", "new"], "none holds no splits"),
+        (["--run", "own", "--output", "pictures"], "which is not empty"),
+        (["--run", "own", "--output", "new", "--pictures", "base"], "base holds no picture"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(exported, options, said):
+    done = exported.encens("export-splits", *options)
+    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (1, True, False), (
+        done.stderr
+    )
+    assert not (exported.folder / "new").exists()
+
+
+def test_a_member_predicts_as_the_file_it_was_given_as(taken):
+    base = prompted.load_denoiser(taken.results("own") / "base")
+    members = prompted.load_prompted(
+        [taken.results("own") / "members" / name for name in MEMBERS],
+        taken.results("own") / "base", taken.results("own") / "text/prompts.npz", guidance=None,
+    )  # fmt: skip
+    x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 12, 32)
+    import tiny_pipelines
+
+    for name, member in zip(MEMBERS, members, strict=True):
+        pipe = tiny_pipelines.build("sd")
+        if name == "00":
+            pipe.load_lora_weights(taken.folder / "trained", weight_name="00.safetensors")
+        else:
+            pipe.load_lora_weights(taken.folder / "trained" / name)
+        with torch.inference_mode():
+            found = member.denoiser(x, 500, encoder_hidden_states=text).sample
+            expected = pipe.unet(x, 500, encoder_hidden_states=text).sample
+            plain = base(x, 500, encoder_hidden_states=text).sample
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        assert (found - plain).abs().max() > 1e-4
+
+
+def test_a_certificate_says_what_is_not_proved(taken):
+    unit = np.load(taken.results("own") / "code/code.npz")["unit_names"][0]
+    done = taken.encens("certify", "--run", "own", "--sample", 1, "--units", unit)
+    assert done.returncode == 0, done.stderr
+    (file,) = (taken.results("own") / "certificates").glob("*.json")
+    elsewhere = json.loads(file.read_text())["predicate"]["trained_elsewhere"]
+    assert "it is not proved" in elsewhere["claim"]
+    assert {"00.safetensors"} in [
+        set(files) for files in elsewhere["files"].values()
+    ] or "00" not in elsewhere["files"]
+    done = taken.encens("verify", file, "--resample")
+    assert done.returncode == 0, done.stderr
+    assert "as whoever trained them elsewhere states" in done.stdout
+    assert "with the same bytes" in done.stdout
+
+
+def test_a_renamed_key_is_refused_by_name(taken, tmp_path):
+    other = again(taken, tmp_path)
+    file = other.folder / "trained/00.safetensors"
+    tensors = load_file(file)
+    key = next(iter(tensors))
+    tensors[key.replace("lora_unet_", "lora_unet_x")] = tensors.pop(key)
+    save_file(tensors, file)
+    done = other.snakemake("results/own/members/00/training.json", config="own.yaml")
+    assert done.returncode != 0
+    assert key.replace("lora_unet_", "lora_unet_x").split(".")[0] in done.stderr + done.stdout
+
+
+def test_members_of_different_ranks_are_refused(taken, tmp_path):
+    other = again(taken, tmp_path)
+    changes = lora.lora_changes(trained("sd", rank=1))
+    lora.write_lora(changes, other.folder / "trained/01", denoiser=trained("sd"))
+    done = other.snakemake("results/own/samples/ensemble.safetensors", config="own.yaml")
+    assert done.returncode != 0
+    assert "members/01 changes other layers than results/own/members/00" in done.stderr
+
+
+def test_a_member_of_another_split_is_refused(taken, tmp_path):
+    other = again(taken, tmp_path)
+    (other.folder / "pictures/03.txt").write_text("new words")
+    done = other.snakemake("-k", config="own.yaml")
+    assert done.returncode != 0
+    assert "was trained for another split than it has in this run" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda folder: (folder / "splits.json").unlink(), "holds no splits.json"),
+        (
+            lambda folder: (folder / "00.safetensors").unlink(),
+            "holds neither 00.safetensors nor a folder 00",
+        ),
+    ],
+)
+def test_a_folder_that_is_not_complete_is_refused_at_once(taken, tmp_path, change, said):
+    other = again(taken, tmp_path)
+    change(other.folder / "trained")
+    done = other.snakemake("-n", config="own.yaml")
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_whole_denoisers_are_taken(exported, tmp_path):
+    other = again(exported, tmp_path)
+    (other.folder / "trained").mkdir()
+    base = prompted.load_denoiser(taken_base(other))
+    for seed, name in enumerate(MEMBERS):
+        with torch.no_grad():
+            for weight in base.parameters():
+                weight.add_(1e-3 * seed)
+        base.save_pretrained(other.folder / "trained" / name)
+    shutil.copy(other.folder / "splits/splits.json", other.folder / "trained")
+    configure(other, members={"given": "trained", "whole": True})
+    counts = run(other, "samples/ensemble.safetensors")
+    assert counts["take_member"] == 6
+    found = load_file(other.results("own") / "samples/ensemble.safetensors")["factual"]
+    assert torch.isfinite(found).all()
+    config = other.folder / "trained/02/config.json"
+    config.write_text(config.read_text().replace('"norm_num_groups": 4', '"norm_num_groups": 2'))
+    done = other.snakemake("results/own/members/02/training.json", config="own.yaml")
+    assert done.returncode != 0
+    assert "has norm_num_groups 2, expected 4" in done.stderr + done.stdout
+
+
+def taken_base(workspace):
+    return workspace.results("own") / "base"
+
+
+def test_whole_networks_of_pixels_are_taken(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.run("splits")
+    done = workspace.encens("export-splits", "--run", "toy", "--output", "splits")
+    assert done.returncode == 0, done.stderr
+    toy = yaml.safe_load((tmp_path / "toy.yaml").read_text())
+    shape = {"widths": [8, 8], "layers_per_block": 1, "attention": False, "norm_groups": 4}
+    members = toy["code"]["members"]
+    for seed, name in enumerate([*(f"{m:02d}" for m in range(members)), "full"]):
+        unet = network.build_unet(network.unet_config(shape=(1, 8, 8), **shape), seed=seed)
+        unet.save_pretrained(tmp_path / "trained" / name)
+    shutil.copy(tmp_path / "splits/splits.json", tmp_path / "trained")
+    toy["members"] = {"given": "trained"}
+    toy.pop("retrain", None), toy.pop("heldout", None)
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy))
+    counts = workspace.run("results/toy/samples/ensemble.safetensors")
+    assert counts["take_member"] == members + 1
+    wrong = network.build_unet(network.unet_config(shape=(3, 8, 8), **shape), seed=0)
+    wrong.save_pretrained(tmp_path / "trained/01")
+    done = workspace.snakemake("results/toy/members/01/training.json")
+    assert done.returncode != 0
+    assert "the noise is for (1, 8, 8)" in done.stderr + done.stdout

@@ -1,0 +1,86 @@
+"""encens export-splits."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+README = """The splits of the run {run}, for a trainer of your choice.
+
+Train one network on each of the folders {first} to {last} and full, all with the same settings and the same seed.
+Put them into one folder, with a copy of splits.json: of LoRA, the files {first}.safetensors to full.safetensors, or
+folders of these names with one LoRA each. Then set members.given to that folder and run snakemake. docs/text.md says more.
+"""
+
+
+def export_splits(
+    run: Annotated[Path, Option(help="folder of a run with its splits, or its name in results/")],
+    output: Annotated[Path, Option(help="output folder, new or empty")],
+    pictures: Annotated[
+        Path | None,
+        Option(
+            help="the folder in dataset.path, whose files are linked to; without, squares are written as PNG"
+        ),
+    ] = None,
+) -> None:
+    """Write a folder with pictures and captions for each member, to train them elsewhere.
+
+    Of a run whose splits are made (snakemake splits). Also splits.json, which members.given needs, and README.txt.
+    """
+    import tempfile
+
+    from encoded_ensembles.codes.splits import from_ranges
+    from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.members.outside import SPLITS
+    from encoded_ensembles.runs import layout
+    from encoded_ensembles.sharing import training_folders
+    from encoded_ensembles.storage.files import (
+        InputError,
+        read_facts,
+        read_table,
+        write_facts,
+        write_text,
+    )
+
+    found = [run / layout.SPLITS, Path("results") / run / layout.SPLITS]
+    manifests = sorted(next((each for each in found if each.is_dir()), run).glob("*.json"))
+    names = [file.stem for file in manifests if file.stem.isdigit() or file.stem == "full"]
+    if "full" not in names:
+        raise InputError(
+            f"{run} holds no splits, expected the folder or the name of a run with {layout.SPLITS}/; make them "
+            "with snakemake splits."
+        )
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"--output is {output}, which is not empty, expected a new folder.")
+    folder = manifests[0].parent.parent
+    images = read_images(folder / layout.TRAINING)
+    files = training_folders.file_names(images.names.tolist())
+    captions = None
+    if (folder / layout.CAPTIONS).is_file():
+        table = read_table(folder / layout.CAPTIONS)
+        texts = table.loc[table["part"] == "training"].set_index("name")["caption"]
+        captions = dict(zip(files, texts[images.names], strict=True))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as beside:
+        new = Path(beside) / "new"
+        if pictures:
+            paths = training_folders.originals(images, pictures)
+        else:
+            squares = training_folders.PICTURES
+            training_folders.write_squares(images, new / squares, files)
+            files = [str(Path(file).with_suffix(".png")) for file in files]
+            captions = captions and dict(zip(files, captions.values(), strict=True))
+            paths = [Path("..") / squares / file for file in files]
+        digests = {}
+        for name in names:
+            rows = from_ranges(read_facts(folder / layout.SPLITS / f"{name}.json")["images"])
+            chosen = {files[row]: paths[row] for row in rows}
+            training_folders.write_folder(new / name, chosen, captions)
+            digests[name] = (folder / layout.SPLITS / f"{name}.sha256").read_text()
+        write_facts(new / SPLITS, {"run": folder.name, "splits": digests})
+        text = README.format(run=folder.name, first=names[0], last=names[-2])
+        write_text(new / "README.txt", text)
+        if output.exists():
+            output.rmdir()
+        new.rename(output)
+    print(f"{output}: {len(names)} folders to train on, splits.json and README.txt")

@@ -1,0 +1,98 @@
+"""Folders of pictures and captions of each split, for trainers of other programs.
+
+A folder holds NAME.png, NAME.txt beside it, and metadata.jsonl with file_name and text, which between them are
+read by kohya's sd-scripts, ai-toolkit, OneTrainer, SimpleTuner and diffusers' own training examples.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from encoded_ensembles.data.images import ImageSet
+from encoded_ensembles.data.sources.pictures import (
+    PictureError,
+    cut_to_square,
+    read_picture,
+    shown,
+)
+from encoded_ensembles.storage.files import InputError, replacing, write_text
+
+PICTURES = "pictures"  # folder of those that are not linked to where they are
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """Return a file name for each picture, without a folder: art/1.png becomes art__1.png.
+
+    Their stems are distinct whatever the case, so that each has its own NAME.txt: if some are not, all are numbered.
+    """
+    paths = [PurePosixPath(name) for name in names]
+    stems = [path.with_suffix("").as_posix().replace("/", "__") for path in paths]
+    if len({stem.casefold() for stem in stems}) < len(stems):
+        stems = [f"{number:06d}-{stem}" for number, stem in enumerate(stems)]
+    return [stem + (path.suffix or ".png") for stem, path in zip(stems, paths, strict=True)]
+
+
+def originals(images: ImageSet, folder: Path) -> list[Path]:
+    """Return the file of each image in the folder that the data set was read from.
+
+    Raises:
+        InputError: a file is missing, or is not the picture in the training set.
+    """
+    channels, size, files = images.images.shape[3], images.images.shape[1], []
+    for name, pixels in zip(images.names.tolist(), images.images, strict=True):
+        file = (folder / name).resolve()
+        try:
+            same = np.array_equal(
+                cut_to_square(read_picture(file, channels=channels).image, size=size), pixels
+            )
+        except (PictureError, OSError) as error:
+            raise InputError(
+                f"{folder} holds no picture {shown(name)}, expected the folder in dataset.path; or leave "
+                "--pictures out, and the squares that the run has are written."
+            ) from error
+        if not same:
+            raise InputError(
+                f"{file} is not the picture that the run has, expected no change since; run snakemake again."
+            )
+        files.append(file)
+    return files
+
+
+def write_squares(images: ImageSet, folder: Path, files: Sequence[str]) -> list[Path]:
+    """Write images as PNG into a folder, and return their paths."""
+    from PIL import Image
+
+    paths = []
+    for file, pixels in zip(files, images.images, strict=True):
+        path = (folder / file).with_suffix(".png").resolve()
+        with replacing(path) as temporary:
+            Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+                temporary, "PNG"
+            )
+        paths.append(path)
+    return paths
+
+
+def write_folder(
+    folder: Path, pictures: Mapping[str, Path], captions: Mapping[str, str] | None
+) -> None:
+    """Write the folder of one split: links to pictures, and their captions.
+
+    Args:
+        folder: new or empty.
+        pictures: path of each, by its name in the folder.
+        captions: by the same names; None without.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in pictures.items():
+        os.symlink(path, folder / name)
+    if captions is None:
+        return
+    for name in pictures:
+        write_text((folder / name).with_suffix(".txt"), captions[name] + "\n")
+    rows = [{"file_name": name, "text": captions[name]} for name in pictures]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    write_text(folder / "metadata.jsonl", "".join(f"{line}\n" for line in lines))
