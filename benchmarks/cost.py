@@ -165,15 +165,18 @@ def draw(table: "pd.DataFrame") -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    def label(seconds: float) -> str:
+        return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+
     fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
     for shift, (units, part) in zip((0.2, -0.2), table.groupby("units"), strict=True):
         places = np.arange(len(part))[::-1] + shift
         ax.barh(places, part["seconds"].clip(lower=1e-4), height=0.38, label=f"{units:,} units")
         for place, seconds in zip(places, part["seconds"], strict=True):
-            ax.text(max(seconds, 1e-4) * 1.15, place, f"{seconds:.2g} s", va="center", fontsize=7)
+            ax.text(max(seconds, 1e-4) * 1.15, place, label(seconds), va="center", fontsize=7)
     ax.set_yticks(np.arange(len(part))[::-1], part["method"])
     ax.set(xscale="log", xlabel="processor seconds for one new sample, one thread")
-    ax.margins(x=0.15)
+    ax.set_xlim(right=12 * table["seconds"].max())
     ax.legend(frameon=False, fontsize=8)
     fig.savefig(DRAWINGS / "cost.png", dpi=150)
 

@@ -46,6 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "code": {"null_words": 20},
         "training": {"epochs": 2},
         "sampling": {"steps": 2},
+        "contrast": {"levels": 999},
         "frechet": {"samples": 40, "repeats": 1},
     },
     "digits512": {

@@ -22,6 +22,16 @@ HALF = {"members": 14, "weight": 7, "null_words": 2}
 OLD = {"schedule": "constant", "learning_rate": 0.002, "ema": 0.995}
 # bfloat16 is slow on processors without instructions for it.
 FLOAT32 = {"precision": "float32"}
+# The data of the study of pictograms.
+PICTOGRAMS = {
+    "name": "openmoji",
+    "size": 32,
+    "channels": 3,
+    "images": None,
+    "heldout": 16,
+    "spare": 0,
+    "captions": True,
+}
 POWER = ["naming-64", "naming-128", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
@@ -112,6 +122,21 @@ RUNS = {
             retrain={"named": ["plant-corner"]},
         ),
         configured("naming-retrained", "digits512", code={"null_words": 2}),
+        # What the base of openmoji is trained on, and pictures whose captions are kept apart, all of openmoji among them.
+        configured(
+            "openmoji-base",
+            dataset={**PICTOGRAMS, "openmoji": {"vendors": ["twemoji"]}},
+        ),
+        configured(
+            "openmoji-apart", dataset=PICTOGRAMS | {"images": 288, "heldout": 288}
+        ),
+        configured("openmoji", "openmoji"),
+        configured(
+            "openmoji-authors",
+            "openmoji",
+            units={"by": "label"},
+            retrain={"units": 0},
+        ),
         *(
             configured(run, run)
             for run in ("planted", "artists-small", "digits512", "fashion-small")

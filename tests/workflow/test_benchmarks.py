@@ -46,6 +46,10 @@ ARGUMENTS = {
     "studies/families.py": ["{run}"],
     "studies/naming.py": ["{run}", "--output", "{kept}/naming.parquet"],
     "studies/power.py": ["{run}", "--output", "{kept}"],
+    "studies/text_base.py": [
+        *("{run}/data", "--output", "{kept}/base", "--coder", "8", "8", "--epochs", "1"),
+        *("--widths", "8", "8", "--steps", "2", "--batch", "4"),
+    ],
     "studies/published.py": ["{kept}", "--output", "{kept}"],
 }
 HEAVY = [

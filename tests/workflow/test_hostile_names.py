@@ -27,6 +27,7 @@ def hostile(workspace):
         "model": {"widths": [8]},
         "training": {"epochs": 2, "steps_per_epoch": 1},
         "sampling": {"samples": 2, "steps": 2},
+        "contrast": {"levels": 999},
         "landscape": {"blocks": 1, "sets": {f"odd{i}": [NAMES[i]] for i in (1, 5, 6, 7, 9)}},
         "frechet": {"extractor": "pixels", "samples": 8, "repeats": 1, "blocks": 1},
         "figures": {"samples": [0, 1], "top": 5},

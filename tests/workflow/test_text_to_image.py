@@ -1,5 +1,6 @@
 """Text-to-image runs, from a folder of captioned pictures to figures, on tiny pipelines of four kinds."""
 
+import json
 import shutil
 
 import numpy as np
@@ -130,3 +131,14 @@ def test_a_prompt_that_is_too_long_is_refused(own, tmp_path):
     run(other, "text/prompts.npz")
     log = (other.results("own") / "logs/encode_prompts.log").read_text()
     assert "'abcdefghijklmnop' is cut: 18 tokens, at most 12 are used" in log
+
+
+def test_a_plan_says_what_fits_a_gpu(own, tmp_path):
+    done = own.encens("plan", "--configfile", "own.yaml", "--output", tmp_path / "plan.json")
+    assert done.returncode == 0, done.stderr
+    assert "On one GPU of 24 GB, computed and not measured: a training job needs" in done.stdout
+    assert "which fits; with an assumed 60 TFLOP/s the run takes 0.0 hours" in done.stdout
+    rows = {row["rule"]: row for row in json.loads((tmp_path / "plan.json").read_text())["rules"]}
+    # 3 samples of which each is evaluated twice, by 5 members at 3 steps, in batches of 16 at least.
+    assert rows["follow_members"]["evaluations"] == 2 * 16 * 5 * 3
+    assert rows["train_adapter"]["flops"] > 0

@@ -42,6 +42,46 @@ def test_bounds_between_keys(checked):
         refused(checked, wrong, reason)
 
 
+@pytest.mark.parametrize("steps", range(1, 30))
+def test_contrast_has_a_step_of_sampling_to_look_at(checked, steps):
+    """What is refused at the start is what has no level that low when it is sampled."""
+    from encoded_ensembles.ensemble.trajectory import levels
+
+    lowest = min(levels(steps, sampler="dpmsolver++"))
+    sampling = {"sampling": {"steps": steps, "scheduler": "dpmsolver++"}}
+    assert checked(sampling | {"contrast": {"levels": lowest}})
+    if lowest:
+        refused(
+            checked,
+            sampling | {"contrast": {"levels": lowest - 1}},
+            f"go down to noise level {lowest} only",
+        )
+    for sampler in ("ddpm", "ddim"):
+        assert min(levels(steps, sampler=sampler)) == 0
+
+
+def test_members_that_were_trained_elsewhere(checked):
+    members = {"members": {"given": "trained"}}
+    text = {
+        "dataset": {"name": "folder", "path": "p", "size": 8, "captions": True},
+        "model": {"base": "b"}, "sampling": {"prompts": ["a"]},
+    }  # fmt: skip
+    assert checked(members)
+    assert checked(members | text)
+    assert checked({"members": {"given": "trained", "whole": True}} | text)
+    for wrong, reason in (
+        ({"members": {"whole": True}}, "members.whole is true and members.given is null"),
+        ({"members": {"given": "trained", "whole": True}}, "expected false without sampling.prompts"),
+        (members | {"retrain": {"units": 2}}, "retrain.units is 2"),
+        (members | {"retrain": {"named": ["a"]}}, "retrain.named is"),
+        (members | {"heldout": {"models": 2}}, "heldout.models is 2"),
+        (members | {"model": {"base": "b"}}, "model.base is b"),
+        (members | {"model": {"classes": True}}, "model.classes is True"),
+        (members | {"training": {"members_per_job": 2}}, "members_per_job is above 1"),
+    ):  # fmt: skip
+        refused(checked, wrong, reason)
+
+
 def test_captions_and_what_needs_them(checked):
     folder = {"name": "folder", "path": "p", "size": 8}
     captioned = {"dataset": folder | {"captions": True, "default_caption": "a"}}

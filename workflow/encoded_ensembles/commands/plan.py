@@ -34,31 +34,40 @@ def plan(
     """Estimate a run's jobs, member evaluations, operations, bytes, memory, and time on this machine.
 
     Run it in the folder of the workflow: Snakemake counts the jobs. Rates are measured for half a
-    minute. For rules that neither sample nor train, only the start of their jobs is counted. The peak is
-    the main memory of one job of a rule, without a GPU's memory; jobs request 1.5 times as much.
+    minute; for text-to-image runs times are computed from operations. For rules that neither sample nor train, only the
+    start of their jobs is counted. The peak is the main memory of one job of a rule, without a GPU's memory; jobs
+    request 1.5 times as much.
     """
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.runs import plan as planned
+    from encoded_ensembles.runs.layout import prompted
     from encoded_ensembles.runs.peaks import peaks as find_peaks
     from encoded_ensembles.runs.rates import measure
     from encoded_ensembles.runs.size import Size, check_network, image_shape, size_of
+    from encoded_ensembles.runs.text_rates import text_rates
     from encoded_ensembles.storage.files import write_json
 
     config = _read(configfile)
     check_network(config)
     number, units = _counts(config, images, units)
     shape = image_shape(config["dataset"])
-    rates, networks = measure(
-        model=config["model"], training=config["training"], shape=shape, device=device
+    text = text_rates(config, shape, number, device=device) if prompted(config) else None
+    rates, networks = (
+        (text.rates, text.networks)
+        if text
+        else measure(model=config["model"], training=config["training"], shape=shape, device=device)
     )
     size = Size(number, units, shape, **networks.__dict__)
-    network = size_of(config, Path("results", config["run"]))[1]
+    network = text.size if text else size_of(config, Path("results", config["run"]))[1]
     gpu = choose_device(device).type != "cpu"
     peaks = find_peaks(config, size, network, gpu=gpu)
-    rows = _rows(planned.plan(config, size), _count_jobs(configfile), rates, peaks)
+    work = planned.plan(config, size, passes=text.passes if text else 1)
+    rows = _rows(work, _count_jobs(configfile), rates, peaks)
     total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "rule"}
     total["peak_mb"] = max(row["peak_mb"] for row in rows)
     _print([*rows, {"rule": "all"} | total], cores)
+    if text:
+        print(text.on_gpu(total["flops"]))
     print(_naming(config, units))
     if output:
         write_json(output, {"rules": rows, "total": total, "rates": rates.__dict__})

@@ -16,6 +16,7 @@ from encoded_ensembles.data.own_scores import check_name
 from encoded_ensembles.data.selection import check_heldout
 from encoded_ensembles.storage.files import InputError
 
+HIGHEST_LEVEL = 999  # of noise, in training
 SHOWN = 4  # samples in figures, if figures.samples is not set
 CARRIED = 100_000  # bytes of unit names on a command line; the system's limit is 131,072
 OPTION = len("--exclude ''")
@@ -32,6 +33,7 @@ def check_together(config: dict[str, Any]) -> None:
     check_code(code)
     check_prompts(config)
     check_taken(config)
+    check_levels(config)
     check_units(config["units"])
     check_lengths(config)
     check_retrain(config)
@@ -202,6 +204,24 @@ def check_prompts(config: dict[str, Any]) -> None:
     model["autoencoder"] = model["base"]
 
 
+def check_levels(config: dict[str, Any]) -> None:
+    """Check that sampling has a step at the noise levels that contrast looks at.
+
+    The last step of DPM-Solver++ is at a T-th of all levels, those of DDPM and DDIM at 0. What the scheduler of a
+    pipeline does is not known here.
+
+    Raises:
+        InputError: it has none.
+    """
+    sampling, highest = config["sampling"], config["contrast"]["levels"]
+    lowest = round(HIGHEST_LEVEL / sampling["steps"])
+    if sampling["scheduler"] == "dpmsolver++" and not sampling["prompts"] and lowest > highest:
+        raise InputError(
+            f"config key contrast.levels is {highest}, but {sampling['steps']} steps of dpmsolver++ "
+            f"(sampling.steps) go down to noise level {lowest} only; raise one of the two."
+        )
+
+
 def check_taken(config: dict[str, Any]) -> None:
     """Check the keys of runs whose members were trained elsewhere.
 
@@ -224,7 +244,7 @@ def check_taken(config: dict[str, Any]) -> None:
         "retrain.units": config["retrain"]["units"],
         "retrain.named": config["retrain"]["named"],
         "heldout.models": config["heldout"]["models"],
-        "model.base": config["model"]["base"] and not prompted,
+        "model.base": None if prompted else config["model"]["base"],
         "model.classes": config["model"]["classes"],
     }
     for key, value in refused.items():

@@ -29,6 +29,7 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
         "code": config["code"] | code,
         "training": config["training"] | {"epochs": 2, "steps_per_epoch": 1},
         "sampling": config["sampling"] | {"samples": 2, "steps": 2},
+        "contrast": config["contrast"] | {"levels": 999},  # two steps may have no low level
         "landscape": config["landscape"] | {"blocks": 1, "sets": {}, "mode": "exact"},
         "retrain": retrain | {"units": min(1, retrain["units"]), "named": [], "fresh": 0},
         "heldout": heldout | {"models": min(2, heldout["models"]), "repeats": 1},

@@ -138,7 +138,8 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     engine = partial(_engine, config, size, network)
     picture = count * values * FLOAT  # all samples once
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
-    drawn = math.ceil(masks / frechet["blocks"]) * frechet["samples"] * values
+    scored = math.ceil(masks / frechet["blocks"])  # masks of a block
+    drawn = scored * frechet["samples"] * values
     block = math.ceil(size.units / config["landscape"]["blocks"])
     alone = (
         math.ceil(count / config["landscape"]["blocks"]) * values * FLOAT
@@ -161,7 +162,7 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "follow_queries": engine(n, shown, 1) + n * shown * seen * (DOUBLE + FLOAT)
         + watched(shown, queries["decoys"], single=True),
         "measure_levels": follow + watched(count, 0),
-        "sample_frechet": engine(n + 1, frechet["samples"], masks) + drawn * (FLOAT + 2),
+        "sample_frechet": engine(n + 1, frechet["samples"], scored) + drawn * (FLOAT + 2),
         "sample_controls": engine(n + code["weight"], count, 1) + 3 * controls * picture,
         "measure_heldout": engine(models, count, models) + 3 * models * picture,
     }  # fmt: skip

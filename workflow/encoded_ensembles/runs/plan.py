@@ -6,7 +6,7 @@ measured on this machine (`Rates`).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
@@ -78,14 +78,22 @@ def start(rule: str, rates: Rates) -> float:
     return rates.start_figure if rule.startswith("plot_") else rates.start_light
 
 
-def plan(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
+def plan(config: Mapping[str, Any], size: Size, *, passes: int = 1) -> dict[str, Work]:
     """Return the work of each rule that takes more than starting its jobs.
 
     Args:
         config: configuration from `check_config`.
         size: size of the run.
+        passes: of the network in each evaluation: 2 with guidance.
     """
-    return _sampled(config, size) | _trained(config, size)
+    sampled, trained = _sampled(config, size), _trained(config, size)
+    if config["sampling"]["prompts"]:
+        trained["train_adapter"] = replace(trained.pop("train_member"), encoded=0)
+        trained["encode_pictures"] = Work(encoded=size.images * (1 + config["training"]["flip"]))
+    return trained | {
+        rule: replace(work, calls=passes * work.calls, rows=passes * work.rows)
+        for rule, work in sampled.items()
+    }
 
 
 def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
