@@ -2,6 +2,7 @@
 
 import os
 
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import FLAGS, NAMES, find_chromium
@@ -387,3 +388,32 @@ def test_other_pictures_stand_with_their_units(open_page, small):
     assert "1 of 1 training image" in page.locator("#queries").inner_text()
     rows.nth(1).locator("button.unit").first.click()
     assert page.locator("#unit-title").is_visible()
+
+
+def test_prompts_are_shown_and_captions_are_found(open_page, tmp_path):
+    """Samples take prompts in turn; a unit is found by the caption of its image."""
+    names = [f"unit {i}" for i in range(8)]
+    write_run(tmp_path, names=names)
+    rows = [
+        {"part": "training", "image": i, "name": names[i], "caption": f"thing {i}"}
+        for i in range(8)
+    ]
+    rows[3]["caption"] = "<b>Café</b>"
+    rows.append({"part": "heldout", "image": 0, "name": "other", "caption": "not in it"})
+    write_table(tmp_path / "captions.parquet", pd.DataFrame(rows))
+    page = open_page(
+        write_page(tmp_path, captions=tmp_path / "captions.parquet", prompt=["a <i>cat", "red"])
+    )
+    assert page.locator("#sample-title .said").inner_text() == "a <i>cat"
+    page.locator("input[name=sample]").nth(1).check(force=True)
+    assert page.locator("#sample-title .said").inner_text() == "red"
+    page.locator("input[name=sample]").nth(2).check(force=True)
+    assert page.locator("#sample-title .said").inner_text() == "a <i>cat"
+    page.click("#to-units")
+    assert page.locator("label[for=query]").inner_text() == "Search a unit by name or caption"
+    page.fill("#query", "cafe")
+    assert page.locator("#results .said").all_inner_texts() == ["<b>Café</b>"]
+    page.locator("#results button.unit").click()
+    assert page.locator("#unit-title .said").inner_text() == "<b>Café</b>"
+    page.fill("#query", "not in it")
+    assert page.locator("#found").inner_text().startswith("0 units of 8")

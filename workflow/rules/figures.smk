@@ -426,6 +426,7 @@ rule make_gallery:
         query_pairs="results/{run}/queries/pairs.parquet",
         query_answers="results/{run}/queries/answers.parquet",
         expected="results/{run}/expected/expected.parquet",
+        captions=caption_files("parquet"),
         page=page_files(),
     output:
         page=report(
@@ -450,6 +451,8 @@ rule make_gallery:
         attributed=config["contrast"]["attributed"],
         shown=config["gallery"]["samples"],
         pictures=config["gallery"]["pictures"],
+        captions=repeated("--captions", caption_files("parquet")),
+        prompts=verbatim(repeated("--prompt", config["sampling"]["prompts"])),
     shell:
         """
         encens make-gallery {params.blocks:q} --run {wildcards.run} \
@@ -459,7 +462,7 @@ rule make_gallery:
             --answers {input.answers:q} \
             --queries {input.queries:q} --query-pairs {input.query_pairs:q} \
             --query-answers {input.query_answers:q} --expected {input.expected:q} \
-            --warned {input.warned[0]:q} --warned {input.warned[1]:q} \
+            --warned {input.warned[0]:q} --warned {input.warned[1]:q} {params.captions:q} {params.prompts:q} \
             --null-words {params.null_words} --attributed {params.attributed} \
             --shown {params.shown} --pictures {params.pictures} \
             --output {output.page:q} >{log:q} 2>&1

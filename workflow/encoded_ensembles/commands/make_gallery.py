@@ -53,6 +53,12 @@ def make_gallery(
         list[Path] | None,
         Option(help="facts with warnings, .json of fetch-dataset or encode-units; repeatable"),
     ] = None,
+    captions: Annotated[
+        Path | None, Option(help="captions of images, .parquet of fetch-dataset")
+    ] = None,
+    prompt: Annotated[
+        list[str] | None, Option(help="prompt of samples, which take them in turn; repeatable")
+    ] = None,
     null_words: Annotated[
         int, Option(help="largest number of null code words, as in measure-contrast")
     ] = 1_000_000,
@@ -121,6 +127,8 @@ def make_gallery(
             for name in statistics
         ],
         "units": arrays["unit_names"][kept].tolist(),
+        "captions": _captions(captions, arrays["unit_of"], kept),
+        "prompts": prompt or [],
         "samples": _evidence(table, read_table(radius), read_table(sets), read_table(answers)),
         "queries": [{**row, "top": np.searchsorted(kept, row["top"]).tolist()} for row in given],
         "all": {"units": len(matrix), "samples": len(factual), "pairs": len(table)},
@@ -217,6 +225,20 @@ def _units(
         "unit_sha256": np.frombuffer(bytes.fromhex("".join(digests)), np.uint8).reshape(-1, 32),
         "images": resize(images.images[chosen], size=fits, channels=None),
     }
+
+
+def _captions(captions: Path | None, unit_of: "np.ndarray", kept: "np.ndarray") -> list[str]:
+    """Return the captions of each kept unit's first images, each once; nothing without captions."""
+    from encoded_ensembles.data.likeness import by_unit
+    from encoded_ensembles.storage.files import read_table
+
+    if captions is None:
+        return []
+    table = read_table(captions)
+    texts = table.loc[table["part"] == "training", "caption"].to_numpy()
+    order, starts, sizes = by_unit(unit_of)
+    first = [order[starts[unit] : starts[unit] + min(IMAGES, sizes[unit])] for unit in kept]
+    return ["; ".join(dict.fromkeys(texts[rows].tolist())) for rows in first]
 
 
 def _pictures(

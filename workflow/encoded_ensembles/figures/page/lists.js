@@ -53,7 +53,7 @@ function showTiles(run, place, choose) {
   run.facts.samples.forEach(({ attributed, answer }, sample) => {
     const input = el("input", { type: "radio", name: "sample", value: sample,
       onchange: () => choose({ sample, unit: null }) });
-    place.append(el("label", { class: attributed || answer ? "tile attributed" : "tile" }, input,
+    place.append(el("label", { class: attributed || answer ? "tile attributed" : "tile", title: promptOf(run, sample) || null }, input,
       canvas(picture(run.arrays.samples, sample)),
       el("span", {}, el("span", { class: "hidden" }, "Sample "), sample, el("span", { class: "hidden" }, ", ")),
       el("span", { class: "state" }, attributed ? count(attributed, "unit") : answer ? `one of ${answer}` : "unattributable")));
@@ -63,7 +63,8 @@ function showTiles(run, place, choose) {
 function showSample(run, state) {
   const [title, said] = verdictOf(run, state.sample);
   const verdict = document.getElementById("verdict");
-  document.getElementById("sample-title").textContent = `Sample ${state.sample}`;
+  const prompt = promptOf(run, state.sample);
+  fill(document.getElementById("sample-title"), `Sample ${state.sample}`, prompt ? el("span", { class: "said" }, prompt) : null);
   verdict.classList.toggle("attributed", run.facts.samples[state.sample].attributed + run.facts.samples[state.sample].answer > 0);
   fill(verdict, el("p", {}, el("strong", {}, `${title}. `), said[0]),
     el("ul", {}, ...said.slice(1).map((each) => el("li", {}, each))));
@@ -92,7 +93,13 @@ function showRanking(run, place, state, choose, top) {
 function unitButton(run, unit, chosen, onclick) {
   return el("button", { type: "button", class: "unit", "aria-current": String(chosen), onclick },
     canvas(picture(run.arrays.images, run.arrays.unit_images[unit])),
-    el("span", { class: "name" }, run.facts.units[unit]));
+    el("span", { class: "name" }, run.facts.units[unit], captionOf(run, unit)));
+}
+
+// The captions of a unit's images, null without.
+function captionOf(run, unit) {
+  const said = run.facts.captions[unit];
+  return said ? el("span", { class: "said" }, said) : null;
 }
 
 function search(run, query) {
@@ -141,7 +148,7 @@ function showUnit(run, place, state, choose) {
   paged(list, pairs, 0, ["sample", ...NUMBERS, "rank"], row, "samples of this unit");
   const digest = [...arrays.unit_sha256.subarray(32 * unit, 32 * unit + 32)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   fill(place,
-    el("h2", { tabindex: "-1", id: "unit-title" }, "Unit ", el("span", { class: "name" }, facts.units[unit])),
+    el("h2", { tabindex: "-1", id: "unit-title" }, "Unit ", el("span", { class: "name" }, facts.units[unit]), captionOf(run, unit)),
     el("div", { class: named.length ? "verdict attributed" : "verdict" }, el("p", {},
       el("strong", {}, named.length ? `${count(named.length, "sample")} attributed to it. ` : "No sample is attributed to it. "),
       named.length

@@ -29,7 +29,13 @@ function indexed({ facts, arrays }) {
     bySample[sample].push(pair);
     byUnit[arrays.pair_unit[pair]].push(pair);
   });
-  return { facts, arrays, bySample, byUnit, folded: facts.units.map(fold), orders: new Map() };
+  return { facts, arrays, bySample, byUnit, folded: facts.units.map((name, unit) => fold(`${name} ${facts.captions[unit] || ""}`)), orders: new Map() };
+}
+
+// The prompt that a sample was drawn with, "" without.
+function promptOf(run, sample) {
+  const { prompts } = run.facts;
+  return prompts.length ? prompts[sample % prompts.length] : "";
 }
 
 // A name in its form for search: without accents, in lower case.

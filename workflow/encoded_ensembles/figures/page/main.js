@@ -79,6 +79,7 @@ function start(run) {
   }
 
   read();
+  if (facts.captions.length) document.querySelector("label[for=query]").textContent = "Search a unit by name or caption";
   document.title = `Gallery of the run ${facts.run}`;
   at("facts").textContent = `Run ${facts.run}: ${count(facts.all.samples, "sample")} of an ensemble of ${count(facts.members, "member")}, trained on ${count(facts.all.units, "unit")}, each seen by ${facts.weight} of them.`;
   facts.warnings.forEach((warning) => at("main").before(el("p", { class: "verdict name" }, `Warning: ${warning}`)));
