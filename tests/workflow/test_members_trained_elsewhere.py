@@ -5,9 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny_pipelines
 import torch
 import yaml
 from encoded_ensembles.members import lora, network, prompted
+from encoded_ensembles.storage.files import InputError
 from safetensors.torch import load_file, save_file
 from text_run import CAPTIONS, configure, prepare, run
 from tiny_lora import kohya, trained, underscored
@@ -115,8 +117,6 @@ def test_a_member_predicts_as_the_file_it_was_given_as(taken):
         taken.results("own") / "base", taken.results("own") / "text/prompts.npz", guidance=None,
     )  # fmt: skip
     x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 12, 32)
-    import tiny_pipelines
-
     for name, member in zip(MEMBERS, members, strict=True):
         pipe = tiny_pipelines.build("sd")
         if name == "00":
@@ -243,3 +243,41 @@ def test_whole_networks_of_pixels_are_taken(tmp_path):
     done = workspace.snakemake("results/toy/members/01/training.json")
     assert done.returncode != 0
     assert "the noise is for (1, 8, 8)" in done.stderr + done.stdout
+
+
+def test_an_exported_ensemble_draws_what_the_run_drew(taken, tmp_path, monkeypatch):
+    """To the byte: the factual samples with its noise and prompts, and the counterfactual without a unit."""
+    from encoded_ensembles import TextEnsemble
+
+    done = taken.encens("export-pipeline", "--run", "own", "--output", tmp_path / "ensemble")
+    assert done.returncode == 0, done.stderr
+    run_folder = taken.results("own")
+    noise = load_file(run_folder / "noise/landscape.safetensors")["noise"].numpy()
+    factual = load_file(run_folder / "samples/ensemble.safetensors")["factual"]
+    block = load_file(run_folder / "landscape/1-of-1.safetensors")
+    monkeypatch.chdir(taken.folder)  # the base is named relative to it
+    pipe = TextEnsemble.from_pretrained(tmp_path / "ensemble", device="cpu")
+    prompts = ["a cat", "big dog", "a cat"]
+    drawn = pipe(prompts, noise=noise, output_type="latent").images
+    assert torch.equal(drawn, factual)
+    unit = int(block["units"][3])
+    drawn = pipe(prompts, noise=noise, without=[pipe.unit_names[unit]], output_type="latent").images
+    assert torch.equal(drawn, block["counterfactuals"][3])
+    one = pipe("a cat", seed=4, num_inference_steps=2).images
+    several = pipe(["a cat", "red"], seed=4, num_inference_steps=2, output_type="np").images
+    assert np.array_equal(np.asarray(one[0]), (several[0] * 255).round().astype(np.uint8))
+    for options, said in (
+        ({"without": "a"}, "expected a list of unit names"),
+        ({"without": ["none.png"]}, "none.png"),
+        ({"noise": noise}, "noise has shape"),
+        ({"without": pipe.unit_names}, "every member saw one of"),
+    ):
+        with pytest.raises(InputError, match=said):
+            pipe("a cat", **options)
+    with pytest.raises(InputError, match="too long"):
+        pipe("abcdefghijklmnop")
+    tiny_pipelines.write("sd", tmp_path / "other", seed=1)
+    with pytest.raises(InputError, match="than the base of this ensemble"):
+        TextEnsemble.from_pretrained(tmp_path / "ensemble", base=tmp_path / "other")
+    with pytest.raises(InputError, match="holds no ensemble"):
+        TextEnsemble.from_pretrained(tmp_path / "other")

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> type:
-    """Import `Run` on first use, so that importing the package is fast.
+    """Import `Run` and `TextEnsemble` on first use, so that importing the package is fast.
 
     Raises:
         AttributeError: the package has no such name.
@@ -19,4 +19,8 @@ def __getattr__(name: str) -> type:
         from encoded_ensembles.runs.run import Run
 
         return Run
+    if name == "TextEnsemble":
+        from encoded_ensembles.sharing.text_pipeline import TextEnsemble
+
+        return TextEnsemble
     raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -17,7 +17,10 @@ def export_pipeline(
     run_folder: RunFolder,
     output: Annotated[Path | None, Option(help="output folder; RUN/ensemble if absent")] = None,
 ) -> None:
-    """Write the ensemble of a run as a diffusers pipeline, with its code matrix and a model card."""
+    """Write the ensemble of a run as a diffusers pipeline, with its code matrix and a model card.
+
+    Of a text-to-image run, its adapters and the code matrix, for `encoded_ensembles.TextEnsemble`.
+    """
     import torch
 
     from encoded_ensembles.ensemble.diffusion import make_scheduler
@@ -26,14 +29,17 @@ def export_pipeline(
     from encoded_ensembles.runs.run import Run
     from encoded_ensembles.sharing.component import Members
     from encoded_ensembles.sharing.pipeline import EncodedEnsemblePipeline
-    from encoded_ensembles.storage.files import InputError
 
     run = Run(run_folder)
     if run.prompting:
-        raise InputError(
-            f"{run_folder} is a text-to-image run, expected one without sampling.prompts: its members are loaded by "
-            "the pipeline of their base, with load_lora_weights of a folder in members/ (docs/text.md)."
+        from encoded_ensembles.sharing import text_pipeline
+
+        folder = output or run.folder / "ensemble"
+        _replace(folder, lambda new: text_pipeline.export(run, new))
+        print(
+            f"{folder}: load it with encoded_ensembles.TextEnsemble.from_pretrained({str(folder)!r})"
         )
+        return
     cpu = torch.device("cpu")
     vae = run.autoencoder and load_network(run.autoencoder, device=cpu, kind="AutoencoderKL")
     sampling = run.config["sampling"]
@@ -69,7 +75,11 @@ def _replace(folder: Path, write: "Callable[[Path], None]") -> None:
     from encoded_ensembles.storage.files import InputError
 
     exists = folder.exists()
-    if exists and any(folder.iterdir()) and not (folder / "model_index.json").is_file():
+    if (
+        exists
+        and any(folder.iterdir())
+        and not any((folder / name).is_file() for name in ("model_index.json", "ensemble.json"))
+    ):
         raise InputError(
             f"--output is {folder}, which holds other files, expected a new folder or an earlier "
             "pipeline; name another folder."

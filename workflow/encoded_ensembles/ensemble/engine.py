@@ -150,11 +150,15 @@ def place_prompted(
     Raises:
         InputError: there is no base, or a file is not complete or not of this base.
     """
-    from encoded_ensembles.members.prompted import TextDiffusion, load_prompted
+    from encoded_ensembles.members.prompted import (
+        TextDiffusion,
+        load_prompted,
+        read_pipeline,
+    )
 
     if base is None:
         raise InputError("--prompts is given without --base, expected both or none.")
     loaded = load_prompted(folders, base, prompts, guidance=guidance, precision=precision)
     # The weights themselves are of the precision; autocast would convert them at each call.
     members = hold(loaded, device=device, precision="float32", compiled=compiled)
-    return members, TextDiffusion(base, sampler)
+    return members, TextDiffusion(read_pipeline(base), sampler)

@@ -132,9 +132,8 @@ class Prompted(torch.nn.Module):
 class TextDiffusion:
     """The process of a pipeline with a sampler, as `ensemble.diffusion.Diffusion`."""
 
-    def __init__(self, base: Path, sampler: str) -> None:
-        """Take the folder of a run's base, and "base" or a name of `samplers.sampler_names`."""
-        facts = read_pipeline(base)
+    def __init__(self, facts: Mapping[str, Any], sampler: str) -> None:
+        """Take what `read_pipeline` returns, and "base" or a name of `samplers.sampler_names`."""
         self.kind: PipelineKind = kind_of(facts["pipeline"])
         self.scheduler, self.sampler = facts["scheduler"], sampler
         self.process: Process = make_process(facts["scheduler"])
@@ -209,23 +208,41 @@ def load_prompted(
         InputError: a file is not complete, or not of this base, or adapters change different layers.
     """
     denoiser = load_denoiser(base, precision=precision)
-    kind = network_kind(denoiser)
     embedded = Prompts.read(read_arrays(prompts))
-    channels = denoiser.config.in_channels // kind.patches
-    members, first = [], None
+    networks = load_networks(folders, denoiser)
+    channels = latent_channels(denoiser)
+    return [Prompted(each, embedded, channels=channels, guidance=guidance) for each in networks]
+
+
+def latent_channels(denoiser: Any) -> int:
+    """Return the channels of the latents that a denoiser is for."""
+    channels: int = denoiser.config.in_channels // network_kind(denoiser).patches
+    return channels
+
+
+def load_networks(folders: Sequence[Path], denoiser: Any) -> list[Any]:
+    """Load members: adapters of a denoiser, which share its weights, or whole networks.
+
+    Args:
+        folders: of the members, each with a LoRA file or the files of a network.
+        denoiser: for inference, of the precision that members get.
+
+    Raises:
+        InputError: a file is not complete, or not of this denoiser, or adapters change different layers.
+    """
+    networks, first = [], None
     for folder in folders:
         if (folder / WEIGHTS).is_file():
-            network = load_network(folder, device=torch.device("cpu"), kind=kind.network)
-            network = network.to(DTYPES[precision])
-        else:
-            changes = read_lora(folder, denoiser)
-            changed = {name: change.down.shape for name, change in changes.items()}
-            first = first or changed
-            if changed != first:
-                raise InputError(
-                    f"{folder} changes other layers than {folders[0]}, or with another rank, expected the same "
-                    "in all members; train them with the same settings."
-                )
-            network = with_lora(denoiser, changes)
-        members.append(Prompted(network, embedded, channels=channels, guidance=guidance))
-    return members
+            kind, cpu = network_kind(denoiser).network, torch.device("cpu")
+            networks.append(load_network(folder, device=cpu, kind=kind).to(denoiser.dtype))
+            continue
+        changes = read_lora(folder, denoiser)
+        changed = {name: change.down.shape for name, change in changes.items()}
+        first = first or changed
+        if changed != first:
+            raise InputError(
+                f"{folder} changes other layers than {folders[0]}, or with another rank, expected the same "
+                "in all members; train them with the same settings."
+            )
+        networks.append(with_lora(denoiser, changes))
+    return networks
