@@ -131,12 +131,6 @@ RUNS = {
             "openmoji-apart", dataset=PICTOGRAMS | {"images": 288, "heldout": 288}
         ),
         configured("openmoji", "openmoji"),
-        configured(
-            "openmoji-authors",
-            "openmoji",
-            units={"by": "label"},
-            retrain={"units": 0},
-        ),
         *(
             configured(run, run)
             for run in ("planted", "artists-small", "digits512", "fashion-small")

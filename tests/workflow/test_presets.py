@@ -61,11 +61,13 @@ def give(workspace, preset, written):
     if preset == "pictures":
         miniatures.write_pictures(workspace.folder / written["dataset"]["path"])
     if written.get("sampling", {}).get("prompts"):
-        pictures = workspace.folder / written["dataset"]["path"]
-        miniatures.write_pictures(pictures)
-        for file in list(pictures.iterdir()):
-            file.with_suffix(".txt").write_text("a thing")
-        tiny_pipelines.write({"sd15-lora": "sd"}.get(preset, preset.split("-")[0]), given)
+        if written["dataset"]["name"] == "folder":
+            pictures = workspace.folder / written["dataset"]["path"]
+            miniatures.write_pictures(pictures)
+            for file in list(pictures.iterdir()):
+                file.with_suffix(".txt").write_text("a thing")
+        kinds = {"sd15-lora": "sd", "openmoji": "sd"}
+        tiny_pipelines.write(kinds.get(preset, preset.split("-")[0]), given)
         prompts = "[a b, c]"  # the tiny tokenizers know letters
         return ["model={base: given}", "dataset={size: 16}", f"sampling={{prompts: {prompts}}}"]
     if preset == "lora":
