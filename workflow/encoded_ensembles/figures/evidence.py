@@ -54,7 +54,7 @@ def answer_text(answer: Mapping[Hashable, Any]) -> str:
     if answer["answer"] == "units":
         return f"units attributed: {answer['units']}"
     if answer["answer"] == "group":
-        return f"one or more of the {answer['units']} most alike"
+        return f"one or more of\nthe {answer['units']} most alike"
     return "unattributable"
 
 
