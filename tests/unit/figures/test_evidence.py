@@ -68,7 +68,7 @@ def test_attributed_units_are_framed():
 def test_an_answer_in_a_few_words():
     for answer, units, text in (
         ("units", 3, "units attributed: 3"),
-        ("group", 5, "one or more of\nthe 5 most alike"),
+        ("group", 5, "one or more of the 5 most alike"),
         ("nothing", 0, "unattributable"),
     ):
         assert evidence.answer_text({"answer": answer, "units": units}) == text

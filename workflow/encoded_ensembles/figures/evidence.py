@@ -33,7 +33,8 @@ def attribution_figure(
         ax.axis("off")
     for axes, (number, sample, table, images, answer) in zip(grid, panels, strict=True):
         show(axes[0], sample)
-        axes[0].set_title(f"sample {number}\n{answer}", fontsize=7)
+        narrow = answer.replace("or more of ", "or more of\n")
+        axes[0].set_title(f"sample {number}\n{narrow}", fontsize=7)
         for ax, image, row in zip(axes[1:], images, table.itertuples(), strict=False):
             show(ax, image)
             ax.set_title(
@@ -54,7 +55,7 @@ def answer_text(answer: Mapping[Hashable, Any]) -> str:
     if answer["answer"] == "units":
         return f"units attributed: {answer['units']}"
     if answer["answer"] == "group":
-        return f"one or more of\nthe {answer['units']} most alike"
+        return f"one or more of the {answer['units']} most alike"
     return "unattributable"
 
 
