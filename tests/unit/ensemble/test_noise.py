@@ -5,7 +5,7 @@ import pytest
 import torch
 from encoded_ensembles.commands.draw_noise import draw_noise
 from encoded_ensembles.data.images import ImageSet, write_images
-from encoded_ensembles.ensemble import noise
+from encoded_ensembles.ensemble import noise, step_noise
 from encoded_ensembles.members import network
 from encoded_ensembles.randomness import Purpose, generator
 from encoded_ensembles.storage import files, large_tensors
@@ -79,10 +79,10 @@ def test_noise_of_a_file_is_read_step_by_step(tmp_path):
     files.write_tensors(tmp_path / "noise.safetensors", {"noise": drawn})
     stored = large_tensors.LargeTensor(tmp_path / "noise.safetensors", "noise")
     for given in (drawn, stored):
-        steps = noise.StepNoise(given, torch.device("cpu"))
+        steps = step_noise.StepNoise(given, torch.device("cpu"))
         assert len(steps) == 3
         assert all(np.array_equal(steps[k].numpy(), drawn[k]) for k in (2, 0, 1))
-    there = noise.StepNoise(stored, torch.device("meta"))
+    there = step_noise.StepNoise(stored, torch.device("meta"))
     assert len(there) == 3
     assert there[1].shape == drawn.shape[1:]
     assert there[1].device.type == "meta"

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from encoded_ensembles.ensemble.step_noise import Noise
 from encoded_ensembles.members.network import seen_shape
 from encoded_ensembles.randomness import Purpose, generator
 from encoded_ensembles.storage.files import InputError
-from encoded_ensembles.storage.large_tensors import LargeTensor
 
 if TYPE_CHECKING:
-    import torch
     from diffusers import UNet2DModel
-
-Noise = np.ndarray | LargeTensor  # (T+1, B, C, H, W) float32
 
 HELD = 2**23  # numbers drawn at once, approximately: 32 MiB
 
@@ -86,33 +83,3 @@ def check_noise(noise: Noise, member: "UNet2DModel") -> None:
             f"the noise is for {noise.shape[2:]} (channels, height, width), expected {seen}, as members "
             "see: it is of another data set or autoencoder; draw it again."
         )
-
-
-class StepNoise:
-    """The noise of each step, on a device.
-
-    On a processor the noise of a step is read when the step is taken: all steps may take several GB. A GPU gets
-    them all beforehand, step by step, so that no step waits for the host.
-    """
-
-    def __init__(self, noise: Noise, device: "torch.device") -> None:
-        """Take the noise z (T+1, B, C, H, W), and transfer it if the device is a GPU."""
-        import torch
-
-        self.device, self.shape = device, tuple(noise.shape)
-        self._noise = noise
-        self._there: torch.Tensor | None = None
-        if device.type != "cpu":
-            self._there = torch.empty(tuple(noise.shape), device=device)
-            for step in range(len(noise)):
-                self._there[step].copy_(torch.from_numpy(noise[step]))
-
-    def __len__(self) -> int:
-        """Return T + 1."""
-        return len(self._noise)
-
-    def __getitem__(self, step: int) -> "torch.Tensor":
-        """Return the noise of a step, (B, C, H, W), not to be changed."""
-        import torch
-
-        return torch.from_numpy(self._noise[step]) if self._there is None else self._there[step]

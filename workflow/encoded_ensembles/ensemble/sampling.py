@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
-from encoded_ensembles.ensemble.noise import Noise, StepNoise
+from encoded_ensembles.ensemble.step_noise import Noise, StepNoise
 from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.members.network import sample_classes

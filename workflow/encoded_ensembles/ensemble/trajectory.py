@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoded_ensembles.ensemble.diffusion import Diffusion, diffusion_of
-from encoded_ensembles.ensemble.noise import Noise, StepNoise
 from encoded_ensembles.ensemble.sampling import batch_of, predict
+from encoded_ensembles.ensemble.step_noise import Noise, StepNoise
 from encoded_ensembles.members.latents import PIXELS, Space
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from encoded_ensembles.codes.masks import set_keep
 from encoded_ensembles.codes.words import spell
 from encoded_ensembles.ensemble.diffusion import make_scheduler
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, sample
+from encoded_ensembles.ensemble.step_noise import StepNoise  # noqa: F401
 from encoded_ensembles.members.adapters import changes
 from encoded_ensembles.members.gpu_memory import explain_full_memory  # noqa: F401
 from encoded_ensembles.members.latents import PIXELS, Latents
@@ -43,7 +44,7 @@ from encoded_ensembles.storage.seals import read_seal  # noqa: F401
 from encoded_ensembles.storage.tensor_format import header  # noqa: F401
 
 CARRIED = [
-    "codes_masks", "codes_words", "ensemble_diffusion", "ensemble_sampling", "members_adapters", "members_gpu_memory",
+    "codes_masks", "codes_words", "ensemble_diffusion", "ensemble_sampling", "ensemble_step_noise", "members_adapters", "members_gpu_memory",
     "members_latents", "members_names", "members_network", "sharing_component", "sharing_model_card",
     "storage_disk", "storage_errors", "storage_files", "storage_seals", "storage_tensor_format",
 ]  # fmt: skip
