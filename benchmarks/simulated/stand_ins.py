@@ -165,7 +165,7 @@ def take_fewer_levels() -> None:
 
 
 def repeat_samples() -> None:
-    """Two samples are compared with all images; distances and pulls of others are theirs, varied."""
+    """Two samples are compared with all images; distances of others are theirs, varied."""
     from encoded_ensembles.data import likeness
 
     compare = likeness._nearest_squares
