@@ -41,7 +41,7 @@ def main() -> None:
     work = {}
     for name, options in OPTIONS.items():
         engine = prepare(folders, noise, label=name, device="cpu", **options)
-        engine["noise"] = engine["noise"][:, :SAMPLES]
+        engine["noise"] = np.stack([step[:SAMPLES] for step in engine["noise"]])
 
         def draw(name: str = name, engine: dict = engine) -> None:
             found[name] = sample(keep=masks, **engine)

@@ -117,7 +117,8 @@ def main() -> None:
     engine = prepare(
         folders, run / "noise/landscape.safetensors", label="drops", batch=256, device="cpu"
     )
-    own = {name: engine[name] for name in ("members", "noise", "sampler", "device")}
+    own = {name: engine[name] for name in ("members", "sampler", "device")}
+    own["noise"] = np.stack(list(engine["noise"]))
     found = {}
 
     def differentiate() -> None:
