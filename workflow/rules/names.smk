@@ -104,13 +104,9 @@ def taken():
 
 
 def taken_files(wildcards):
-    """Return the files of a member in that folder."""
-    try:
-        found = member_sources(
-            Path(taken()), wildcards.member, whole=layout.whole(config)
-        )
-    except InputError as error:
-        sys.exit(f"Error: config key members.given: {error}")
+    """Return the files of a member in that folder, which `check_taken` found complete."""
+    whole = layout.whole(config)
+    found = member_sources(Path(taken()), wildcards.member, whole=whole)
     return [str(file) for file in found]
 
 

@@ -35,7 +35,7 @@ def encode_prompts(
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.members.parts import read_parts
     from encoded_ensembles.members.prompts import load_encoders
-    from encoded_ensembles.members.text_arrays import embedded, nothing_is
+    from encoded_ensembles.members.text_arrays import embedded_prompts
     from encoded_ensembles.storage.files import write_arrays
 
     size = read_images(data).images.shape[1:3]
@@ -43,10 +43,5 @@ def encode_prompts(
     write_arrays(
         output,
         {"prompts": np.array(prompt)}
-        | embedded(encoders, prompt, size=size, cut=cut)
-        | (
-            embedded(encoders, None, size=size)
-            if negative is None
-            else nothing_is(embedded(encoders, [negative], size=size, cut=cut))
-        ),
+        | embedded_prompts(encoders, prompt, negative, size=size, cut=cut),
     )

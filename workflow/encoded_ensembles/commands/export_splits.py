@@ -55,6 +55,8 @@ def export_splits(
     folder = manifests[0].parent.parent
     images = read_images(folder / layout.TRAINING)
     files = training_folders.file_names(images.names.tolist())
+    if not pictures:
+        files = [str(Path(file).with_suffix(".png")) for file in files]
     captions = None
     if (folder / layout.CAPTIONS).is_file():
         table = read_table(folder / layout.CAPTIONS)
@@ -68,8 +70,6 @@ def export_splits(
         else:
             squares = training_folders.PICTURES
             training_folders.write_squares(images, new / squares, files)
-            files = [str(Path(file).with_suffix(".png")) for file in files]
-            captions = captions and dict(zip(files, captions.values(), strict=True))
             paths = [Path("..") / squares / file for file in files]
         digests = {}
         for name in names:

@@ -1,14 +1,9 @@
 """encens take-member: one member that was trained elsewhere."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Option
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from encoded_ensembles.members.adapters import LowRank
 
 
 def take_member(
@@ -53,31 +48,24 @@ def take_member(
         facts["autoencoder"] = frozen_digests(autoencoder)
     if base and not whole:
         source = sources[0] if len(sources) == 1 else given / member
-        facts["lora"] = _take_lora(source, base, output, facts["base"])
+        _take_lora(source, base, output, facts)
     else:
         _take_network(given / member, base, output, noise)
     write_facts(output / "training.json", facts)
 
 
-def _take_lora(
-    source: Path, base: Path, output: Path, digests: "Mapping[str, str]"
-) -> dict[str, Any]:
-    """Write a LoRA in the layout of diffusers; return its rank, alpha and layers."""
-    from encoded_ensembles.members.lora import even_changes, write_lora
+def _take_lora(source: Path, base: Path, output: Path, facts: dict[str, Any]) -> None:
+    """Write a LoRA in the layout of diffusers; add its rank, alpha and layers to the facts."""
+    from encoded_ensembles.members.lora import even_changes, write_member
     from encoded_ensembles.members.lora_files import read_lora
-    from encoded_ensembles.members.lora_names import LORA_FACTS, LORA_WEIGHTS
     from encoded_ensembles.members.prompted import load_denoiser
-    from encoded_ensembles.storage.files import sha256_file, write_facts
 
     denoiser = load_denoiser(base)
-    changes: dict[str, LowRank] = even_changes(read_lora(source, denoiser))
-    write_lora(changes, output, denoiser=denoiser)
+    changes = even_changes(read_lora(source, denoiser))
     first = next(iter(changes.values()))
     rank = len(first.down)
-    facts = {"rank": rank, "alpha": first.scale * rank, "targets": sorted(changes)}
-    weights = {LORA_WEIGHTS: sha256_file(output / LORA_WEIGHTS)}
-    write_facts(output / LORA_FACTS, {"base": digests, "lora": facts}, kept=weights)
-    return facts
+    facts["lora"] = {"rank": rank, "alpha": first.scale * rank, "targets": sorted(changes)}
+    write_member(changes, output, denoiser=denoiser, facts=facts)
 
 
 def _take_network(source: Path, base: Path | None, output: Path, noise: Path) -> None:

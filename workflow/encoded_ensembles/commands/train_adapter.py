@@ -160,14 +160,11 @@ def training_facts(
 
 def _save(denoiser: Any, losses: list[float], facts: dict[str, Any], output: Path) -> None:
     """Write a trained adapter and its record to a folder."""
-    from encoded_ensembles.members.lora import lora_changes, write_lora
-    from encoded_ensembles.members.lora_names import LORA_FACTS, LORA_WEIGHTS
+    from encoded_ensembles.members.lora import lora_changes, write_member
     from encoded_ensembles.members.training import loss_table
     from encoded_ensembles.storage.files import sha256_file, write_facts, write_text
 
-    write_lora(lora_changes(denoiser), output, denoiser=denoiser)
-    weights = {LORA_WEIGHTS: sha256_file(output / LORA_WEIGHTS)}
-    write_facts(output / LORA_FACTS, {"base": facts["base"], "lora": facts["lora"]}, kept=weights)
+    write_member(lora_changes(denoiser), output, denoiser=denoiser, facts=facts)
     table = output / "loss.csv"
     write_text(table, loss_table(losses))
     write_facts(output / "training.json", facts, kept={table.name: sha256_file(table)})

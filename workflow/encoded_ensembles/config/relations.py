@@ -14,9 +14,9 @@ from encoded_ensembles.config.job_limits import check_jobs
 from encoded_ensembles.data.captions import CAPTIONED
 from encoded_ensembles.data.own_scores import check_name
 from encoded_ensembles.data.selection import check_heldout
+from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.storage.files import InputError
 
-HIGHEST_LEVEL = 999  # of noise, in training
 SHOWN = 4  # samples in figures, if figures.samples is not set
 CARRIED = 100_000  # bytes of unit names on a command line; the system's limit is 131,072
 OPTION = len("--exclude ''")
@@ -186,16 +186,7 @@ def check_prompts(config: dict[str, Any]) -> None:
         "dataset.plant": dataset["plant"],
         "sampling.compile": sampling["compile"],
     }
-    for key, value in refused.items():
-        if value:
-            raise InputError(
-                f"config key {key} is {value}, expected its default with sampling.prompts, for which it is "
-                "not supported."
-            )
-    if config["training"]["members_per_job"] > 1:
-        raise InputError(
-            "config key training.members_per_job is above 1, expected 1 with sampling.prompts."
-        )
+    check_default(config, refused, "sampling.prompts, for which it is not supported")
     if model["autoencoder"] not in (None, model["base"]):
         raise InputError(
             f"config key model.autoencoder is {model['autoencoder']}, expected null with sampling.prompts: "
@@ -214,7 +205,7 @@ def check_levels(config: dict[str, Any]) -> None:
         InputError: it has none.
     """
     sampling, highest = config["sampling"], config["contrast"]["levels"]
-    lowest = round(HIGHEST_LEVEL / sampling["steps"])
+    lowest = round((LEVELS - 1) / sampling["steps"])
     if sampling["scheduler"] == "dpmsolver++" and not sampling["prompts"] and lowest > highest:
         raise InputError(
             f"config key contrast.levels is {highest}, but {sampling['steps']} steps of dpmsolver++ "
@@ -247,15 +238,26 @@ def check_taken(config: dict[str, Any]) -> None:
         "model.base": None if prompted else config["model"]["base"],
         "model.classes": config["model"]["classes"],
     }
+    check_default(config, refused, "members.given, whose networks were trained elsewhere")
+
+
+def check_default(config: dict[str, Any], refused: dict[str, Any], beside: str) -> None:
+    """Check that keys have their default, and that each member is trained in a job of its own.
+
+    Args:
+        config: all keys.
+        refused: values by key, whose defaults are all false.
+        beside: the key that they cannot stand beside, and why.
+
+    Raises:
+        InputError: one has another.
+    """
     for key, value in refused.items():
         if value:
-            raise InputError(
-                f"config key {key} is {value}, expected its default with members.given, whose networks were "
-                "trained elsewhere."
-            )
+            raise InputError(f"config key {key} is {value}, expected its default with {beside}.")
     if config["training"]["members_per_job"] > 1:
         raise InputError(
-            "config key training.members_per_job is above 1, expected 1 with members.given."
+            f"config key training.members_per_job is above 1, expected 1 with {beside}."
         )
 
 

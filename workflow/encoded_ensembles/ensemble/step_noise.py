@@ -35,7 +35,7 @@ class StepNoise:
         self._noise = noise
         self._there: torch.Tensor | None = None
         if device.type != "cpu":
-            self._there = torch.empty(tuple(noise.shape), device=device)
+            self._there = torch.empty(self.shape, device=device)
             for step in range(len(noise)):
                 self._there[step].copy_(torch.from_numpy(noise[step]))
 

@@ -16,10 +16,10 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from encoded_ensembles.members.adapter_training import check_targets
 from encoded_ensembles.members.adapters import LowRank
-from encoded_ensembles.members.lora_names import LORA_WEIGHTS
+from encoded_ensembles.members.lora_names import LORA_FACTS, LORA_WEIGHTS
 from encoded_ensembles.members.pipeline_kinds import network_kind
 from encoded_ensembles.randomness import Purpose, generator, name_key
-from encoded_ensembles.storage.files import write_tensors
+from encoded_ensembles.storage.files import sha256_file, write_facts, write_tensors
 
 METADATA = "lora_adapter_metadata"  # name set by diffusers
 ADAPTER = "default"  # name of the adapter in peft
@@ -136,6 +136,22 @@ def write_lora(changes: Mapping[str, LowRank], folder: Path, *, denoiser: Any) -
         tensors,
         metadata={"format": "pt", METADATA: json.dumps(named, sort_keys=True)},
     )
+
+
+def write_member(
+    changes: Mapping[str, LowRank], folder: Path, *, denoiser: Any, facts: Mapping[str, Any]
+) -> None:
+    """Write the two files of a member that sampling reads: changes, as `write_lora`, and their facts.
+
+    Args:
+        changes: by layer.
+        folder: to write to.
+        denoiser: that they change.
+        facts: of the member's training.json, of which base and lora are kept beside the weights.
+    """
+    write_lora(changes, folder, denoiser=denoiser)
+    kept = {LORA_WEIGHTS: sha256_file(folder / LORA_WEIGHTS)}
+    write_facts(folder / LORA_FACTS, {key: facts[key] for key in ("base", "lora")}, kept=kept)
 
 
 def _peft_layers(denoiser: Any) -> dict[str, Any]:

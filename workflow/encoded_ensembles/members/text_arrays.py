@@ -41,6 +41,34 @@ def embedded(
     return _arrays(encoders, encoders.encode(texts, cut=cut), size)
 
 
+def embedded_prompts(
+    encoders: "TextEncoders",
+    prompts: Sequence[str],
+    negative: str | None,
+    *,
+    size: tuple[int, int],
+    cut: bool = False,
+) -> dict[str, np.ndarray]:
+    """Return the embeddings of prompts, and of what guidance leads away from: a negative prompt, or none.
+
+    Args:
+        encoders: as of `embedded`, like all others.
+        prompts: K texts.
+        negative: None for no prompt.
+        size: (height, width) of the images in pixels.
+        cut: cut texts that are too long.
+
+    Raises:
+        InputError: a text is too long.
+    """
+    away = (
+        embedded(encoders, None, size=size)
+        if negative is None
+        else nothing_is(embedded(encoders, [negative], size=size, cut=cut))
+    )
+    return embedded(encoders, prompts, size=size, cut=cut) | away
+
+
 def nothing_is(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return arrays under the names of what stands for no prompt."""
     return {NOTHING + name: array for name, array in arrays.items()}

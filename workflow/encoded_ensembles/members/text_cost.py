@@ -106,14 +106,9 @@ def text_cost(
         checkpointing: whether activations are computed again in the backward pass.
     """
 
-    def peak(count: int, *, train: bool) -> int:
-        """Return the peak of activations in a pass with so many latents."""
-        precision = training if train else sampling
-        denoiser, kind = _build(config, precision)
-        adapter = _adapt(denoiser, rank=rank, targets=targets or kind.targets) if train else []
-        if train and checkpointing:
-            denoiser.enable_gradient_checkpointing()
-        denoiser.train(train).requires_grad_(False)
+    def peak(denoiser: Any, adapter: list[torch.nn.Parameter], count: int, precision: str) -> int:
+        """Return the peak of activations in a pass with so many latents, and back where there is an adapter."""
+        train = bool(adapter)
         inputs = _inputs(denoiser, kind, count, latent, DTYPES[precision])
         counter = Bytes([*denoiser.parameters(), *denoiser.buffers(), *adapter])
         before = counter.now
@@ -122,19 +117,25 @@ def text_cost(
                 predicted = predict(denoiser, *inputs)
             if train:
                 predicted.float().square().mean().backward()
+        for weight in adapter:
+            weight.grad = None
         return counter.peak - before
 
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode():
         denoiser, kind = _build(config, sampling)
-        weights = list(denoiser.parameters())
+        weights = list(denoiser.eval().requires_grad_(False).parameters())
         # Not while memory is counted: it keeps what checkpointing gives up.
         with _flops() as operations, torch.no_grad():
             predict(denoiser, *_inputs(denoiser, kind, 1, latent, DTYPES[sampling]))
-        adapter = _adapt(denoiser, rank=rank, targets=targets or kind.targets)
-        one, two = (peak(count, train=False) for count in (1, 2))
-        single, double = (peak(count, train=True) for count in (1, 2))
+        one, two = (peak(denoiser, [], count, sampling) for count in (1, 2))
+        tuned, _ = _build(config, training)
+        adapter = _adapt(tuned, rank=rank, targets=targets or kind.targets)
+        if checkpointing:
+            tuned.enable_gradient_checkpointing()
+        tuned.train().requires_grad_(False)
+        single, double = (peak(tuned, adapter, count, training) for count in (1, 2))
     return TextCost(
         weights=sum(each.numel() for each in weights),
         adapter=sum(each.numel() for each in adapter),

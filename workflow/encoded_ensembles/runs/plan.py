@@ -11,6 +11,7 @@ from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import batch_of
+from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.rates import Rates
 from encoded_ensembles.runs.size import FLOAT, Size, count_queries
 
@@ -87,7 +88,7 @@ def plan(config: Mapping[str, Any], size: Size, *, passes: int = 1) -> dict[str,
         passes: of the network in each evaluation: 2 with guidance.
     """
     sampled, trained = _sampled(config, size), _trained(config, size)
-    if config["sampling"]["prompts"]:
+    if prompted(config):
         trained["train_adapter"] = replace(trained.pop("train_member"), encoded=0)
         trained["encode_pictures"] = Work(encoded=size.images * (1 + config["training"]["flip"]))
     return trained | {

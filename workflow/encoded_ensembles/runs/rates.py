@@ -147,9 +147,7 @@ def _measure(
         row=row,
         step=step,
         image=image,
-        start=_start(START),
-        start_figure=_start(START_FIGURE),
-        start_light=_start(START_LIGHT),
+        **starts(),
         flops=float(counter.get_total_flops()),
         **_coding(space, whole, where),
     )
@@ -169,10 +167,10 @@ def _coding(
 
     def timed(work: Callable[[], Any]) -> float:
         work()  # warm-up
-        before = _clock(device)
+        before = clock(device)
         for _ in range(TURNS):
             work()
-        return (_clock(device) - before) / TURNS
+        return (clock(device) - before) / TURNS
 
     latent = torch.zeros(1, *space.seen(shape), device=device)
     return {
@@ -251,7 +249,7 @@ def line(seconds: Callable[[int], float], small: int, large: int) -> tuple[float
     return max(low - slope * small, 0.0), slope
 
 
-def _clock(device: "torch.device") -> float:
+def clock(device: "torch.device") -> float:
     """Return processor time on a CPU, or wall time on a GPU after its queued work has finished."""
     import torch
 
@@ -269,9 +267,9 @@ def _sampling_step(
 
     steps = 3
     z = np.zeros((steps + 1, 1, *shape), np.float32)
-    before = _clock(device)
+    before = clock(device)
     sample([network], keep=np.ones((rows, 1), bool), noise=z, sampler="ddpm", device=device)
-    return (_clock(device) - before) / steps
+    return (clock(device) - before) / steps
 
 
 def _training_step(
@@ -290,12 +288,18 @@ def _training_step(
 
     def run(steps: int) -> float:
         few = Recipe(**(asdict(recipe) | {"epochs": steps}))
-        before = _clock(device)
+        before = clock(device)
         train(start(), data, names, recipe=few, device=device)
-        return _clock(device) - before
+        return clock(device) - before
 
     short, long = 2, 8
     return (run(long) - run(short)) / (long - short)
+
+
+def starts() -> dict[str, float]:
+    """Return the processor seconds of starting jobs of each kind, by the fields of `Rates`."""
+    programs = {"start": START, "start_figure": START_FIGURE, "start_light": START_LIGHT}
+    return {field: _start(program) for field, program in programs.items()}
 
 
 def _start(program: str) -> float:

@@ -12,8 +12,7 @@ from typing import Any
 from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.members.latents import Shape
 from encoded_ensembles.members.network_size import NetworkSize
-from encoded_ensembles.runs import rates as measured
-from encoded_ensembles.runs.rates import Networks, Rates
+from encoded_ensembles.runs.rates import TURNS, Networks, Rates, clock, starts
 from encoded_ensembles.runs.size import FLOAT, frozen_config, seen_shape
 from encoded_ensembles.storage.files import InputError
 
@@ -73,15 +72,15 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
 
     folder, model = Path("results", config["run"]), config["model"]
     training, sampling, code = config["training"], config["sampling"], config["code"]
-    found = {part: frozen_config(model, part, folder) for part in ("base", "autoencoder")}
-    if not all(found.values()):
+    base, autoencoder = (frozen_config(model, part, folder) for part in ("base", "autoencoder"))
+    if base is None or autoencoder is None:
         raise InputError(
             f"config key model.base is {model['base']}, expected the folder of a pipeline on this machine, "
             "whose networks a plan can count; download it and name its folder."
         )
     seen = seen_shape(config, shape, folder)
     cost = text_cost(
-        found["base"] or {},
+        base,
         seen,
         rank=model["lora"]["rank"],
         targets=model["lora"]["targets"],
@@ -89,10 +88,8 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         sampling=sampling["precision"],
         checkpointing=training["checkpointing"],
     )
-    coder = coder_cost(found["autoencoder"] or {}, shape, seen)
-    guided = (sampling["guidance"] or 0) > 1 and "Flux" not in str(
-        (found["base"] or {})["_class_name"]
-    )
+    coder = coder_cost(autoencoder, shape, seen)
+    guided = (sampling["guidance"] or 0) > 1 and "Flux" not in base["_class_name"]
     passes = 2 if guided else 1
     speed = REACHED * _speed(device, sampling["precision"])
     share = code["weight"] / code["members"]
@@ -105,9 +102,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
             row=cost.flops / speed,
             step=0.0,
             image=(4 if training["checkpointing"] else 3) * cost.flops / speed,
-            start=measured._start(measured.START),
-            start_figure=measured._start(measured.START_FIGURE),
-            start_light=measured._start(measured.START_LIGHT),
+            **starts(),
             flops=cost.flops,
             encode=coder.encode / speed,
             decode=coder.decode / speed,
@@ -138,7 +133,7 @@ def _speed(device: str, precision: str) -> float:
     side = SIDES[where.type]
     one = torch.randn(side, side, device=where, dtype=DTYPES[precision])
     torch.mm(one, one)  # warm-up
-    before = measured._clock(where)
-    for _ in range(measured.TURNS):
+    before = clock(where)
+    for _ in range(TURNS):
         torch.mm(one, one)
-    return measured.TURNS * 2 * side**3 / (measured._clock(where) - before)
+    return TURNS * 2 * side**3 / (clock(where) - before)

@@ -33,7 +33,7 @@ from encoded_ensembles.members.prompted import (
     read_pipeline,
 )
 from encoded_ensembles.members.prompts import load_encoders
-from encoded_ensembles.members.text_arrays import embedded, nothing_is
+from encoded_ensembles.members.text_arrays import embedded_prompts
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.storage.files import (
@@ -182,12 +182,7 @@ class TextEnsemble:
                 f"noise has shape {z.shape}, expected (T+1, {len(prompts)}, {', '.join(map(str, shape))})."
             )
         negative = self.facts["negative"] if negative_prompt is None else negative_prompt
-        sides = size, size
-        arrays = embedded(self.encoders, prompts, size=sides) | (
-            embedded(self.encoders, None, size=sides)
-            if negative is None
-            else nothing_is(embedded(self.encoders, [negative], size=sides))
-        )
+        arrays = embedded_prompts(self.encoders, prompts, negative, size=(size, size))
         guidance = self.facts["guidance"] if guidance_scale is None else guidance_scale
         texts, channels = Prompts.read(arrays), latent_channels(self.networks[0])
         members = [

@@ -61,19 +61,15 @@ def originals(images: ImageSet, folder: Path) -> list[Path]:
     return files
 
 
-def write_squares(images: ImageSet, folder: Path, files: Sequence[str]) -> list[Path]:
-    """Write images as PNG into a folder, and return their paths."""
+def write_squares(images: ImageSet, folder: Path, files: Sequence[str]) -> None:
+    """Write images as PNG files of a folder."""
     from PIL import Image
 
-    paths = []
     for file, pixels in zip(files, images.images, strict=True):
-        path = (folder / file).with_suffix(".png").resolve()
-        with replacing(path) as temporary:
+        with replacing(folder / file) as temporary:
             Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
                 temporary, "PNG"
             )
-        paths.append(path)
-    return paths
 
 
 def write_folder(
