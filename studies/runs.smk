@@ -32,6 +32,7 @@ PICTOGRAMS = {
     "spare": 0,
     "captions": True,
 }
+PICTOGRAM_RUNS = ["openmoji", "openmoji-authors"]
 POWER = ["naming-64", "naming-128", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
@@ -131,6 +132,10 @@ RUNS = {
             "openmoji-apart", dataset=PICTOGRAMS | {"images": 288, "heldout": 288}
         ),
         configured("openmoji", "openmoji"),
+        # The same pictures, with all of an author as a unit.
+        configured(
+            "openmoji-authors", "openmoji", units={"by": "label"}, retrain={"units": 0}
+        ),
         *(
             configured(run, run)
             for run in ("planted", "artists-small", "digits512", "fashion-small")
