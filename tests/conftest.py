@@ -4,6 +4,8 @@ import http.server
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -14,6 +16,21 @@ from workspace import REPOSITORY, ColdWorkspace, Workspace
 settings.register_profile("suite", deadline=None, derandomize=True)  # CI may be slow
 settings.load_profile("suite")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts
+# Python keeps compiled modules, as on users' machines; copies of the workflow take them along.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+COMPILE = """
+import compileall
+from encoded_ensembles.config import closure
+compileall.compile_dir(closure.PACKAGE, quiet=2)
+for file in closure.PACKAGE.rglob("*.py"):
+    closure.read_module(file)
+"""
+
+
+def pytest_configure(config):
+    """Compile the package before workers copy it."""
+    if not hasattr(config, "workerinput"):
+        subprocess.run([sys.executable, "-c", COMPILE], check=True)
 
 
 @pytest.fixture

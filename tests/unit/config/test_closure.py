@@ -32,6 +32,32 @@ def test_only_code_that_affects_results_has_a_meaning(tmp_path, text, same):
     assert (plain == other) == same
 
 
+def test_what_is_kept_of_a_module_is_not_used_for_another_version_of_it(tmp_path, monkeypatch):
+    """Kept beside the compiled module: same answers without parsing, new ones after any change."""
+    file, parsed = tmp_path / "a.py", []
+    parse = closure.ast.parse
+    monkeypatch.setattr(closure.sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(
+        closure.ast, "parse", lambda *given, **more: parsed.append(given) or parse(*given, **more)
+    )
+
+    def read():
+        closure.read_module.cache_clear()
+        return closure.read_module(file)
+
+    file.write_text(PLAIN)
+    first = read()
+    assert (read(), len(parsed)) == (first, 1)
+    file.write_text(PLAIN.replace("2", "3"))  # of the same length, within the same second
+    second = read()
+    assert (second != first, len(parsed)) == (True, 2)
+    (kept,) = (tmp_path / "__pycache__").iterdir()
+    for damage in ("", "[]", kept.read_text()[:-9], "3", '{"a": 1}'):
+        kept.write_text(damage)
+        assert read() == second
+    assert len(parsed) == 7
+
+
 def test_imported_modules_by_hand(tmp_path):
     """Modules and names of modules, also within functions; no other packages."""
     (tmp_path / "a.py").write_text(

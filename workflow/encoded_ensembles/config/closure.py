@@ -8,7 +8,12 @@ makes the result outdated.
 
 import ast
 import hashlib
+import json
+import os
+import sys
+from contextlib import suppress
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
@@ -16,10 +21,31 @@ COMMANDS = PACKAGE / "commands"
 
 
 @cache  # a workflow needs dozens of closures, which share most of their files
-def read_module(path: Path) -> tuple[frozenset[Path], str]:
-    """Return what `imported_modules` and `meaning` return of a file, which is parsed once."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return _imports(tree), ast.unparse(_Bare().visit(tree))
+def read_module(path: Path) -> tuple[frozenset[str], str]:
+    """Return the modules that a file imports, by all names they may have, and its `meaning`.
+
+    Parsing all files takes seconds, so what was found is kept beside the compiled module, where Python
+    keeps such, for as long as this file and that one are the same.
+    """
+    code = path.read_bytes()
+    key = hashlib.sha256(Path(__file__).read_bytes() + code).hexdigest()
+    kept = Path(cache_from_source(str(path))).with_suffix(".json")
+    try:
+        known, names, meant = json.loads(kept.read_text(encoding="utf-8"))
+        if known == key:
+            return frozenset(names), meant
+    except (OSError, ValueError, TypeError):
+        pass
+    tree = ast.parse(code)
+    names = sorted(_imports(tree))
+    meant = ast.unparse(_Bare().visit(tree))
+    if not sys.dont_write_bytecode:
+        with suppress(OSError):  # such as a package that was installed by another user
+            kept.parent.mkdir(exist_ok=True)
+            temporary = kept.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps([key, names, meant]), encoding="utf-8")
+            temporary.replace(kept)
+    return frozenset(names), meant
 
 
 def imported_modules(path: Path) -> frozenset[Path]:
@@ -28,7 +54,10 @@ def imported_modules(path: Path) -> frozenset[Path]:
     Only absolute imports are read (`from encoded_ensembles.codes import encode`,
     `from encoded_ensembles.codes.encode import encode`): this package uses no other form.
     """
-    return read_module(path)[0]
+    files = {
+        PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py") for name in read_module(path)[0]
+    }
+    return frozenset(file for file in files if file.exists())
 
 
 def meaning(path: Path) -> str:
@@ -36,21 +65,15 @@ def meaning(path: Path) -> str:
     return read_module(path)[1]
 
 
-def _imports(tree: ast.AST) -> frozenset[Path]:
-    files = set()
+def _imports(tree: ast.AST) -> set[str]:
+    """Return names of modules in this package, and of what is imported from them, which may be modules."""
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            first, *rest = name.split(".")
-            file = PACKAGE.joinpath(*rest).with_suffix(".py")
-            if first == PACKAGE.name and rest and file.exists():
-                files.add(file)
-    return frozenset(files)
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.startswith(f"{PACKAGE.name}.")}
 
 
 def closure(command: str) -> list[Path]:
