@@ -37,7 +37,7 @@ CONFIGURATIONS = [
     ({"training.learning_rate": float("nan")}, "training.learning_rate is nan, expected a finite number, above 0"),
     ({"training.learning_rate": -1}, "training.learning_rate is -1, expected a finite number, above 0"),
     ({"training.epochs": "many"}, "training.epochs is 'many', expected a whole number"),
-    ({"sampling.scheduler": "euler"}, "sampling.scheduler is euler, expected ddpm, ddim or dpmsolver++ without sampling.prompts"),
+    ({"sampling.scheduler": "euler"}, "sampling.scheduler is euler, expected one of ddpm, ddpm-unclipped, ddpm-archive, ddim, dpmsolver++ without sampling.prompts"),
     ({"dataset.name": "cifar"}, "dataset.name is 'cifar', expected one of digits"),
     ({"dataset.name": "folder", "dataset.size": 8}, "dataset.path is not set; dataset.name folder needs it"),
     ({"dataset.heldout": 1}, "dataset.heldout is 1, expected a whole number of at least 2, or a share between 0 and 1"),

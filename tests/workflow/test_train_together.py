@@ -1,9 +1,14 @@
 """Several members in one job: the bytes of jobs of their own, and none is trained again for another."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from encoded_ensembles.commands import train_members
+from encoded_ensembles.commands.split_control import split_control
+from encoded_ensembles.commands.train_member import train_member
 from encoded_ensembles.members.names import WEIGHTS
+from encoded_ensembles.storage.files import read_arrays, read_json, write_table
 
 FILES = ("config.json", WEIGHTS, "loss.csv", "training.json")
 OPTIONS = {
@@ -63,6 +68,35 @@ def test_killed_and_damaged_jobs_train_only_what_is_missing(finished, tmp_path, 
         file.write(b"\0\0\0\0")
     assert run() == ["02"]
     assert not list((tmp_path / "checkpoints").glob("*.safetensors"))
+
+
+def test_members_that_share_no_random_numbers(finished, tmp_path):
+    """Each has its own seed, by its name: the same bytes in one job and alone; without a unit, the member's."""
+    results, options = finished.results(), OPTIONS | {"shared_randomness": False}
+    data = results / "data/training.npz"
+    manifests = {name: results / f"splits/{name}.json" for name in ("01", "02")}
+    train_members.train_members(
+        [*manifests.values()], data=data, output=tmp_path / "together",
+        checkpoints=tmp_path / "checkpoints", **options,
+    )  # fmt: skip
+    train_member(data, manifests["01"], tmp_path / "alone", **options)
+    assert contents(tmp_path / "together/01") == contents(tmp_path / "alone")
+    seeds = {
+        name: read_json(tmp_path / f"together/{name}/training.json")["recipe"]["seed"]
+        for name in manifests
+    }
+    assert seeds == {"01": 8395022494616287829, "02": 648971106412335216}
+    code = read_arrays(results / "code/code.npz")["code"]
+    unit = int(np.flatnonzero(code[:, 1])[0])
+    controls = tmp_path / "controls.parquet"
+    write_table(controls, pd.DataFrame({"unit": [unit]}))
+    split_control(
+        data, results / "code/code.npz", controls, control=0,
+        seen=int(code[unit, :1].sum()), manifest=tmp_path / "less.json", digest=tmp_path / "digest",
+    )  # fmt: skip
+    train_member(data, tmp_path / "less.json", tmp_path / "less", **options)
+    facts = read_json(tmp_path / "less/training.json")
+    assert (facts["recipe"]["seed"], facts["images"]) == (seeds["01"], code[:, 1].sum() - 1)
 
 
 def test_two_jobs_for_seven_members(finished, rerun):

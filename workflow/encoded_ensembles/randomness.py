@@ -52,6 +52,11 @@ def name_key(name: str) -> int:
     )
 
 
+def own_seed(seed: int, name: str) -> int:
+    """Return the seed of a member that shares no random numbers with the others, 0..2^63-1."""
+    return name_key(f"{seed} {name}") >> 1
+
+
 def turns(names: Iterable[str], *, seed: int, purpose: Purpose, counter: int = 0) -> np.ndarray:
     """Draw a sort key for each name, (U,) float64 in [0, 1).
 

@@ -80,6 +80,7 @@ def caption_training_options():
         *optional("--density", training["density"]),
         *("--accumulation", str(training["accumulation"])),
         "--checkpointing" if training["checkpointing"] else "--no-checkpointing",
+        *randomness_options(),
     ]
 
 
@@ -133,7 +134,14 @@ def training_options():
         *("--schedule", training["schedule"]),
         *("--ema", str(training["ema"])),
         *("--precision", training["precision"]),
+        *randomness_options(),
     ]
+
+
+def randomness_options():
+    """Return whether members share random numbers, as options of a shell line."""
+    shared = config["training"]["shared_randomness"]
+    return [f"--{'' if shared else 'no-'}shared-randomness"]
 
 
 def adapter_options():

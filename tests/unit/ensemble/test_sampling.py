@@ -86,6 +86,44 @@ def test_ddpm_steps_equal_ddpm_scheduler(steps, monkeypatch):
         assert torch.allclose(mine.prev_sample, ancestral, atol=2e-4), t
 
 
+def test_archive_steps_are_the_archives_formula():
+    """The code of arXiv 2306.02174: posterior mean of the unclipped image, noise of deviation sqrt(a[t] b[t])."""
+    beta = np.linspace(1e-4, 0.02, 1000)
+    kept = np.cumprod(1 - beta)
+    trajectory = diffusion.DDPM("ddpm-archive", bounded=True).begin(1000)
+    assert trajectory.levels.tolist() == list(range(999, -1, -1))
+    rng = np.random.default_rng(0)
+    for t in (999, 998, 500, 3, 1, 0):
+        x, eps, z = rng.normal(size=(3, 2, 1, 4, 4))
+        mean = (x - beta[t] / np.sqrt(1 - kept[t]) * eps) / np.sqrt(1 - beta[t])
+        expected = mean + np.sqrt((1 - beta[t]) * beta[t]) * z if t else np.clip(mean, -1, 1)
+        given = (torch.from_numpy(each.astype(np.float32)) for each in (eps, x, z))
+        predicted, images, noise = given
+        found = trajectory.step(predicted, torch.tensor(t), images, noise)
+        assert np.allclose(found, expected, atol=2e-4), t
+
+
+@pytest.mark.parametrize("steps", [7, 1000])
+def test_unclipped_steps_equal_ddpm_scheduler_and_the_last_is_clipped(steps, monkeypatch):
+    theirs = DDPMScheduler(num_train_timesteps=1000, clip_sample=False)
+    theirs.set_timesteps(steps)
+    own, latents = (
+        diffusion.DDPM("ddpm-unclipped", bounded=bounded).begin(steps) for bounded in (True, False)
+    )
+    generator = torch.Generator().manual_seed(0)
+    for t in own.levels:
+        x, eps, z = torch.randn(3, 4, 1, 8, 8, generator=generator)
+        monkeypatch.setattr(
+            "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, z=z, **__: z
+        )
+        expected = theirs.step(eps, t, x).prev_sample
+        assert torch.allclose(latents.step(eps, t, x, z), expected, atol=5e-4, rtol=1e-4), t
+        if t == own.levels[-1]:
+            assert expected.abs().max() > 1
+            expected = expected.clamp(-1, 1)
+        assert torch.allclose(own.step(eps, t, x, z), expected, atol=5e-4, rtol=1e-4), t
+
+
 def test_dpmsolver_equals_a_plain_loop_and_clips(members):
     z = draw(samples=2, steps=6)
     fast = sample(members, [[1, 0, 1, 0]], z, sampler="dpmsolver++")[0]

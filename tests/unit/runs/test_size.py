@@ -49,7 +49,8 @@ def test_every_data_set_is_in_the_catalogue():
     [
         ("successor-celeba", (3, 32, 32), (3, 32, 32)),
         ("successor-metfaces", (3, 32, 32), (3, 32, 32)),
-        ("paper-mnist", (1, 32, 32), (1, 32, 32)),  # 28 and a border of 2 on both sides
+        ("paper-mnist", (1, 28, 28), (1, 28, 28)),
+        ("successor-mnist", (1, 32, 32), (1, 32, 32)),  # 28 and a border of 2 on both sides
         ("paper-cifar10", (3, 32, 32), (3, 32, 32)),
         ("successor-celeba-latents", (3, 256, 256), (4, 32, 32)),
         ("artists-small", (3, 16, 16), (3, 16, 16)),
@@ -134,7 +135,7 @@ def test_images_of_a_folder_are_counted_and_then_read_from_the_run(schema, tmp_p
 def test_a_network_that_does_not_suit_the_images_is_refused_at_the_start(schema, parts, said):
     """Issue 14.11: attention level, groups and widths are known before any training."""
     with pytest.raises(InputError, match=said):
-        run_size.check_network(configured(schema, "paper-mnist", **parts))
+        run_size.check_network(configured(schema, "successor-mnist", **parts))
 
 
 def test_given_networks_are_checked_at_the_start(schema, tmp_path):

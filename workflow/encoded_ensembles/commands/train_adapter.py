@@ -8,7 +8,7 @@ from typer import Option
 from encoded_ensembles.commands.options.files import Data
 from encoded_ensembles.commands.options.spread import spread
 from encoded_ensembles.commands.options.text import TextTraining
-from encoded_ensembles.commands.options.training import CheckpointFile
+from encoded_ensembles.commands.options.training import CheckpointFile, of_member
 from encoded_ensembles.commands.train_member import training_key
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def train_adapter(
     from encoded_ensembles.storage.files import read_facts
 
     split, where = read_facts(manifest), choose_device(training.device)
+    training = of_member(training, split["member"])
     names = select(read_images(data), split).names
     images = captioned(np.asarray(names), from_ranges(split["images"]), captions, latents)
     check_precision(training.precision, where)

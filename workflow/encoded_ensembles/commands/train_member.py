@@ -7,7 +7,7 @@ from typer import Option
 
 from encoded_ensembles.commands.options.files import Data
 from encoded_ensembles.commands.options.spread import spread
-from encoded_ensembles.commands.options.training import CheckpointFile, Folder, Training
+from encoded_ensembles.commands.options.training import CheckpointFile, Folder, Training, of_member
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -33,7 +33,7 @@ def train_member(
     from encoded_ensembles.storage.files import read_facts
 
     split = read_facts(manifest)
-    images = select(read_images(data), split)
+    images, training = select(read_images(data), split), of_member(training, split["member"])
     fit(images, split=split, training=training, checkpoint=checkpoint, output=output)
 
 

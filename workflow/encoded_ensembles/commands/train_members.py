@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from encoded_ensembles.commands.options.files import Data
 from encoded_ensembles.commands.options.spread import spread
-from encoded_ensembles.commands.options.training import Training
+from encoded_ensembles.commands.options.training import Training, of_member
 from encoded_ensembles.commands.train_member import fit, training_facts, training_key
 
 FACTS = "trained.json"
@@ -38,13 +38,13 @@ def train_members(
     for manifest in manifests:
         split = read_facts(manifest)
         member, part = split["member"], select(images, split)
-        trained = checkpoints / "trained" / member
-        key = training_key(training_facts(part, split=split, training=training))
+        trained, own = checkpoints / "trained" / member, of_member(training, member)
+        key = training_key(training_facts(part, split=split, training=own))
         if not take_up(trained, output / member, key=key):
             fit(
                 part,
                 split=split,
-                training=training,
+                training=own,
                 checkpoint=checkpoints / f"{member}.safetensors",
                 output=output / member,
             )

@@ -14,6 +14,7 @@ from encoded_ensembles.config.job_limits import check_jobs
 from encoded_ensembles.data.captions import CAPTIONED
 from encoded_ensembles.data.own_scores import check_name
 from encoded_ensembles.data.selection import check_heldout
+from encoded_ensembles.ensemble.diffusion import SAMPLERS, UNCLIPPED
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.storage.files import InputError
 
@@ -164,12 +165,17 @@ def check_prompts(config: dict[str, Any]) -> None:
     if isinstance(sampling["prompts"], str):
         sampling["prompts"] = read_prompts(Path(sampling["prompts"]))
     if not sampling["prompts"]:
-        if sampling["scheduler"] in ("euler", "base"):
+        if sampling["scheduler"] not in SAMPLERS:
             raise InputError(
-                f"config key sampling.scheduler is {sampling['scheduler']}, expected ddpm, ddim or dpmsolver++ "
+                f"config key sampling.scheduler is {sampling['scheduler']}, expected one of {', '.join(SAMPLERS)} "
                 "without sampling.prompts."
             )
         return
+    if sampling["scheduler"] in UNCLIPPED:
+        raise InputError(
+            f"config key sampling.scheduler is {sampling['scheduler']}, expected another with sampling.prompts: "
+            "latents are not clipped."
+        )
     needed = {
         "model.base": (model["base"], "the folder or name of a text-to-image pipeline"),
         "dataset.captions": (dataset["captions"], "true, since members are trained on captions"),

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
-ETA = {"ddim": 0.0, "ddpm": 1.0}
+SAMPLERS = ("ddpm", "ddpm-unclipped", "ddpm-archive", "ddim", "dpmsolver++")
+ANCESTRAL = SAMPLERS[:3]
+UNCLIPPED = SAMPLERS[1:3]
 
 
 class Trajectory(Protocol):
@@ -68,7 +69,8 @@ def make_scheduler(
     DDIMScheduler also implements DDPM: with eta = 1 and the noise recomputed from the clipped image it
     is ancestral sampling (Song et al., arXiv 2010.02502, section 4.1), and unlike DDPMScheduler it
     accepts the noise as an argument. DPM-Solver++ (Lu et al., arXiv 2211.01095) combines the
-    predictions of two steps; thresholding at 1 is clipping, as in the others.
+    predictions of two steps; thresholding at 1 is clipping, as in the others. Of `UNCLIPPED`, only the
+    last step's images are clipped (`DDPM`).
 
     Args:
         steps: T.
@@ -82,7 +84,9 @@ def make_scheduler(
             num_train_timesteps=LEVELS, thresholding=bounded, sample_max_value=1.0
         )
     else:
-        scheduler = DDIMScheduler(num_train_timesteps=LEVELS, clip_sample=bounded)
+        scheduler = DDIMScheduler(
+            num_train_timesteps=LEVELS, clip_sample=bounded and sampler not in UNCLIPPED
+        )
     scheduler.set_timesteps(steps)
     return scheduler
 
@@ -98,12 +102,16 @@ def take_step(
 ) -> "torch.Tensor":
     """Return the images after one sampling step.
 
+    DDPM's noise has the variance of the true reverse step. "ddpm-archive" is the sampler in the published code of
+    arXiv 2306.02174, whose noise has the deviation sqrt(a (1 - a)), with a the share of the signal's
+    variance that the step's forward process keeps.
+
     Args:
         scheduler: scheduler of `make_scheduler`.
         predicted: the ensemble's noise prediction, shaped like x.
         level: one of the scheduler's timesteps.
         x: the images before the step.
-        z: exogenous noise that enters the step, shaped like x; only DDPM uses it.
+        z: exogenous noise that enters the step, shaped like x; only those of `ANCESTRAL` use it.
         sampler: one of SAMPLERS, that of the scheduler.
     """
     if sampler == "dpmsolver++":
@@ -112,10 +120,19 @@ def take_step(
         predicted,
         level,
         x,
-        eta=ETA[sampler],
-        use_clipped_model_output=sampler == "ddpm",
-        variance_noise=z,
+        eta=float(sampler in ANCESTRAL),
+        use_clipped_model_output=sampler in ANCESTRAL,
+        variance_noise=z * _archive_share(scheduler, level) if sampler == "ddpm-archive" else z,
     ).prev_sample
+
+
+def _archive_share(scheduler: "DDIMScheduler", level: "torch.Tensor") -> float:
+    """Return the archive's deviation of a step's noise divided by that of the true reverse step."""
+    before = int(level) - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
+    if before < 0:
+        return 0.0  # the last step has no noise
+    signal, cleaner = (float(scheduler.alphas_cumprod[each]) for each in (int(level), before))
+    return (signal / cleaner * (1 - signal) / (1 - cleaner)) ** 0.5
 
 
 class DDPM:
@@ -136,7 +153,9 @@ class DDPM:
         if self.scheduler is None:
             self.scheduler = make_scheduler(steps=steps, sampler=self.sampler, bounded=self.bounded)
         self.scheduler.set_timesteps(steps)  # also resets the state of the previous one
-        return _Steps(self.scheduler, self.sampler)
+        return _Steps(
+            self.scheduler, self.sampler, last_clips=self.bounded and self.sampler in UNCLIPPED
+        )
 
     def noised(
         self, x: "torch.Tensor", noise: "torch.Tensor", level: "int | torch.Tensor"
@@ -168,9 +187,9 @@ class DDPM:
 class _Steps:
     """The steps of DDPM's samplers."""
 
-    def __init__(self, scheduler: Any, sampler: str) -> None:
-        """Take a scheduler that is set to a number of steps."""
-        self.scheduler, self.sampler = scheduler, sampler
+    def __init__(self, scheduler: Any, sampler: str, *, last_clips: bool) -> None:
+        """Take a scheduler that is set to a number of steps, and whether only its last step clips."""
+        self.scheduler, self.sampler, self.last_clips = scheduler, sampler, last_clips
         self.levels: torch.Tensor = scheduler.timesteps
 
     def start(self, noise: "torch.Tensor") -> "torch.Tensor":
@@ -189,7 +208,8 @@ class _Steps:
         noise: "torch.Tensor",
     ) -> "torch.Tensor":
         """Return x after a step."""
-        return take_step(self.scheduler, prediction, level, x, noise, sampler=self.sampler)
+        after = take_step(self.scheduler, prediction, level, x, noise, sampler=self.sampler)
+        return after.clamp(-1, 1) if self.last_clips and level == self.levels[-1] else after
 
 
 def diffusion_of(sampler: "str | Diffusion", *, bounded: bool, scheduler: Any = None) -> Diffusion:

@@ -17,7 +17,7 @@ Block = Annotated[str, Option(help="share of the work, such as 1-of-4")]
 Scheduler = Annotated[
     str,
     Option(
-        help="ddpm, ddim or dpmsolver++; with --prompts also euler, or base for that of the pipeline"
+        help="ddpm, ddpm-unclipped, ddpm-archive, ddim or dpmsolver++; with --prompts ddpm, ddim, dpmsolver++, euler, or base for that of the pipeline"
     ),
 ]
 Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]

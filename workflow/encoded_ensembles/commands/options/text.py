@@ -18,6 +18,7 @@ from encoded_ensembles.commands.options.training import (
     Schedule,
     Seconds,
     Seed,
+    Shared,
     Steps,
     Target,
 )
@@ -55,6 +56,7 @@ class TextTraining:
         bool, Option(help="compute activations again in the backward pass, for memory")
     ] = False
     seed: Seed = 0
+    shared_randomness: Shared = True
     checkpoint_seconds: Seconds = 15.0
     device: Device = "auto"
 

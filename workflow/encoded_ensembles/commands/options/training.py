@@ -1,16 +1,18 @@
 """How a network is trained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from typer import Option
 
 from encoded_ensembles.commands.options.features import Device
 
 if TYPE_CHECKING:
+    from encoded_ensembles.commands.options.text import TextTraining
     from encoded_ensembles.members.batches import Recipe
 
+How = TypeVar("How", "Training", "TextTraining")
 Widths = Annotated[str, Option(help="channels at each resolution, such as 16,32")]
 Layers = Annotated[int, Option(help="residual layers at each resolution")]
 Epochs = Annotated[int, Option(help="passes over the split")]
@@ -44,6 +46,9 @@ Target = Annotated[
     Option(help="layer that the adapter changes, or the end of several names; repeatable"),
 ]
 Seed = Annotated[int, Option(help="seed of everything random")]
+Shared = Annotated[
+    bool, Option(help="draw the same random numbers for every member, not for each its own")
+]
 CheckpointFile = Annotated[
     Path | None, Option(help="file to resume from after a kill; removed at the end")
 ]
@@ -80,6 +85,7 @@ class Training:
     target: Target = None
     autoencoder: Autoencoder = None
     seed: Seed = 0
+    shared_randomness: Shared = True
     checkpoint_seconds: Seconds = 15.0
     device: Device = "auto"
 
@@ -137,3 +143,12 @@ class Training:
             "norm_groups": self.norm_groups,
             "classes": labels,
         }
+
+
+def of_member(training: How, member: str) -> How:
+    """Return how a member is trained: with a seed of its own, unless random numbers are shared."""
+    from encoded_ensembles.randomness import own_seed
+
+    if training.shared_randomness:
+        return training
+    return replace(training, seed=own_seed(training.seed, member))
