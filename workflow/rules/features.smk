@@ -2,7 +2,7 @@
 
 Inputs: results/{run}/members/*, results/{run}/data/*, results/{run}/noise/frechet.safetensors.
 Outputs: results/{run}/frechet/samples.{block}.npz, classifier.{safetensors,json},
-scores.{parquet,csv}, pictures.npz.
+scores.{parquet,csv}, pictures.npz, and results/{run}/perceptual/stlpips.safetensors.
 """
 
 
@@ -41,6 +41,27 @@ rule sample_frechet:
             {params.sampling} --block {wildcards.scatteritem} \
             --output {output.samples:q} >{log:q} 2>&1
         """
+
+
+if layout.perceptual(config):
+
+    rule fetch_perceptual:
+        """Keep the weights of shift-tolerant LPIPS, from its package."""
+        output:
+            weights=perceptual_file()[0],
+        log:
+            f"results/{config['run']}/logs/fetch_perceptual.log",
+        benchmark:
+            f"results/{config['run']}/benchmarks/fetch_perceptual.tsv"
+        conda:
+            "../../envs/encens.yaml"
+        resources:
+            mem_mb=memory("fetch_perceptual"),
+            runtime=growing(10),
+        params:
+            code=code_digest("fetch_perceptual"),
+        shell:
+            "encens fetch-perceptual --output {output.weights:q} >{log:q} 2>&1"
 
 
 rule train_classifier:

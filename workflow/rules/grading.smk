@@ -56,6 +56,7 @@ rule score_rivals:
         samples="results/{run}/samples/ensemble.safetensors",
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
+        perceptual=verbatim(perceptual_file(config["rivals"]["perceptual"])),
     output:
         scores="results/{run}/rivals/scores.safetensors",
         cost="results/{run}/rivals/cost.json",
@@ -76,6 +77,7 @@ rule score_rivals:
         seed=config["rivals"]["seed"],
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
+        perceptual="--perceptual" if config["rivals"]["perceptual"] else "",
         full="--full" if gradients(["full"]) else "",
     shell:
         """
@@ -83,6 +85,7 @@ rule score_rivals:
             --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
             {params.damping} {params.degraded} --seed {params.seed} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
+            {params.perceptual} {input.perceptual:q} \
             --output {output.scores:q} --cost {output.cost:q} >{log:q} 2>&1
         """
 

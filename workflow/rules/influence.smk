@@ -19,6 +19,7 @@ rule follow_members:
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
         samples="results/{run}/samples/ensemble.safetensors",
+        perceptual=verbatim(perceptual_file(config["contrast"]["likeness"] == STLPIPS)),
     output:
         pulls="results/{run}/contrast/pulls.safetensors",
         decoys="results/{run}/contrast/decoys.safetensors",
@@ -40,13 +41,15 @@ rule follow_members:
         draws=config["contrast"]["decoys"],
         seed=config["code"]["seed"],
         sampling=sampling_options(),
+        perceptual="--perceptual" if config["contrast"]["likeness"] == STLPIPS else "",
     shell:
         """
         encens follow-members {params.members:q} --code {input.matrix:q} \
             --noise {input.noise:q} --data {input.data:q} --heldout {input.heldout:q} \
             --samples {input.samples:q} --levels {params.levels} \
             --candidates {params.candidates} --draws {params.draws} --seed {params.seed} \
-            {params.sampling} --output {output.pulls:q} --decoys {output.decoys:q} >{log:q} 2>&1
+            {params.sampling} {params.perceptual} {input.perceptual:q} \
+            --output {output.pulls:q} --decoys {output.decoys:q} >{log:q} 2>&1
         """
 
 
@@ -188,6 +191,7 @@ rule check_attribution:
         heldout="results/{run}/data/heldout.npz",
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
+        perceptual=verbatim(perceptual_file(config["rivals"]["perceptual"])),
     output:
         table="results/{run}/influence/false_attribution.parquet",
         table_csv="results/{run}/influence/false_attribution.csv",
@@ -206,10 +210,12 @@ rule check_attribution:
         blocks=all_blocks,
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
+        perceptual="--perceptual" if config["rivals"]["perceptual"] else "",
     shell:
         """
         encens check-attribution {params.blocks:q} --code {input.matrix:q} \
             --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
+            {params.perceptual} {input.perceptual:q} \
             --output {output.table:q} >{log:q} 2>&1
         """

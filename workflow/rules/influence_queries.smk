@@ -51,6 +51,7 @@ rule follow_queries:
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
         pictures="results/{run}/queries/pictures.npz",
+        perceptual=verbatim(perceptual_file(config["contrast"]["likeness"] == STLPIPS)),
     output:
         pulls="results/{run}/queries/pulls.safetensors",
         decoys="results/{run}/queries/decoys.safetensors",
@@ -73,12 +74,14 @@ rule follow_queries:
         seed=config["code"]["seed"],
         noise_seed=config["queries"]["seed"],
         sampling=sampling_options(),
+        perceptual="--perceptual" if config["contrast"]["likeness"] == STLPIPS else "",
     shell:
         """
         encens follow-queries {params.members:q} --code {input.matrix:q} \
             --data {input.data:q} --heldout {input.heldout:q} --pictures {input.pictures:q} \
             --levels {params.levels} --candidates {params.candidates} --draws {params.draws} \
             --seed {params.seed} --noise-seed {params.noise_seed} {params.sampling} \
+            {params.perceptual} {input.perceptual:q} \
             --output {output.pulls:q} --decoys {output.decoys:q} >{log:q} 2>&1
         """
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -19,7 +20,7 @@ if (REPOSITORY / "workflow" / "encoded_ensembles").is_dir():  # not with `encens
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.config.closure import PACKAGE, code_digest
 from encoded_ensembles.features.extractors import INCEPTION
-from encoded_ensembles.features.perceptual import weight_file
+from encoded_ensembles.features.perceptual import STLPIPS, weight_file
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.names import WEIGHTS, member_files
 from encoded_ensembles.members.outside import SPLITS, check_members, member_sources
@@ -386,14 +387,30 @@ def classifier_file():
     return ["results/{run}/frechet/classifier.safetensors"]
 
 
+def perceptual_file(used=True):
+    """Return the weights of shift-tolerant LPIPS if they are used, as a list.
+
+    Checked at once: without the package, its jobs would fail after training.
+    """
+    if not used:
+        return []
+    if not find_spec("stlpips_pytorch"):
+        sys.exit(
+            "Error: the configuration names stlpips, which needs the Python package stlpips_pytorch; "
+            "run pip install 'encoded-ensembles[perceptual]' (in a clone '.[perceptual]'), or remove stlpips."
+        )
+    return [f"results/{config['run']}/{layout.PERCEPTUAL}"]
+
+
 def distance_weights():
     """Return the weight file of each network among the distances, by its name.
 
     Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
     """
     wanted, named = config["influence"]["distances"], config["influence"]["weights"]
+    own = perceptual_file(STLPIPS in wanted)
     try:
-        return {
+        return {STLPIPS: file for file in own} | {
             each: weight_file(each, named[each]) for each in wanted if each in named
         }
     except InputError as error:

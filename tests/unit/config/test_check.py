@@ -147,7 +147,10 @@ def test_a_mistake_names_the_key_the_value_and_the_range(checked):
             r"config key training.ema is 1, expected a finite number, at least 0, below 1",
         ),
         ({"training": {"emma": 1}}, r"config key training.emma is not known; did you mean ema\?"),
-        ({"sampling": {"scheduler": "x"}}, "is 'x', expected one of ddpm, ddim, dpmsolver"),
+        (
+            {"sampling": {"scheduler": "x"}},
+            "is 'x', expected one of ddpm, ddpm-unclipped, ddpm-archive, ddim, dpmsolver",
+        ),
         ({"training": {"learning_rate": float("nan")}}, "is nan, expected a finite number"),
     ):
         refused(checked, given, reason)

@@ -6,6 +6,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from encoded_ensembles.data import likeness
+from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.features import perceptual
 from encoded_ensembles.storage.files import InputError
 from safetensors.torch import save_model
@@ -108,3 +110,56 @@ def test_networks_see_colours_as_they_were_trained_on():
     one, other = np.array([1, 0.75, 0.5]), np.array([0, 0.25, 0.25])
     cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
     assert found.item() == pytest.approx(1 - cosine, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """The weights of the real package."""
+    file = tmp_path_factory.mktemp("weights") / "deep/stlpips.safetensors"
+    perceptual.take_weights(file)
+    return file
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 80, 72)])
+def test_squared_distances_of_points_are_shift_tolerant_lpips(weights, shape):
+    a, b = np.random.default_rng(1).uniform(-1, 1, (2, 66, *shape)).astype(np.float32)
+    see = perceptual.embedding(weights, device=CPU)
+    of_points = np.square(see(a) - see(b)).sum(axis=1)
+    measure = perceptual.network_distance("stlpips", weights=weights, factual=a, device=CPU)
+    assert np.allclose(measure(b), of_points, rtol=1e-4)
+    assert np.allclose(see(a[[3]]), see(a)[[3]], atol=1e-6)  # alone as among others
+    package = perceptual.import_module("stlpips_pytorch.stlpips")
+    plain = package.LPIPS(net="alex", variant="shift_tolerant", verbose=False)  # its own weights
+    sides = (perceptual.resize(torch.from_numpy(x[:4]), max(64, *shape[1:])) for x in (a, b))
+    assert np.allclose(measure(b)[:4], plain(*sides).detach().flatten(), rtol=1e-4)
+
+
+def test_images_are_ordered_by_the_distance_of_their_points(weights, monkeypatch):
+    """By units, and in blocks of any size; not as by pixels."""
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 256, (9, 8, 8, 1)).astype(np.uint8)
+    samples = to_signed(rng.integers(0, 256, (3, 8, 8, 1)).astype(np.uint8))
+    unit_of = np.array([0, 1, 1, 2, 3, 0, 2, 3, 3])
+    see = perceptual.embedding(weights, device=CPU)
+    points, own = see(to_signed(images)), see(samples)
+    apart = np.linalg.norm(points[None] - own[:, None], axis=2)
+    nearest = np.stack([apart[:, unit_of == unit].min(axis=1) for unit in range(4)])
+    found = likeness.image_scores(samples, images, unit_of, see)
+    assert np.allclose(-found, nearest, rtol=1e-4)
+    order = likeness.nearest_units(samples, images, unit_of, see)
+    assert np.array_equal(order, np.argsort(nearest, axis=0).T)
+    assert not np.array_equal(order, likeness.nearest_units(samples, images, unit_of))
+    monkeypatch.setattr(likeness, "HELD", 1)
+    assert np.allclose(likeness.image_scores(samples, images, unit_of, see), found, rtol=1e-5)
+
+
+def test_only_the_packages_own_weights_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(perceptual, "PACKAGED_SHA256", "0" * 64)
+    with pytest.raises(InputError, match=r"expected 0000.*install this version again"):
+        perceptual.take_weights(tmp_path / "w.safetensors")
+    monkeypatch.setitem(sys.modules, "stlpips_pytorch.stlpips", None)
+    with pytest.raises(
+        InputError, match=r"needs .* stlpips_pytorch.*encoded-ensembles\[perceptual\]"
+    ):
+        perceptual.take_weights(tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.blocks import Blocks
-from encoded_ensembles.commands.options.features import Classifier, Device, Inception
+from encoded_ensembles.commands.options.features import Classifier, Device, Inception, Perceptual
 from encoded_ensembles.commands.options.files import Code, Data, Samples
 
 
@@ -21,21 +21,23 @@ def check_attribution(
     ],
     classifier: Classifier = None,
     inception: Inception = None,
+    perceptual: Perceptual = None,
     device: Device = "auto",
 ) -> None:
     """Attribute each sample to its nearest unit, and check whether ablating the unit changes that.
 
-    Columns: metric (pixels, or the features of score-frechet), sample, unit, unit_name, unchanged
+    Columns: metric (pixels, the features of score-frechet, or stlpips), sample, unit, unit_name, unchanged
     (without that unit the sample is still nearest to it), unchanged_other (share of the other units
     whose ablation leaves it nearest).
     """
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.data.images import read_images, to_bytes
+    from encoded_ensembles.data.images import read_images, to_bytes, to_signed
     from encoded_ensembles.data.likeness import nearest_unit
-    from encoded_ensembles.ensemble.landscape import read_block
+    from encoded_ensembles.ensemble.landscape import each_unit
     from encoded_ensembles.features.extractors import choose_extractor
+    from encoded_ensembles.features.perceptual import STLPIPS, embedding
     from encoded_ensembles.grading.false_attribution import attribution_table
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
@@ -44,11 +46,9 @@ def check_attribution(
     unit_of, names = arrays["unit_of"], arrays["unit_names"]
     images = read_images(data).images
     factual = read_tensors(samples, names=["factual"])["factual"]
+    where = choose_device(device)
     extractor = choose_extractor(
-        read_images(heldout).images,
-        inception=inception,
-        classifier=classifier,
-        device=choose_device(device),
+        read_images(heldout).images, inception=inception, classifier=classifier, device=where
     )
     measures = {
         "pixels": lambda each: (each.reshape(len(each), -1) + 1) * 127.5,
@@ -58,14 +58,13 @@ def check_attribution(
         "pixels": images.transpose(0, 3, 1, 2).reshape(len(images), -1),  # uint8
         extractor.name: extractor.features(images),
     }
+    if perceptual:
+        measures[STLPIPS] = embedding(perceptual, device=where)
+        training[STLPIPS] = measures[STLPIPS](to_signed(images))
     after = {name: np.empty((len(names), len(factual)), np.int64) for name in measures}
-    for file in blocks:
-        units, drawn = read_block(file)
+    for unit, drawn in each_unit(blocks):
         for name, measure in measures.items():
-            nearest = nearest_unit(
-                measure(drawn.reshape(-1, *drawn.shape[2:])), training[name], unit_of
-            )
-            after[name][units] = nearest.reshape(drawn.shape[:2])
+            after[name][unit] = nearest_unit(measure(drawn), training[name], unit_of)
     rows = [
         attribution_table(
             name, nearest_unit(measure(factual), training[name], unit_of), after[name], names

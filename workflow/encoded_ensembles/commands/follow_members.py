@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.evidence import Candidates, DecoyDraws, Decoys, WordSeed
+from encoded_ensembles.commands.options.features import Perceptual
 from encoded_ensembles.commands.options.files import Code, Data, Heldout, Samples
 from encoded_ensembles.commands.options.sampling import Members, Noise, Sampling
 from encoded_ensembles.commands.options.spread import spread
@@ -28,12 +29,13 @@ def follow_members(
     levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
     candidates: Candidates = 128,
     draws: DecoyDraws = 5,
+    perceptual: Perceptual = None,
     seed: WordSeed = 0,
 ) -> None:
     """Measure how far each member pulls the factual trajectory of each sample towards each unit.
 
     Every level has the same weight: its pulls are divided by their root mean square. The outputs also
-    hold the units of each sample by likeness, and what joint decoding needs (`influence.observer`).
+    hold the units of each sample by likeness (of pixels, or by --perceptual), and what joint decoding needs (`influence.observer`).
     """
     import numpy as np
 
@@ -41,21 +43,24 @@ def follow_members(
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.ensemble import trajectory
     from encoded_ensembles.ensemble.engine import check_columns, prepare
+    from encoded_ensembles.features.perceptual import embedding
     from encoded_ensembles.influence.decoys import Watch
     from encoded_ensembles.influence.joint import DECODED
     from encoded_ensembles.members.batches import as_seen
+    from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors, write_tensors
 
     arrays = read_arrays(code)
     check_columns(arrays["code"], members)
     factual = read_tensors(samples, names=["factual"])["factual"]
+    see = embedding(perceptual, device=choose_device(sampling.device)) if perceptual else None
     engine = prepare(members, noise, label="trajectory", **vars(sampling))
     track, count = engine.pop("track"), len(engine["noise"]) - 1
     watch = Watch(
         arrays,
         *(read_images(file).images for file in (data, heldout)),
         see=lambda images: as_seen(images, space=engine["space"]),
-        likeness=lambda images, unit_of: nearest_units(factual, images, unit_of),
+        likeness=lambda images, unit_of: nearest_units(factual, images, unit_of, see),
         candidates=candidates, draws=draws, seed=seed,
     )  # fmt: skip
     shape = engine["noise"].shape[2:]

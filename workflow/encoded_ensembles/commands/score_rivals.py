@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from encoded_ensembles.commands.options.features import Classifier, Device, Inception
+from encoded_ensembles.commands.options.features import Classifier, Device, Inception, Perceptual
 from encoded_ensembles.commands.options.files import Code, Data, Samples
 
 
@@ -20,7 +20,7 @@ def score_rivals(
     output: Annotated[
         Path,
         Option(
-            help="output, .safetensors: random, pixels, features, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
+            help="output, .safetensors: random, pixels, features, stlpips, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
         ),
     ],
     cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
@@ -33,6 +33,7 @@ def score_rivals(
     ] = None,
     classifier: Classifier = None,
     inception: Inception = None,
+    perceptual: Perceptual = None,
     degraded: Annotated[
         list[float] | None,
         Option(help="share of noise, 0..1, in a worse version of pixels; repeatable"),
@@ -43,14 +44,15 @@ def score_rivals(
     """Score every unit for every sample by rival methods; higher is more responsible.
 
     Gradient methods have three versions: .full from the single-model baseline, .one from the first
-    member, .mean over all members. Features are those of score-frechet. Worse versions of pixels are
-    named pixels-N, with N the percentage of noise.
+    member, .mean over all members. Features are those of score-frechet, stlpips is by shift-tolerant LPIPS.
+    Worse versions of pixels are named pixels-N, with N the percentage of noise.
     """
     import numpy as np
 
     from encoded_ensembles.data import likeness
     from encoded_ensembles.data.images import read_images, to_bytes
     from encoded_ensembles.features.extractors import choose_extractor
+    from encoded_ensembles.features.perceptual import STLPIPS, embedding
     from encoded_ensembles.grading import rivals
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.storage.files import (
@@ -71,21 +73,23 @@ def score_rivals(
             f"{full} has gradients of {first['retrac'].shape} images and samples, expected "
             f"{(len(unit_of), len(factual))}; delete it and run again."
         )
+    where = choose_device(device)
     extractor = choose_extractor(
-        read_images(heldout).images,
-        inception=inception,
-        classifier=classifier,
-        device=choose_device(device),
+        read_images(heldout).images, inception=inception, classifier=classifier, device=where
     )
     scores = {
         "random": rivals.random_scores(
             arrays["unit_names"].tolist(), samples=len(factual), seed=seed
         ),
-        "pixels": likeness.pixel_scores(factual, images, unit_of),
+        "pixels": likeness.image_scores(factual, images, unit_of),
         "features": likeness.nearest_scores(
             extractor.features(to_bytes(factual)), extractor.features(images), unit_of
         ),
     }
+    if perceptual:
+        scores[STLPIPS] = likeness.image_scores(
+            factual, images, unit_of, embedding(perceptual, device=where)
+        )
     worse = rivals.degraded_scores(
         scores["pixels"], arrays["unit_names"].tolist(), shares=degraded or [], seed=seed
     )

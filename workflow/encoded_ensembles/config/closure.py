@@ -8,7 +8,7 @@ makes the result outdated.
 
 import ast
 import hashlib
-import json
+import marshal
 import os
 import sys
 from contextlib import suppress
@@ -29,12 +29,12 @@ def read_module(path: Path) -> tuple[frozenset[str], str]:
     """
     code = path.read_bytes()
     key = hashlib.sha256(Path(__file__).read_bytes() + code).hexdigest()
-    kept = Path(cache_from_source(str(path))).with_suffix(".json")
+    kept = Path(cache_from_source(str(path))).with_suffix(".closure")
     try:
-        known, names, meant = json.loads(kept.read_text(encoding="utf-8"))
+        known, names, meant = marshal.loads(kept.read_bytes())
         if known == key:
             return frozenset(names), meant
-    except (OSError, ValueError, TypeError):
+    except (OSError, EOFError, ValueError, TypeError):
         pass
     tree = ast.parse(code)
     names = sorted(_imports(tree))
@@ -43,7 +43,7 @@ def read_module(path: Path) -> tuple[frozenset[str], str]:
         with suppress(OSError):  # such as a package that was installed by another user
             kept.parent.mkdir(exist_ok=True)
             temporary = kept.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps([key, names, meant]), encoding="utf-8")
+            temporary.write_bytes(marshal.dumps((key, names, meant)))
             temporary.replace(kept)
     return frozenset(names), meant
 

@@ -14,8 +14,7 @@ from encoded_ensembles.config.job_limits import check_jobs
 from encoded_ensembles.data.captions import CAPTIONED
 from encoded_ensembles.data.own_scores import check_name
 from encoded_ensembles.data.selection import check_heldout
-from encoded_ensembles.ensemble.diffusion import SAMPLERS, UNCLIPPED
-from encoded_ensembles.members.names import LEVELS
+from encoded_ensembles.members.names import LEVELS, SAMPLERS, UNCLIPPED
 from encoded_ensembles.storage.files import InputError
 
 SHOWN = 4  # samples in figures, if figures.samples is not set

@@ -1,11 +1,12 @@
 """Likeness of samples and images: the distance of the nearest image of each unit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from encoded_ensembles.data.images import to_signed
 
+See = Callable[[np.ndarray], np.ndarray]  # images (N, C, H, W) in [-1, 1] to points (N, F)
 HELD = 20_000_000  # distances, or values of images, in memory at once
 
 
@@ -33,46 +34,56 @@ def unit_blocks(sizes: np.ndarray, *, rows: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def nearest_units(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+def nearest_units(
+    samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray, see: See | None = None
+) -> np.ndarray:
     """Return units in ascending distance of their nearest image from each sample.
 
     Args:
         samples: (B, C, H, W), in [-1, 1].
         images: (N, H, W, C) uint8.
         unit_of: (N,) int64; every unit 0..U-1 has an image.
+        see: maps images to the points that are compared; None compares pixels.
 
     Returns:
         (B, U) int64.
     """
-    squares = _nearest_squares(samples, images, unit_of)
+    squares = _nearest_squares(samples, images, unit_of, see)
     return np.stack([np.argsort(row, kind="stable") for row in squares])
 
 
-def _nearest_squares(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+def _nearest_squares(
+    samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray, see: See | None
+) -> np.ndarray:
     """Return the squared distance of each sample from each unit's nearest image, (B, U) float64."""
     order, starts, _ = by_unit(unit_of)
     squares = np.empty((len(samples), len(images)))
-    step = max(1, HELD // images[0].size)
+    points = see(samples) if see else samples
+    step = max(1, HELD // points[0].size)
     for start in range(0, len(images), step):
-        block = to_signed(images[order[start : start + step]]).astype(np.float64)
-        for row, sample in zip(squares, samples, strict=True):
+        block = to_signed(images[order[start : start + step]])
+        block = see(block) if see else block.astype(np.float64)
+        for row, sample in zip(squares, points, strict=True):
             difference = (block - sample).reshape(len(block), -1)
             row[start : start + step] = np.square(difference).sum(axis=1)
     return np.minimum.reduceat(squares, starts, axis=1)
 
 
-def pixel_scores(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+def image_scores(
+    samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray, see: See | None = None
+) -> np.ndarray:
     """Return the negative Euclidean distance of each sample from each unit's nearest image.
 
     Args:
         samples: (B, C, H, W), in [-1, 1].
         images: (N, H, W, C) uint8.
         unit_of: (N,) int64; every unit 0..U-1 has an image.
+        see: maps images to the points that are compared; None compares pixels.
 
     Returns:
         (U, B) float64, at most 0.
     """
-    return -np.sqrt(_nearest_squares(samples, images, unit_of)).T
+    return -np.sqrt(_nearest_squares(samples, images, unit_of, see)).T
 
 
 def nearest_distances(

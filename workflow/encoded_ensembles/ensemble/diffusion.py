@@ -7,15 +7,11 @@ averaging the members' predictions averages their estimates.
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from encoded_ensembles.members.names import LEVELS
+from encoded_ensembles.members.names import ANCESTRAL, LEVELS, UNCLIPPED
 
 if TYPE_CHECKING:
     import torch
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
-
-SAMPLERS = ("ddpm", "ddpm-unclipped", "ddpm-archive", "ddim", "dpmsolver++")
-ANCESTRAL = SAMPLERS[:3]
-UNCLIPPED = SAMPLERS[1:3]
 
 
 class Trajectory(Protocol):
@@ -74,7 +70,7 @@ def make_scheduler(
 
     Args:
         steps: T.
-        sampler: one of SAMPLERS.
+        sampler: one of `members.names.SAMPLERS`.
         bounded: whether images lie in [-1, 1], to which their estimates are then clipped.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
@@ -112,7 +108,7 @@ def take_step(
         level: one of the scheduler's timesteps.
         x: the images before the step.
         z: exogenous noise that enters the step, shaped like x; only those of `ANCESTRAL` use it.
-        sampler: one of SAMPLERS, that of the scheduler.
+        sampler: one of `members.names.SAMPLERS`, that of the scheduler.
     """
     if sampler == "dpmsolver++":
         return scheduler.step(predicted, level, x).prev_sample
@@ -142,7 +138,7 @@ class DDPM:
         """Take a sampler.
 
         Args:
-            sampler: one of SAMPLERS.
+            sampler: one of `members.names.SAMPLERS`.
             bounded: whether images lie in [-1, 1], to which their estimates are then clipped.
             scheduler: replaces that of `make_scheduler`; its number of steps is set here.
         """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from encoded_ensembles.ensemble.diffusion import SAMPLERS, Diffusion
+from encoded_ensembles.ensemble.diffusion import Diffusion
 from encoded_ensembles.ensemble.noise import check_noise
 from encoded_ensembles.ensemble.placement import hold
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, sample
@@ -18,6 +18,7 @@ from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.given import check_trained_on
 from encoded_ensembles.members.latents import load_space
 from encoded_ensembles.members.load import load_members
+from encoded_ensembles.members.names import SAMPLERS
 from encoded_ensembles.progress import track
 from encoded_ensembles.storage.files import InputError
 from encoded_ensembles.storage.large_tensors import LargeTensor
@@ -76,7 +77,7 @@ def prepare(
         folders: folders of the members.
         noise: file of exogenous noise; None if nothing is sampled, then without the key noise.
         label: label of the progress bar.
-        scheduler: one of `diffusion.SAMPLERS`.
+        scheduler: one of `members.names.SAMPLERS`.
         precision: "float32" or "bfloat16", arithmetic of the members.
         compiled: compile the members.
         batch: rows that a member evaluates at once; None derives it from the size of images.

@@ -53,7 +53,7 @@ def given_estimates(
         seed: of the noise.
         classes: (B,) int64, the class that members with classes are conditioned on.
         device: device of the members.
-        sampler: one of `diffusion.SAMPLERS`, which are of one process, or another process.
+        sampler: one of `members.names.SAMPLERS`, which are of one process, or another process.
         space: space in which members see images.
         batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
 

@@ -120,7 +120,7 @@ def sample_pairs(
         keep: (P, n) bool, the mask of each pair; each row keeps at least one member.
         which: (P,) int64 in 0..B-1, the sample of each pair, as a position in the noise.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: one of `diffusion.SAMPLERS`, or another process.
+        sampler: one of `members.names.SAMPLERS`, or another process.
         device: device of the members.
         numbers: (B,) int64, the numbers of the noise's samples in the run: a member with classes is
             conditioned on number % classes. None: 0..B-1, all samples of a run.

@@ -20,7 +20,7 @@ def levels(steps: int, *, sampler: str | Diffusion, shape: tuple[int, ...] = ())
 
     Args:
         steps: T.
-        sampler: one of `diffusion.SAMPLERS`, or another process.
+        sampler: one of `members.names.SAMPLERS`, or another process.
         shape: (C, H, W) of what members see; some processes have levels that depend on it.
     """
     trajectory = diffusion_of(sampler, bounded=True).begin(steps, shape)
@@ -41,7 +41,7 @@ def estimates(
     Args:
         members: n networks.
         noise: z (T+1, B, C, H, W) float32.
-        sampler: one of `diffusion.SAMPLERS`, or another process.
+        sampler: one of `members.names.SAMPLERS`, or another process.
         device: device of the members.
         space: space in which members see images.
         batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.

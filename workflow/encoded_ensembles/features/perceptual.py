@@ -1,7 +1,8 @@
 """Perceptual distances by networks: one number for each pair of images.
 
-The networks of LPIPS, OpenCLIP and DINOv2 are not part of this program: the user installs the packages
-and provides the weight files; nothing is downloaded.
+Shift-tolerant LPIPS (Ghildyal & Liu, ECCV 2022) comes with its weights in the package stlpips_pytorch, an
+optional dependency; `take_weights` keeps them as safetensors. Of LPIPS, OpenCLIP and DINOv2 the user installs the packages and
+provides the weight files; nothing is downloaded.
 """
 
 from collections.abc import Callable
@@ -12,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoded_ensembles.data.likeness import See
 from encoded_ensembles.storage.files import InputError
 
 if TYPE_CHECKING:
     import torch
 
 Measure = Callable[[np.ndarray], np.ndarray]  # counterfactuals (B, C, H, W) to distances (B,)
-Network = tuple[
-    "torch.nn.Module", Any
-]  # and a function that compares images (B, C, H, W) in [-1, 1]
+Network = tuple[Any, Any]  # a module, and a function that compares images (B, C, H, W) in [-1, 1]
 PARTS = 64  # images per call of a network
+STLPIPS = "stlpips"
+PACKAGED = "weights/vST0.0/alex_shift_tolerant.pth"  # in the package stlpips_pytorch
+PACKAGED_SHA256 = "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee"
 
 
 def feature_distance(features: Callable[[np.ndarray], np.ndarray], factual: np.ndarray) -> Measure:
@@ -41,6 +44,17 @@ def load_lpips(package: ModuleType) -> Network:
     return model, compare
 
 
+def load_stlpips(package: ModuleType) -> Network:
+    """Return shift-tolerant LPIPS on AlexNet from the package stlpips_pytorch."""
+    model = package.LPIPS(net="alex", variant="shift_tolerant", pretrained=False, verbose=False)
+
+    def compare(a: "torch.Tensor", b: "torch.Tensor") -> "torch.Tensor":
+        side = max(64, *a.shape[2:])
+        return model(resize(a, side), resize(b, side)).flatten()
+
+    return model, compare
+
+
 def load_openclip(package: ModuleType) -> Network:
     """Return CLIP's ViT-B/32 from the package open_clip: 1 minus the cosine of two embeddings."""
     model = package.create_model("ViT-B-32")
@@ -55,6 +69,7 @@ def load_dinov2(package: ModuleType) -> Network:
 
 
 NETWORKS = {
+    STLPIPS: ("stlpips_pytorch.stlpips", load_stlpips),
     "lpips": ("lpips", load_lpips),
     "openclip": ("open_clip", load_openclip),
     "dinov2": ("timm", load_dinov2),
@@ -109,25 +124,8 @@ def network_distance(
         InputError: the package is missing, or the file does not fit the network.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_model
 
-    package, load = NETWORKS[name]
-    try:
-        model, compare = load(import_module(package))
-    except ImportError as error:
-        raise InputError(
-            f"influence.distances names {name}, which needs the Python package {package} ({error}); "
-            f"install it, or remove {name}."
-        ) from error
-    try:
-        load_model(model, weights)
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(
-            f"{weights} does not hold the weights of {name} ({str(error).splitlines()[0]}); expected "
-            "those of the network that encoded_ensembles.features.perceptual builds."
-        ) from error
-    model.eval().to(device)
+    _, compare = _load(name, weights, device)
     start = torch.from_numpy(factual).to(device).split(PARTS)
 
     def measure(images: np.ndarray) -> np.ndarray:
@@ -137,3 +135,104 @@ def network_distance(
         return torch.cat(distances).cpu().numpy().astype(np.float64)
 
     return measure
+
+
+def embedding(weights: Path, *, device: "torch.device") -> See:
+    """Return the function to points whose squared Euclidean distance is shift-tolerant LPIPS.
+
+    LPIPS adds up, over layers, the mean over positions of weighted squared differences of features of unit
+    length. So the points are these features times the roots of the weights over the number of positions.
+
+    Args:
+        weights: safetensors file of `take_weights`.
+        device: where to compute.
+
+    Raises:
+        InputError: see `network_distance`.
+    """
+    import torch
+
+    model, _ = _load(STLPIPS, weights, device)
+
+    def points(images: "torch.Tensor") -> "torch.Tensor":
+        side = max(64, *images.shape[2:])
+        layers = model.net(model.scaling_layer(resize(images, side)))
+        return torch.cat(
+            [scale(x, lin.model[-1].weight) for x, lin in zip(layers, model.lins, strict=True)], 1
+        )
+
+    def scale(features: "torch.Tensor", weight: "torch.Tensor") -> "torch.Tensor":
+        unit = torch.nn.functional.normalize(features, eps=1e-10)
+        return (unit * (weight / features[0, 0].numel()).sqrt()).flatten(1)
+
+    def see(images: np.ndarray) -> np.ndarray:
+        parts = torch.from_numpy(np.asarray(images, np.float32)).to(device).split(PARTS)
+        with torch.inference_mode():
+            return np.concatenate([points(part).cpu().numpy() for part in parts])
+
+    return see
+
+
+def take_weights(output: Path) -> None:
+    """Write the weights of shift-tolerant LPIPS from its package as safetensors.
+
+    The package holds them as a pickle; its digest is checked, and nothing but tensors is read from it.
+
+    Raises:
+        InputError: the package is missing, or its weights are others.
+    """
+    import torch
+    from safetensors.torch import save_model
+
+    from encoded_ensembles.storage.files import replacing, sha256_file
+
+    model, _ = _build(STLPIPS)
+    file = Path(import_module("stlpips_pytorch").__path__[0], PACKAGED)
+    found = sha256_file(file)
+    if found != PACKAGED_SHA256:
+        raise InputError(
+            f"{file} has the SHA-256 {found}, expected {PACKAGED_SHA256}, that of stlpips_pytorch 0.0.2; "
+            "install this version again."
+        )
+    # Not strict: `lins` of the network are its `lin0` to `lin4` once more, and not in the file.
+    model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True), strict=False)
+    with replacing(output) as temporary:
+        save_model(model, str(temporary))
+
+
+def _build(name: str) -> Network:
+    """Return a network of `NETWORKS` without its weights.
+
+    Raises:
+        InputError: the package is missing.
+    """
+    package, load = NETWORKS[name]
+    try:
+        return load(import_module(package))
+    except ImportError as error:
+        advice = " (pip install 'encoded-ensembles[perceptual]')" if name == STLPIPS else ""
+        raise InputError(
+            f"the configuration names {name}, which needs the Python package {package} ({error}); "
+            f"install it{advice}, or remove {name}."
+        ) from error
+
+
+def _load(name: str, weights: Path, device: "torch.device") -> Network:
+    """Return a network of `NETWORKS` with its weights, on a device.
+
+    Raises:
+        InputError: the package is missing, or the file does not fit the network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_model
+
+    model, compare = _build(name)
+    try:
+        load_model(model, weights)
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"{weights} does not hold the weights of {name} ({str(error).splitlines()[0]}); expected "
+            "those of the network that encoded_ensembles.features.perceptual builds."
+        ) from error
+    model.eval().to(device)
+    return model, compare

@@ -39,6 +39,12 @@ def nearest(config: Mapping[str, Any], size: Size) -> float:
     return block + 3 * DOUBLE * size.images * config["sampling"]["samples"]
 
 
+def perceived(size: Size, images: float) -> float:
+    """Return the bytes of so many images as shift-tolerant LPIPS sees them, and of its network at work."""
+    side = max(64, *size.shape[1:])
+    return 400 * MB + 40 * side * side * FLOAT * images
+
+
 def pulled(size: Size) -> float:
     """Return the bytes of comparing estimates with some images at once."""
     return 3 * DOUBLE * min(VALUES, size.images * math.prod(size.seen))

@@ -29,6 +29,7 @@ from encoded_ensembles.runs.array_terms import (
     features,
     free_words,
     nearest,
+    perceived,
     pulled,
     read,
     table,
@@ -180,6 +181,8 @@ def _watched(
     gathered = kept + max(pulled(size) + FLOAT * pulls, 2 * DOUBLE * pulls, kept)
     seen = FLOAT * math.prod(size.seen) * (size.images + 2 * count_decoys(config, size))
     images = read(config, size) + size.images * math.prod(size.shape)
+    if config["contrast"]["likeness"] == "stlpips":
+        images += perceived(size, samples) + 2 * FLOAT * VALUES
     return images + seen + max(nearest(config, size), gathered + model)
 
 
@@ -218,12 +221,13 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
     return {
         "measure_influence": influence + compared * picture + 2 * (null + held) * values * DOUBLE
-        + features(config, size, count),
+        + features(config, size, count) + ("stlpips" in config["influence"]["distances"]) * perceived(size, 0),
         "measure_screened": table(pairs, 20) + 8 * null * picture
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
         "check_attribution": read(config, size) + size.images * values
-        + 2 * DOUBLE * min(VALUES, size.images * values) + 3 * block * picture + DOUBLE * block * count * size.images
-        + features(config, size, size.images),
+        + 2 * DOUBLE * min(VALUES, size.images * values) + block * picture
+        + features(config, size, size.images)
+        + bool(config["rivals"]["perceptual"]) * (perceived(size, size.images + count) + DOUBLE * VALUES),
         "measure_contrast": tested(count, config["contrast"]["decoys"]),
         "measure_queries": tested(count_queries(config, size.units), config["queries"]["decoys"])
         + read(config, size),
@@ -250,7 +254,8 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     pulls = pairs * n * (FLOAT + 3 * DOUBLE + 3)
     return {
         "score_rivals": read(config, size) + nearest(config, size)
-        + features(config, size, size.images) + methods * 12 * pairs + (scored if gradients else 0),
+        + features(config, size, size.images)
+        + bool(config["rivals"]["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES) + methods * 12 * pairs + (scored if gradients else 0),
         "expect_influence": read(config, size) + 100 * MB
         + pairs * (DOUBLE * (facts + methods + 15 + 8) + FLOAT * n),
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)

@@ -21,6 +21,7 @@ from encoded_ensembles.runs.layout import (
     FIGURES,
     ON_DEMAND,
     PAGES,
+    PERCEPTUAL,
     SAMPLING_TEXTS,
     TABLES,
     TRAINING_TEXTS,
@@ -31,7 +32,7 @@ from encoded_ensembles.storage.files import InputError, check, check_kept, read_
 from encoded_ensembles.storage.seals import is_sealed, read_seal
 
 NAMES = {
-    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, *SAMPLING_TEXTS, *TRAINING_TEXTS, "studies/levels.pdf", "studies/levels.png",
+    *ARRAYS, *FACTS, *PAGES, *CLASSIFIER, *SAMPLING_TEXTS, *TRAINING_TEXTS, "studies/levels.pdf", "studies/levels.png", PERCEPTUAL,
     "retrain/samples.safetensors", "heldout/measured.safetensors",
     *(f"{table}.{kind}" for table in (*TABLES, *ON_DEMAND, "retrain/controls", "planted/planted") for kind in ("parquet", "csv")),
     *(f"figures/{name}.{kind}" for name in (*FIGURES, "truth") for kind in ("pdf", "png")),

@@ -60,6 +60,7 @@ FACTS = (
 SAMPLING_TEXTS = ("base/pipeline.json", "text/prompts.npz")
 TRAINING_TEXTS = ("text/captions.npz", "text/latents.npz")
 PAGES = ("gallery.html", "run.json", "config.yaml")
+PERCEPTUAL = "perceptual/stlpips.safetensors"
 CLASSIFIER = ("frechet/classifier.safetensors", "frechet/classifier.json")
 
 
@@ -121,6 +122,16 @@ def truths(config: Config) -> dict[str, str]:
     return files
 
 
+def perceptual(config: Config) -> list[str]:
+    """Return the weights of shift-tolerant LPIPS, if a run uses it."""
+    used = (
+        config["rivals"]["perceptual"]
+        or config["contrast"]["likeness"] == "stlpips"
+        or "stlpips" in config["influence"]["distances"]
+    )
+    return [PERCEPTUAL] if used else []
+
+
 def block_names(count: int) -> list[str]:
     """Return the names of the shares of some work: 1-of-N, ..., N-of-N."""
     return [f"{number}-of-{count}" for number in range(1, count + 1)]
@@ -166,6 +177,7 @@ def outputs(config: Config, *, landscape: int, frechet: int, classifier: bool) -
         *(f"{file.removesuffix('.parquet')}.csv" for file in hashed if file.endswith(".parquet")),
         *FACTS,
         *(CLASSIFIER if classifier else ()),
+        *perceptual(config),
         *(f"{part}/{part}.json" for part in frozen(config)),
         *(f"splits/{member}.sha256" for member in [*members(config), FULL]),
         *(

@@ -19,7 +19,7 @@ START, START_LEAN, START_TORCH, START_SAMPLER, START_FIGURE = 200, 60, 600, 800,
 LEAN = {"fetch_dataset", "draw_noise", "choose_queries", "split_member", "split_heldout"}
 # Rules of `TORCH` whose jobs do not import diffusers' schedulers.
 UNSAMPLED = {
-    "train_member", "train_classifier", "score_frechet", "score_rivals", "measure_influence", "check_attribution",
+    "fetch_perceptual", "train_member", "train_classifier", "score_frechet", "score_rivals", "measure_influence", "check_attribution",
 }  # fmt: skip
 MARGIN = 1.5  # ratio of requested to expected memory
 GPU_MB = 3000  # host memory of CUDA: its libraries and their context

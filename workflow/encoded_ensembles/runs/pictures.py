@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.data.images import ImageSet, pixel_digests, to_signed
-from encoded_ensembles.data.likeness import nearest_units
+from encoded_ensembles.data.likeness import See, nearest_units
 from encoded_ensembles.ensemble.given_pictures import given_estimates, spread_levels
 from encoded_ensembles.influence.decoys import Watch
 from encoded_ensembles.members.batches import as_seen
@@ -30,6 +30,7 @@ def watch_pictures(
     candidates: int,
     draws: int,
     word_seed: int,
+    see: See | None = None,
 ) -> tuple[Watch, list[int]]:
     """Denoise pictures with every member, and return what members do, and the noise levels.
 
@@ -47,6 +48,7 @@ def watch_pictures(
         candidates: K, units decoded jointly for each picture.
         draws: number of draws of decoys.
         word_seed: of the words of decoys.
+        see: maps images to the points whose likeness counts; None for pixels.
     """
     signed = to_signed(pictures)
     space = engine["space"]
@@ -55,7 +57,7 @@ def watch_pictures(
         training.images,
         heldout,
         see=lambda images: as_seen(images, space=space),
-        likeness=lambda images, unit_of: nearest_units(signed, images, unit_of),
+        likeness=lambda images, unit_of: nearest_units(signed, images, unit_of, see),
         candidates=candidates,
         draws=draws,
         seed=word_seed,
@@ -108,6 +110,7 @@ def attribute_files(
     from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data.sources.given_files import read_files
     from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.features.perceptual import STLPIPS, embedding
     from encoded_ensembles.influence.queries import query_tables
 
     sampling, contrast = config["sampling"], config["contrast"]
@@ -123,11 +126,14 @@ def attribute_files(
         members, None, label="pictures", autoencoder=autoencoder,
         precision=sampling["precision"], batch=sampling["batch"], device=device,
     )  # fmt: skip
+    see = None
+    if contrast["likeness"] == STLPIPS:
+        see = embedding(folder / layout.PERCEPTUAL, device=engine["device"])
     engine["track"] = lambda steps, total: steps  # seconds; no bar in a notebook
     watch, _ = watch_pictures(
         engine, code, training, training.images[:0], pictures,
         highest=contrast["levels"], seed=config["queries"]["seed"],
-        candidates=contrast["candidates"], draws=0, word_seed=0,
+        candidates=contrast["candidates"], draws=0, word_seed=0, see=see,
     )  # fmt: skip
     words = free_words(code["code"], family=family_of(code), limit=contrast["null_words"])
     pairs, said = query_tables(

@@ -20,7 +20,7 @@ ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (mea
 
 # Rules whose jobs start PyTorch.
 TORCH = {
-    "fetch_base", "fetch_autoencoder", "fetch_pipeline", "encode_captions", "encode_prompts", "encode_pictures",
+    "fetch_base", "fetch_autoencoder", "fetch_pipeline", "encode_captions", "encode_prompts", "encode_pictures", "fetch_perceptual",
     "train_member", "train_adapter", "take_member", "sample_ensemble", "ablate_block", "ablate_units", "screen_block",
     "measure_influence", "measure_levels", "check_attribution", "follow_members", "follow_queries", "project_gradients",
     "sample_frechet", "train_classifier",

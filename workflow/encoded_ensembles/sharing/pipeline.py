@@ -77,7 +77,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
         Args:
             members: a `Members`.
             scheduler: scheduler of `diffusion.make_scheduler`.
-            sampler: one of `diffusion.SAMPLERS`.
+            sampler: one of `members.names.SAMPLERS`.
             steps: default number of sampling steps.
             about: facts of the run for the model card (`model_card.model_card`).
             vae: the autoencoder whose latents members see; None if they see pixels.

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from encoded_ensembles.commands.options.features import Device
 
 if TYPE_CHECKING:
-    from encoded_ensembles.commands.options.text import TextTraining
     from encoded_ensembles.members.batches import Recipe
 
-How = TypeVar("How", "Training", "TextTraining")
 Widths = Annotated[str, Option(help="channels at each resolution, such as 16,32")]
 Layers = Annotated[int, Option(help="residual layers at each resolution")]
 Epochs = Annotated[int, Option(help="passes over the split")]
@@ -145,7 +143,7 @@ class Training:
         }
 
 
-def of_member(training: How, member: str) -> How:
+def of_member(training: Any, member: str) -> Any:
     """Return how a member is trained: with a seed of its own, unless random numbers are shared."""
     from encoded_ensembles.randomness import own_seed
 
