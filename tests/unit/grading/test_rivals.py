@@ -91,7 +91,12 @@ def test_the_mean_over_members_is_the_mean_of_each_members_own_scores():
     unit_of, damping = np.array([0, 0, 1, 2, 2, 2]), np.array([0.1, 1.0, 10.0])
     scores = rivals.gradient_scores(networks[0], networks[1:], unit_of, damping=damping)
     each = [rivals.network_scores(one, unit_of, damping=damping) for one in networks]
-    assert len(scores) == 9
+    assert len(scores) == 18
+    sizes = np.array([2, 1, 3])[:, None]
+    for name in ("trak", "d-trak", "retrac"):
+        assert np.allclose(scores[f"{name}-sum.mean"], scores[f"{name}.mean"] * sizes)
+    alone = rivals.gradient_scores(networks[0], networks[1:], np.arange(6), damping=damping)
+    assert set(alone) == {name for name in scores if "-sum" not in name}
     for name, shape in (("trak", (3, 3, 2)), ("d-trak", (3, 3, 2)), ("retrac", (3, 2))):
         assert scores[f"{name}.full"].shape == shape
         assert np.array_equal(scores[f"{name}.full"], each[0][name])

@@ -103,7 +103,8 @@ def network_scores(
         damping: (D,).
 
     Returns:
-        trak and d-trak (D, U, B), retrac (U, B), float64.
+        trak and d-trak (D, U, B), retrac (U, B), float64: means over the images of each unit; if one has
+        several, also trak-sum, d-trak-sum and retrac-sum, since a unit may count for its size.
     """
     image_scores = {
         name: kernel_scores(
@@ -112,7 +113,11 @@ def network_scores(
         for name, kind in METHODS.items()
     }
     image_scores["retrac"] = gradients["retrac"].astype(np.float64)
-    return {name: unit_means(scores, unit_of) for name, scores in image_scores.items()}
+    means = {name: unit_means(scores, unit_of) for name, scores in image_scores.items()}
+    sizes = np.bincount(unit_of)
+    if sizes.max() == 1:
+        return means
+    return means | {f"{name}-sum": scores * sizes[:, None] for name, scores in means.items()}
 
 
 def gradient_scores(
@@ -131,7 +136,8 @@ def gradient_scores(
         damping: (D,).
 
     Returns:
-        trak.full, trak.one, trak.mean, d-trak.full ... (D, U, B), retrac.full ... (U, B), float64.
+        trak.full, trak.one, trak.mean, d-trak.full ... (D, U, B), retrac.full ... (U, B), float64; and
+        trak-sum.full ... (`network_scores`).
     """
     full_scores = network_scores(full, unit_of, damping=damping)
     member_scores = [network_scores(gradients, unit_of, damping=damping) for gradients in members]

@@ -95,13 +95,13 @@ def gather_facts(
 
     Args:
         methods: scores (U, B) by name: pixels and features are negated distances; those whose names
-            begin with trak, d-trak or retrac are used unchanged, in units of their spread.
+            begin with trak., d-trak. or retrac. are used unchanged, in units of their spread.
         labels: (U,) labels of the units.
         sensitivity: (B,), how far each sample moves when members are dropped.
     """
     facts = likeness(-methods["pixels"], "pixels") | likeness(-methods["features"], "features")
     for name, scores in methods.items():
-        if name.startswith(("trak", "d-trak", "retrac")):
+        if name.startswith(("trak.", "d-trak.", "retrac.")):
             spread = scores.std(axis=0)
             facts[name] = scores / np.where(spread > 0, spread, 1)
     rising = [1] * len(facts)
