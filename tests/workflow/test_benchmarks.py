@@ -44,6 +44,10 @@ ARGUMENTS = {
         *("--widths", "8", "8", "--epochs", "1"),
     ],
     "studies/families.py": ["{run}"],
+    "studies/law.py": [
+        *("docs/studies/sizes/radius.csv", "--published", "docs/published/radius.csv"),
+        *("--output", "{kept}/slope.parquet"),
+    ],
     "studies/naming.py": ["{run}", "--output", "{kept}/naming.parquet"],
     "studies/power.py": ["{run}", "--output", "{kept}"],
     "studies/text_base.py": [

@@ -245,7 +245,12 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     count, null = config["sampling"]["samples"], config["code"]["null_words"]
     values, pairs = math.prod(size.shape), size.units * count
     dampings, gradients = len(rivals["damping"]), rivals["gradients"]
-    methods = 3 + len(rivals["degraded"]) + (9 * (1 + (size.images > size.units)) if gradients else 0) + len(config["grade"]["scores"])
+    methods = (
+        3
+        + len(rivals["degraded"])
+        + (9 * (1 + (size.images > size.units)) if gradients else 0)
+        + len(config["grade"]["scores"])
+    )
     scored = (2 * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals["projection"]
     facts = 14 + (9 if gradients else 0)
     depth, draws = min(size.units, 1024), config["grade"]["bootstrap"]

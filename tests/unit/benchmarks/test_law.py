@@ -1,0 +1,37 @@
+"""The law of radius and size: a line by hand, and what the successor's own table gives."""
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from workspace import REPOSITORY
+
+
+@pytest.fixture
+def law(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "studies")
+    return importlib.import_module("law")
+
+
+def test_published_slopes(law):
+    published = pd.read_csv(REPOSITORY / "docs/published/radius.csv")
+    ours = pd.DataFrame({"units": [10, 10, 100, 1000], "radius_published": [3.0, 5.0, 2.0, 1.0]})
+    table = law.laws(ours, published).set_index("law")
+    assert table.loc["published", ["points", "slope", "r2"]].tolist() == pytest.approx(
+        [24, -0.200, 0.852], abs=5e-4
+    )
+    slopes = {"MNIST": -0.176, "FASHION": -0.051, "CELEBA_BA": -0.183, "CELEBA_SD": -0.210}
+    for family, slope in slopes.items():
+        assert table.loc[f"published {family}", "slope"] == pytest.approx(slope, abs=5e-4)
+    # Means 4, 2, 1 at 10, 100, 1000: a line of slope -log10(2), without error.
+    assert table.loc["ours", ["slope", "low", "high"]].tolist() == pytest.approx(
+        [-np.log10(2)] * 3, abs=1e-9
+    )
+
+
+def test_the_interval_by_hand(law):
+    """Three points off a line: residuals -1/6, 1/3, -1/6 in decades; one degree of freedom, t 12.706."""
+    found = law.line("x", pd.Series([1, 10, 100]), pd.Series([1.0, 10.0**0.5, 1.0]))
+    spread = np.sqrt((1 / 36 + 1 / 9 + 1 / 36) / 1 / 2)
+    assert (found["slope"], found["high"]) == pytest.approx((0, 12.706 * spread), abs=1e-3)
