@@ -52,7 +52,8 @@ def test_without_the_package_nothing_starts(tmp_path):
     )
     done = workspace.snakemake("--dry-run", config="wrong.yaml")
     assert done.returncode == 1
-    (error,) = done.stderr.strip().splitlines()[2:]
-    assert error.startswith(
-        "Error: the configuration names stlpips, which needs the Python package"
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("Error: the configuration names stlpips, which needs the Python package")
     )
