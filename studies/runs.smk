@@ -6,6 +6,7 @@ import yaml
 from snakemake.utils import update_config
 
 STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
+VIABLE = [128, 512, 2048]  # of MNIST at 14x14
 SIZES = [64, 256, 1024, 2048]
 NAMING = [
     "digits",
@@ -61,6 +62,26 @@ def sized(units):
         "sizes",
         dataset={"images": units},
         training={"epochs": STEPS // steps, "steps_per_epoch": steps},
+    )
+
+
+def viable(units, seed):
+    """Return the configuration of a run of the study of viability; seeds differ in all that is drawn."""
+    steps = max(1, units // 2 // BATCH)
+    return configured(
+        f"viability-{units}-{seed}",
+        dataset={
+            "name": "mnist5k",
+            "size": 14,
+            "images": units,
+            "heldout": 512,
+            "spare": 2440,
+            "seed": seed,
+        },
+        code={"members": 14, "weight": 7, "null_words": 2, "seed": seed},
+        training={"epochs": STEPS // steps, "steps_per_epoch": steps, "seed": seed},
+        sampling={"seed": seed + 1},
+        frechet={"samples": 512, "repeats": 2},
     )
 
 
@@ -131,6 +152,7 @@ RUNS = {
         configured(
             "openmoji-apart", dataset=PICTOGRAMS | {"images": 288, "heldout": 288}
         ),
+        *(viable(units, seed) for units in VIABLE for seed in range(3)),
         configured("openmoji", "openmoji"),
         # The same pictures, with all of an author as a unit.
         configured(

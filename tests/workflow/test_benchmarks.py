@@ -54,6 +54,7 @@ ARGUMENTS = {
         *("{run}/data", "--output", "{kept}/base", "--coder", "8", "8", "--epochs", "1"),
         *("--widths", "8", "8", "--steps", "2", "--batch", "4"),
     ],
+    "studies/viability.py": ["{run}", "--output", "{kept}"],
     "studies/published.py": ["{kept}", "--output", "{kept}"],
 }
 HEAVY = [

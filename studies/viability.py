@@ -1,0 +1,102 @@
+"""Are ensembles viable generators? Frechet distances of ensembles and single models, by the number of training images.
+
+python studies/viability.py --output FOLDER RUN ...      folders of runs, finished up to frechet/scores
+
+Runs with the same number of training images differ in their seeds, so that each is one independent repetition. A model
+of the set `member` is a single model of as many images as a member sees, `full` one of all images. Writes viability
+(.parquet with .csv), a row per number of images and set or difference of two sets: runs; frechet, the mean over
+runs of the mean over the set's models or keep masks, with low and high of its 95 % interval (Student's t; empty for one
+run); and viability (.pdf with .png).
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from encoded_ensembles.figures.style import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, save, styled
+from encoded_ensembles.storage.files import read_facts, read_table, write_table
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import t
+
+SETS = {
+    "factual": ("ensemble", BLUE),
+    "ablated": ("ensemble without a unit", GREEN),
+    "member": ("single model, a member's images", ORANGE),
+    "full": ("single model, all images", RED),
+    "real": ("real images", GREY),
+}
+DIFFERENCES = (("factual", "member"), ("factual", "full"), ("ablated", "member"))
+
+
+def distances(run: Path) -> dict[str, float]:
+    """Return the mean Frechet distance of each set of a run, and its number of training images."""
+    scores = read_table(run / "frechet/scores.parquet")
+    found = scores.groupby("set")["frechet"].mean().to_dict()
+    images = read_facts(run / "data/dataset.json")["images"]["training"]
+    return {"images": images} | {name: found[name] for name in SETS}
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of sets and differences.
+
+    Args:
+        table: a row per run: images, and the distance of each set.
+    """
+    for one, other in DIFFERENCES:
+        table = table.assign(**{f"{one} - {other}": table[one] - table[other]})
+    rows = []
+    for images, part in table.groupby("images"):
+        for name in table.columns.drop("images"):
+            values = part[name].to_numpy()
+            half = np.nan
+            if len(values) > 1:
+                half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+            mean = values.mean()
+            rows.append((images, name, len(values), mean, mean - half, mean + half))
+    return pd.DataFrame(rows, columns=["images", "set", "runs", "frechet", "low", "high"])
+
+
+@styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw the distance of each set against the number of images, and the differences of interest."""
+    figure = Figure(figsize=(WIDTH, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name, (label, colour) in SETS.items():
+        _line(left, table[table["set"] == name], label=label, color=colour)
+    for (one, other), colour in zip(DIFFERENCES, (BLUE, RED, GREEN), strict=True):
+        rows = table[table["set"] == f"{one} - {other}"]
+        _line(right, rows, label=f"{SETS[one][0]} minus {SETS[other][0]}", color=colour)
+    right.axhline(0, color="black", lw=0.6)
+    for ax, label in ((left, "Frechet distance"), (right, "difference of Frechet distances")):
+        ax.set(xscale="log", xlabel="training images", ylabel=label)
+        ticks = sorted(table["images"].unique())
+        ax.set_xticks(ticks, labels=map(str, ticks))
+        ax.minorticks_off()
+        ax.legend(fontsize=6)
+    left.set_ylim(0, None)
+    return figure
+
+
+def _line(ax: Axes, rows: pd.DataFrame, **style: Any) -> None:
+    """Draw means with intervals, where there are any."""
+    half = (rows["high"] - rows["frechet"]).fillna(0)
+    ax.errorbar(rows["images"], rows["frechet"], half, fmt="o-", ms=3, lw=1, **style)
+
+
+def main() -> None:
+    """Gather the runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("runs", type=Path, nargs="+")
+    given = parser.parse_args()
+    table = summary(pd.DataFrame([distances(run) for run in given.runs]))
+    print(table.to_string(index=False, float_format="{:.2f}".format))
+    write_table(given.output / "viability.parquet", table)
+    save(draw(table), given.output / "viability.pdf")
+
+
+if __name__ == "__main__":
+    main()
