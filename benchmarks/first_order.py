@@ -36,7 +36,7 @@ def derivatives(
     Args:
         members: n networks without gradients, of the precision of the noise.
         noise: z (T+1, B, C, H, W).
-        sampler: of `ensemble.SAMPLERS` but dpmsolver++, whose steps remember earlier ones.
+        sampler: of `members.names.SAMPLERS` but dpmsolver++, whose steps remember earlier ones.
         device: where the members are.
 
     Returns:

@@ -28,6 +28,7 @@ PROGRAMS = sorted(
 )
 FIGURES = REPOSITORY / "benchmarks/out/figures.json"
 STUDIES = sorted(file.name for file in (REPOSITORY / "docs/studies").iterdir() if file.is_dir())
+UNMADE = {"openmoji-authors", "viability"}  # planned, and not run to the end yet
 # What programs are given: a finished run, and places in the folder for what they keep.
 ARGUMENTS = {
     "benchmarks/arithmetic.py": ["{run}"],
@@ -174,11 +175,11 @@ def test_every_study_is_planned(tmp_path):
     table = done.stdout.split("Job stats:")[1].split("total")[0]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE))
     text = (REPOSITORY / "studies/Snakefile").read_text()
-    assert {jobs[rule] for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)} == {"1"}
-    assert (
-        sorted(re.findall(r"^        \"docs/studies/(\w+)/made.json\"", text, re.MULTILINE))
-        == STUDIES
-    )
+    counts = {rule: jobs[rule] for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)}
+    assert counts.pop("measure_pictograms") == "2"
+    assert set(counts.values()) == {"1"}
+    targets = re.findall(r"^        \"docs/studies/([\w-]+)/made.json\"", text, re.MULTILINE)
+    assert sorted({*targets} - UNMADE) == STUDIES
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -56,9 +56,15 @@ def test_extras_are_pinned_and_reach_whoever_installs_the_package(tmp_path):
         f"{path.relative_to(closure.PACKAGE.parent)}" for path in closure.PACKAGE.rglob("*.py")
     }
     assert modules <= set(names)
-    assert metadata.get_all("Provides-Extra") == ["cluster", "notebook", "report", "slurm"]
+    assert metadata.get_all("Provides-Extra") == [
+        "cluster",
+        "notebook",
+        "perceptual",
+        "report",
+        "slurm",
+    ]
     extras = [need for need in metadata.get_all("Requires-Dist") if "extra ==" in need]
-    assert len(extras) == 6
+    assert len(extras) == 9
     text = "".join(file.read_text() for file in (REPOSITORY / "envs").glob("requirements*.txt"))
     assert {re.split(r"[<>=]", need)[0] for need in extras} <= {
         pin.split("==")[0] for pin in pins(text)

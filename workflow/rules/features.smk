@@ -61,7 +61,9 @@ if layout.perceptual(config):
         params:
             code=code_digest("fetch_perceptual"),
         shell:
-            "encens fetch-perceptual --output {output.weights:q} >{log:q} 2>&1"
+            """
+            encens fetch-perceptual --output {output.weights:q} >{log:q} 2>&1
+            """
 
 
 rule train_classifier:

@@ -394,9 +394,11 @@ def perceptual_file(used=True):
     """
     if not used:
         return []
-    if not find_spec("stlpips_pytorch"):
+    needed = ("stlpips_pytorch", "IPython", "torchsummary")
+    missing = [name for name in needed if not find_spec(name)]
+    if missing:
         sys.exit(
-            "Error: the configuration names stlpips, which needs the Python package stlpips_pytorch; "
+            f"Error: the configuration names stlpips, which needs the Python package {missing[0]}; "
             "run pip install 'encoded-ensembles[perceptual]' (in a clone '.[perceptual]'), or remove stlpips."
         )
     return [f"results/{config['run']}/{layout.PERCEPTUAL}"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from encoded_ensembles.ensemble import diffusion, noise, placement, sampling, trajectory
 from encoded_ensembles.members import network
+from encoded_ensembles.members.names import SAMPLERS
 from encoded_ensembles.storage.files import InputError
 
 SHAPE = (1, 8, 8)
@@ -29,7 +30,7 @@ def sample(members, *, keep=KEEP, device=CPU, **options):
     )
 
 
-@pytest.mark.parametrize("sampler", diffusion.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_path_gives_the_same_bytes(members, sampler):
     """Resident and streamed members, any batch and group of trajectories, the masks in any blocks."""
     whole = sample(members, sampler=sampler).tobytes()

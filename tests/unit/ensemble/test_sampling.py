@@ -6,6 +6,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from encoded_ensembles.ensemble import diffusion, noise, sampling
 from encoded_ensembles.members import network as unet
+from encoded_ensembles.members.names import SAMPLERS
 
 SHAPE = (1, 8, 8)
 CPU = torch.device("cpu")
@@ -267,7 +268,7 @@ def test_a_label_changes_the_prediction(told):
     assert not torch.allclose(first[1], second[1])
 
 
-@pytest.mark.parametrize("sampler", diffusion.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("kind", ["members", "told"])
 def test_a_sample_drawn_alone_or_in_any_order_is_the_same_to_the_byte(kind, sampler, request):
     """Issue 14.1: a sample's class follows from its number in the run, not from its position."""

@@ -120,6 +120,15 @@ def weights(tmp_path_factory):
     return file
 
 
+def test_weights_are_written_to_the_same_bytes_under_a_seal(weights, tmp_path):
+    perceptual.take_weights(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == weights.read_bytes()
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(weights.read_bytes()[:-4] + bytes(4))
+    with pytest.raises(InputError, match="is damaged"):
+        perceptual.embedding(damaged, device=CPU)
+
+
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 80, 72)])
 def test_squared_distances_of_points_are_shift_tolerant_lpips(weights, shape):
     a, b = np.random.default_rng(1).uniform(-1, 1, (2, 66, *shape)).astype(np.float32)

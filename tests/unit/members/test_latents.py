@@ -7,6 +7,7 @@ from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.ensemble import diffusion, noise, sampling, trajectory
 from encoded_ensembles.members import batches, names, network
 from encoded_ensembles.members import latents as space
+from encoded_ensembles.members.names import SAMPLERS
 from encoded_ensembles.storage.files import InputError
 from small_run import pictures, write_autoencoder
 
@@ -94,23 +95,22 @@ def test_damaged_autoencoders_are_refused(folder, tmp_path):
 
 
 @pytest.mark.parametrize("bounded", [True, False])
-@pytest.mark.parametrize("sampler", diffusion.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_estimates_are_clipped_where_images_are_bounded(sampler, bounded):
     """One step leads to the estimate itself: (x - sqrt(1 - a) e) / sqrt(a)."""
     x, predicted = torch.linspace(-3, 3, 64).view(1, 1, 8, 8), torch.full((1, 1, 8, 8), 0.5)
-    scheduler = diffusion.make_scheduler(steps=1, sampler=sampler, bounded=bounded)
-    (level,) = scheduler.timesteps
-    signal = scheduler.alphas_cumprod[level]
+    process = diffusion.DDPM(sampler, bounded=bounded)
+    trajectory = process.begin(1)
+    (level,) = trajectory.levels
+    signal = process.scheduler.alphas_cumprod[level]
     estimate = (x - (1 - signal).sqrt() * predicted) / signal.sqrt()
-    found = diffusion.take_step(
-        scheduler, predicted, level, x, torch.zeros_like(x), sampler=sampler
-    )
+    found = trajectory.step(predicted, level, x, torch.zeros_like(x))
     expected = estimate.clamp(-1, 1) if bounded else estimate
     assert estimate.abs().max() > 2
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("sampler", diffusion.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_samples_are_decoded_and_depend_on_no_grouping(latents, members, sampler):
     z = noise.draw_noise(steps=3, samples=2, shape=(2, 8, 8), seed=1)
     keep = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 0]], bool)

@@ -101,6 +101,7 @@ def test_files_of_every_configuration_are_known_by_their_names(schema):
         {"model": {"base": "base"}, "retrain": retrain},
         {"model": {"autoencoder": "vae"}, "landscape": {"sets": {"a.b": ["x"]}}},
         {"dataset": {"plant": plant}, "code": {"members": 20}},
+        {"rivals": {"perceptual": True}},
     ):
         whole = check.check_config(changes, schema)
         for file in layout.outputs(whole, landscape=4, frechet=1, classifier=True):

@@ -66,3 +66,22 @@ def test_captions_are_files_of_a_run_that_has_them(schema):
         for captions in (True, False)
     )
     assert set(captioned) - set(plain) == {"data/captions.parquet", "data/captions.csv"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "used"),
+    [
+        ({}, False),
+        ({"rivals": {"perceptual": True}}, True),
+        ({"contrast": {"likeness": "stlpips"}}, True),
+        ({"influence": {"distances": ["ssim", "stlpips"]}}, True),
+        ({"influence": {"distances": ["stlpips"]}, "landscape": {"mode": "screened"}}, False),
+    ],
+)
+def test_weights_of_a_perceptual_distance_belong_to_runs_that_use_it(schema, changes, used):
+    """Records of runs that were made before there was such a distance lack its keys."""
+    config = check_config(changes, schema)
+    assert layout.perceptual(config) == [layout.PERCEPTUAL] * used
+    if not used:
+        del config["rivals"]["perceptual"], config["contrast"]["likeness"]
+        assert layout.perceptual(config) == []

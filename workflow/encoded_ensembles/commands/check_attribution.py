@@ -34,8 +34,8 @@ def check_attribution(
     import pandas as pd
 
     from encoded_ensembles.data.images import read_images, to_bytes, to_signed
-    from encoded_ensembles.data.likeness import nearest_unit
-    from encoded_ensembles.ensemble.landscape import each_unit
+    from encoded_ensembles.data.likeness import HELD, nearest_unit
+    from encoded_ensembles.ensemble.landscape import read_block
     from encoded_ensembles.features.extractors import choose_extractor
     from encoded_ensembles.features.perceptual import STLPIPS, embedding
     from encoded_ensembles.grading.false_attribution import attribution_table
@@ -62,9 +62,16 @@ def check_attribution(
         measures[STLPIPS] = embedding(perceptual, device=where)
         training[STLPIPS] = measures[STLPIPS](to_signed(images))
     after = {name: np.empty((len(names), len(factual)), np.int64) for name in measures}
-    for unit, drawn in each_unit(blocks):
+    for file in blocks:
+        units, drawn = read_block(file)
+        images_of = drawn.reshape(-1, *drawn.shape[2:])
         for name, measure in measures.items():
-            after[name][unit] = nearest_unit(measure(drawn), training[name], unit_of)
+            step = max(1, HELD // training[name].shape[1])
+            nearest = [
+                nearest_unit(measure(images_of[start : start + step]), training[name], unit_of)
+                for start in range(0, len(images_of), step)
+            ]
+            after[name][units] = np.concatenate(nearest).reshape(drawn.shape[:2])
     rows = [
         attribution_table(
             name, nearest_unit(measure(factual), training[name], unit_of), after[name], names

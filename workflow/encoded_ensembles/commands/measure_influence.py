@@ -42,7 +42,9 @@ def measure_influence(
     aliasing: AliasingTable,
     distances: Annotated[
         list[str] | None,
-        Option(help="another distance: ssim, features, lpips, openclip or dinov2; repeatable"),
+        Option(
+            help="another distance: ssim, features, stlpips, lpips, openclip or dinov2; repeatable"
+        ),
     ] = None,
     weights: Annotated[
         list[str] | None, Option(help="weights of a network, such as lpips=FILE; repeatable")

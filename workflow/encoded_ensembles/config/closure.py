@@ -8,9 +8,10 @@ makes the result outdated.
 
 import ast
 import hashlib
-import marshal
+import json
 import os
 import sys
+import zlib
 from contextlib import suppress
 from functools import cache
 from importlib.util import cache_from_source
@@ -31,10 +32,10 @@ def read_module(path: Path) -> tuple[frozenset[str], str]:
     key = hashlib.sha256(Path(__file__).read_bytes() + code).hexdigest()
     kept = Path(cache_from_source(str(path))).with_suffix(".closure")
     try:
-        known, names, meant = marshal.loads(kept.read_bytes())
+        known, names, meant = json.loads(zlib.decompress(kept.read_bytes()))
         if known == key:
             return frozenset(names), meant
-    except (OSError, EOFError, ValueError, TypeError):
+    except (OSError, zlib.error, ValueError, TypeError):
         pass
     tree = ast.parse(code)
     names = sorted(_imports(tree))
@@ -43,7 +44,7 @@ def read_module(path: Path) -> tuple[frozenset[str], str]:
         with suppress(OSError):  # such as a package that was installed by another user
             kept.parent.mkdir(exist_ok=True)
             temporary = kept.with_suffix(f".{os.getpid()}")
-            temporary.write_bytes(marshal.dumps((key, names, meant)))
+            temporary.write_bytes(zlib.compress(json.dumps([key, names, meant]).encode()))
             temporary.replace(kept)
     return frozenset(names), meant
 

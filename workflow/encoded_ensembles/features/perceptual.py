@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoded_ensembles.data.likeness import See
-from encoded_ensembles.storage.files import InputError
+from encoded_ensembles.storage.files import InputError, check
 
 if TYPE_CHECKING:
     import torch
@@ -37,22 +37,24 @@ def load_lpips(package: ModuleType) -> Network:
     """Return LPIPS on AlexNet from the package lpips."""
     model = package.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
 
-    def compare(a: "torch.Tensor", b: "torch.Tensor") -> "torch.Tensor":
-        side = max(64, *a.shape[2:])  # the least that AlexNet accepts
-        return model(resize(a, side), resize(b, side)).flatten()
-
-    return model, compare
+    return model, _pairs(model)
 
 
 def load_stlpips(package: ModuleType) -> Network:
     """Return shift-tolerant LPIPS on AlexNet from the package stlpips_pytorch."""
     model = package.LPIPS(net="alex", variant="shift_tolerant", pretrained=False, verbose=False)
 
+    return model, _pairs(model)
+
+
+def _pairs(model: Any) -> Any:
+    """Return the function that compares images by a network on AlexNet."""
+
     def compare(a: "torch.Tensor", b: "torch.Tensor") -> "torch.Tensor":
-        side = max(64, *a.shape[2:])
+        side = max(64, *a.shape[2:])  # the least that AlexNet accepts
         return model(resize(a, side), resize(b, side)).flatten()
 
-    return model, compare
+    return compare
 
 
 def load_openclip(package: ModuleType) -> Network:
@@ -176,17 +178,15 @@ def embedding(weights: Path, *, device: "torch.device") -> See:
 def take_weights(output: Path) -> None:
     """Write the weights of shift-tolerant LPIPS from its package as safetensors.
 
-    The package holds them as a pickle; its digest is checked, and nothing but tensors is read from it.
+    The package reads them from a file of its own, whose digest is checked before. What it lists twice, as `lin0` and
+    in `lins`, is written once.
 
     Raises:
         InputError: the package is missing, or its weights are others.
     """
-    import torch
-    from safetensors.torch import save_model
+    from encoded_ensembles.storage.files import sha256_file, write_tensors
 
-    from encoded_ensembles.storage.files import replacing, sha256_file
-
-    model, _ = _build(STLPIPS)
+    _build(STLPIPS)
     file = Path(import_module("stlpips_pytorch").__path__[0], PACKAGED)
     found = sha256_file(file)
     if found != PACKAGED_SHA256:
@@ -194,10 +194,12 @@ def take_weights(output: Path) -> None:
             f"{file} has the SHA-256 {found}, expected {PACKAGED_SHA256}, that of stlpips_pytorch 0.0.2; "
             "install this version again."
         )
-    # Not strict: `lins` of the network are its `lin0` to `lin4` once more, and not in the file.
-    model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True), strict=False)
-    with replacing(output) as temporary:
-        save_model(model, str(temporary))
+    package = import_module(NETWORKS[STLPIPS][0])
+    model = package.LPIPS(net="alex", variant="shift_tolerant", verbose=False)  # reads its file
+    write_tensors(
+        output,
+        {name: each.numpy() for name, each in model.state_dict().items() if "lins." not in name},
+    )
 
 
 def _build(name: str) -> Network:
@@ -227,6 +229,8 @@ def _load(name: str, weights: Path, device: "torch.device") -> Network:
     from safetensors.torch import load_model
 
     model, compare = _build(name)
+    if name == STLPIPS:
+        check(weights)
     try:
         load_model(model, weights)
     except (SafetensorError, RuntimeError) as error:

@@ -103,8 +103,7 @@ def network_scores(
         damping: (D,).
 
     Returns:
-        trak and d-trak (D, U, B), retrac (U, B), float64: means over the images of each unit; if one has
-        several, also trak-sum, d-trak-sum and retrac-sum, since a unit may count for its size.
+        trak and d-trak (D, U, B), retrac (U, B), float64: means over the images of each unit.
     """
     image_scores = {
         name: kernel_scores(
@@ -113,11 +112,7 @@ def network_scores(
         for name, kind in METHODS.items()
     }
     image_scores["retrac"] = gradients["retrac"].astype(np.float64)
-    means = {name: unit_means(scores, unit_of) for name, scores in image_scores.items()}
-    sizes = np.bincount(unit_of)
-    if sizes.max() == 1:
-        return means
-    return means | {f"{name}-sum": scores * sizes[:, None] for name, scores in means.items()}
+    return {name: unit_means(scores, unit_of) for name, scores in image_scores.items()}
 
 
 def gradient_scores(
@@ -136,8 +131,8 @@ def gradient_scores(
         damping: (D,).
 
     Returns:
-        trak.full, trak.one, trak.mean, d-trak.full ... (D, U, B), retrac.full ... (U, B), float64; and
-        trak-sum.full ... (`network_scores`).
+        trak.full, trak.one, trak.mean, d-trak.full ... (D, U, B), retrac.full ... (U, B), float64; if
+        a unit has several images, also their sums, trak-sum.full ..., since a unit may count for its size.
     """
     full_scores = network_scores(full, unit_of, damping=damping)
     member_scores = [network_scores(gradients, unit_of, damping=damping) for gradients in members]
@@ -146,6 +141,10 @@ def gradient_scores(
         scores[f"{name}.full"] = full_scores[name]
         scores[f"{name}.one"] = member_scores[0][name]
         scores[f"{name}.mean"] = np.mean([scores_of[name] for scores_of in member_scores], axis=0)
+    sizes = np.bincount(unit_of)
+    if sizes.max() > 1:
+        for name, means in list(scores.items()):
+            scores[name.replace(".", "-sum.")] = means * sizes[:, None]
     return scores
 
 

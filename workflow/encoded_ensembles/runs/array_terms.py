@@ -9,6 +9,7 @@ from encoded_ensembles.codes.families import SHARED
 from encoded_ensembles.data.likeness import HELD as VALUES
 from encoded_ensembles.features.classifier import batch_of as classifier_batch
 from encoded_ensembles.features.extractors import INCEPTION
+from encoded_ensembles.features.perceptual import PARTS
 from encoded_ensembles.influence.observer import DECOYS, SIZES
 from encoded_ensembles.runs.size import Size, count_heldout
 
@@ -42,7 +43,7 @@ def nearest(config: Mapping[str, Any], size: Size) -> float:
 def perceived(size: Size, images: float) -> float:
     """Return the bytes of so many images as shift-tolerant LPIPS sees them, and of its network at work."""
     side = max(64, *size.shape[1:])
-    return 400 * MB + 40 * side * side * FLOAT * images
+    return 100 * MB + 40 * side * side * FLOAT * images + 2 * PARTS * 64 * side * side * FLOAT
 
 
 def pulled(size: Size) -> float:

@@ -225,7 +225,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "measure_screened": table(pairs, 20) + 8 * null * picture
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
         "check_attribution": read(config, size) + size.images * values
-        + 2 * DOUBLE * min(VALUES, size.images * values) + block * picture
+        + 2 * DOUBLE * min(VALUES, size.images * values) + 3 * block * picture + DOUBLE * block * count * size.images
         + features(config, size, size.images)
         + bool(config["rivals"]["perceptual"]) * (perceived(size, size.images + count) + DOUBLE * VALUES),
         "measure_contrast": tested(count, config["contrast"]["decoys"]),
@@ -247,6 +247,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     dampings, gradients = len(rivals["damping"]), rivals["gradients"]
     methods = (
         3
+        + bool(rivals["perceptual"])
         + len(rivals["degraded"])
         + (9 * (1 + (size.images > size.units)) if gradients else 0)
         + len(config["grade"]["scores"])

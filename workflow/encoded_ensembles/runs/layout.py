@@ -124,10 +124,11 @@ def truths(config: Config) -> dict[str, str]:
 
 def perceptual(config: Config) -> list[str]:
     """Return the weights of shift-tolerant LPIPS, if a run uses it."""
-    used = (
-        config["rivals"]["perceptual"]
-        or config["contrast"]["likeness"] == "stlpips"
-        or "stlpips" in config["influence"]["distances"]
+    landscape = config["landscape"]["mode"] != "screened"
+    used = (  # records of earlier versions lack these keys
+        config["rivals"].get("perceptual")
+        or config["contrast"].get("likeness") == "stlpips"
+        or (landscape and "stlpips" in config["influence"]["distances"])
     )
     return [PERCEPTUAL] if used else []
 

@@ -127,7 +127,7 @@ def attribute_files(
         precision=sampling["precision"], batch=sampling["batch"], device=device,
     )  # fmt: skip
     see = None
-    if contrast["likeness"] == STLPIPS:
+    if contrast.get("likeness") == STLPIPS:
         see = embedding(folder / layout.PERCEPTUAL, device=engine["device"])
     engine["track"] = lambda steps, total: steps  # seconds; no bar in a notebook
     watch, _ = watch_pictures(

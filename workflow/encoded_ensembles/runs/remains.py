@@ -74,7 +74,7 @@ HOLDS = {
     "universe.npz": f"{NAMES}, samples",
     "certificates": f"{NAMES} and digests, samples; none holds for the run without them",
     "forget": f"{NAMES} and digests, samples",
-    **dict.fromkeys(("noise", "autoencoder", "base", "benchmarks")),
+    **dict.fromkeys(("noise", "autoencoder", "base", "benchmarks", "perceptual")),
 }
 OF_NETWORKS = ("splits", "members", "checkpoints")
 OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of these saw the units

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 STATISTICS = [
-    "joint", "contrast", "undirected", "distance", "ssim", "features", "matched", "directional",
+    "joint", "contrast", "undirected", "distance", "ssim", "features", "stlpips", "matched", "directional",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ PROBLEMS = {
 # Where rules write. Other files in the folder of a run belong to the user.
 FOLDERS = {
     "autoencoder", "base", "code", "contrast", "data", "expected", "figures", "frechet", "grade", "heldout", "influence",
-    "landscape", "ledger", "members", "noise", "planted", "queries", "retrain", "rivals", "samples", "sets",
+    "landscape", "ledger", "members", "noise", "perceptual", "planted", "queries", "retrain", "rivals", "samples", "sets",
     "splits", "studies", "text",
 }  # fmt: skip
 TOP = {"run.json", "config.yaml", "gallery.html"}

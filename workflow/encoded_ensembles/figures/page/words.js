@@ -34,6 +34,7 @@ const STATISTICS = {
     means: "How much farther from the unit's own images the picture lies when the unit's members are left out.",
   },
   lpips: { label: "lpips: perceptual change", means: "Perceptual distance (LPIPS) of the picture with and without the unit." },
+  stlpips: { label: "stlpips: change as people judge it", means: "Shift-tolerant LPIPS between the picture with and without the unit, a distance that was fitted to people's judgements." },
   openclip: { label: "openclip: change of meaning", means: "Distance in OpenCLIP's features of the picture with and without the unit." },
   dinov2: { label: "dinov2: change of content", means: "Distance in DINOv2's features of the picture with and without the unit." },
 };
