@@ -19,7 +19,7 @@ from encoded_ensembles.figures.style import BLUE, GREEN, GREY, ORANGE, RED, WIDT
 from encoded_ensembles.storage.files import read_facts, read_table, write_table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import t
+from scipy.stats import ttest_1samp
 
 SETS = {
     "factual": ("ensemble", BLUE),
@@ -51,11 +51,10 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     for images, part in table.groupby("images"):
         for name in table.columns.drop("images"):
             values = part[name].to_numpy()
-            half = np.nan
+            ends = (np.nan, np.nan)
             if len(values) > 1:
-                half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-            mean = values.mean()
-            rows.append((images, name, len(values), mean, mean - half, mean + half))
+                ends = ttest_1samp(values, 0).confidence_interval()
+            rows.append((images, name, len(values), values.mean(), *ends))
     return pd.DataFrame(rows, columns=["images", "set", "runs", "frechet", "low", "high"])
 
 

@@ -56,7 +56,7 @@ rule score_rivals:
         samples="results/{run}/samples/ensemble.safetensors",
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
-        perceptual=verbatim(perceptual_file(config["rivals"]["perceptual"])),
+        perceptual=verbatim(rival_file()),
     output:
         scores="results/{run}/rivals/scores.safetensors",
         cost="results/{run}/rivals/cost.json",
@@ -77,7 +77,7 @@ rule score_rivals:
         seed=config["rivals"]["seed"],
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
-        perceptual="--perceptual" if config["rivals"]["perceptual"] else "",
+        perceptual="--perceptual" if rival_file() else "",
         full="--full" if gradients(["full"]) else "",
     shell:
         """

@@ -19,7 +19,7 @@ rule follow_members:
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
         samples="results/{run}/samples/ensemble.safetensors",
-        perceptual=verbatim(perceptual_file(config["contrast"]["likeness"] == STLPIPS)),
+        perceptual=verbatim(likeness_file()),
     output:
         pulls="results/{run}/contrast/pulls.safetensors",
         decoys="results/{run}/contrast/decoys.safetensors",
@@ -41,7 +41,7 @@ rule follow_members:
         draws=config["contrast"]["decoys"],
         seed=config["code"]["seed"],
         sampling=sampling_options(),
-        perceptual="--perceptual" if config["contrast"]["likeness"] == STLPIPS else "",
+        perceptual="--perceptual" if likeness_file() else "",
     shell:
         """
         encens follow-members {params.members:q} --code {input.matrix:q} \
@@ -191,7 +191,7 @@ rule check_attribution:
         heldout="results/{run}/data/heldout.npz",
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
-        perceptual=verbatim(perceptual_file(config["rivals"]["perceptual"])),
+        perceptual=verbatim(rival_file()),
     output:
         table="results/{run}/influence/false_attribution.parquet",
         table_csv="results/{run}/influence/false_attribution.csv",
@@ -210,7 +210,7 @@ rule check_attribution:
         blocks=all_blocks,
         inception="--inception" if inception_file() else "",
         classifier="--classifier" if classifier_file() else "",
-        perceptual="--perceptual" if config["rivals"]["perceptual"] else "",
+        perceptual="--perceptual" if rival_file() else "",
     shell:
         """
         encens check-attribution {params.blocks:q} --code {input.matrix:q} \

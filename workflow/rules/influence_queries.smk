@@ -51,7 +51,7 @@ rule follow_queries:
         data="results/{run}/data/training.npz",
         heldout="results/{run}/data/heldout.npz",
         pictures="results/{run}/queries/pictures.npz",
-        perceptual=verbatim(perceptual_file(config["contrast"]["likeness"] == STLPIPS)),
+        perceptual=verbatim(likeness_file()),
     output:
         pulls="results/{run}/queries/pulls.safetensors",
         decoys="results/{run}/queries/decoys.safetensors",
@@ -74,7 +74,7 @@ rule follow_queries:
         seed=config["code"]["seed"],
         noise_seed=config["queries"]["seed"],
         sampling=sampling_options(),
-        perceptual="--perceptual" if config["contrast"]["likeness"] == STLPIPS else "",
+        perceptual="--perceptual" if likeness_file() else "",
     shell:
         """
         encens follow-queries {params.members:q} --code {input.matrix:q} \

@@ -404,6 +404,16 @@ def perceptual_file(used=True):
     return [f"results/{config['run']}/{layout.PERCEPTUAL}"]
 
 
+def likeness_file():
+    """Return the weights that likeness is measured by, as a list; none for pixels."""
+    return perceptual_file(config["contrast"]["likeness"] == STLPIPS)
+
+
+def rival_file():
+    """Return the weights of likeness as a rival, as a list of none or one."""
+    return perceptual_file(config["rivals"]["perceptual"])
+
+
 def distance_weights():
     """Return the weight file of each network among the distances, by its name.
 

@@ -70,21 +70,28 @@ def test_equals_a_plain_loop(members, sampler):
             assert np.allclose(x.numpy()[0], fast[a, b], atol=2e-5)
 
 
-@pytest.mark.parametrize("steps", [10, 50, 1000])
-def test_ddpm_steps_equal_ddpm_scheduler(steps, monkeypatch):
-    """DDIM with eta 1 and clipped output is ancestral sampling, checked against DDPMScheduler."""
-    ours, theirs = diffusion.make_scheduler(steps=steps), DDPMScheduler(num_train_timesteps=1000)
+def ancestral(theirs, steps, monkeypatch):
+    """Yield what goes into each step of DDPMScheduler, level, prediction, images and noise, and what comes out."""
     theirs.set_timesteps(steps)
-    assert ours.timesteps.tolist() == theirs.timesteps.tolist()
     generator = torch.Generator().manual_seed(0)
-    for t in ours.timesteps:
+    for t in theirs.timesteps:
         x, eps, z = torch.randn(3, 4, 1, 8, 8, generator=generator)
         monkeypatch.setattr(
             "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, z=z, **__: z
         )
-        ancestral = theirs.step(eps, t, x).prev_sample
+        yield t, eps, x, z, theirs.step(eps, t, x).prev_sample
+
+
+@pytest.mark.parametrize("steps", [10, 50, 1000])
+def test_ddpm_steps_equal_ddpm_scheduler(steps, monkeypatch):
+    """DDIM with eta 1 and clipped output is ancestral sampling, checked against DDPMScheduler."""
+    ours, theirs = diffusion.make_scheduler(steps=steps), DDPMScheduler(num_train_timesteps=1000)
+    levels = []
+    for t, eps, x, z, expected in ancestral(theirs, steps, monkeypatch):
+        levels.append(t)
         mine = ours.step(eps, t, x, eta=1.0, use_clipped_model_output=True, variance_noise=z)
-        assert torch.allclose(mine.prev_sample, ancestral, atol=2e-4), t
+        assert torch.allclose(mine.prev_sample, expected, atol=2e-4), t
+    assert ours.timesteps.tolist() == levels
 
 
 def test_archive_steps_are_the_archives_formula():
@@ -107,22 +114,16 @@ def test_archive_steps_are_the_archives_formula():
 @pytest.mark.parametrize("steps", [7, 1000])
 def test_unclipped_steps_equal_ddpm_scheduler_and_the_last_is_clipped(steps, monkeypatch):
     theirs = DDPMScheduler(num_train_timesteps=1000, clip_sample=False)
-    theirs.set_timesteps(steps)
     own, latents = (
         diffusion.DDPM("ddpm-unclipped", bounded=bounded).begin(steps) for bounded in (True, False)
     )
-    generator = torch.Generator().manual_seed(0)
-    for t in own.levels:
-        x, eps, z = torch.randn(3, 4, 1, 8, 8, generator=generator)
-        monkeypatch.setattr(
-            "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, z=z, **__: z
-        )
-        expected = theirs.step(eps, t, x).prev_sample
+    for t, eps, x, z, expected in ancestral(theirs, steps, monkeypatch):
         assert torch.allclose(latents.step(eps, t, x, z), expected, atol=5e-4, rtol=1e-4), t
         if t == own.levels[-1]:
             assert expected.abs().max() > 1
             expected = expected.clamp(-1, 1)
         assert torch.allclose(own.step(eps, t, x, z), expected, atol=5e-4, rtol=1e-4), t
+    assert theirs.timesteps.tolist() == own.levels.tolist()
 
 
 def test_dpmsolver_equals_a_plain_loop_and_clips(members):

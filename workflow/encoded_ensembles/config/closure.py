@@ -19,6 +19,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
 COMMANDS = PACKAGE / "commands"
+OWN = Path(__file__).read_bytes()
 
 
 @cache  # a workflow needs dozens of closures, which share most of their files
@@ -29,7 +30,7 @@ def read_module(path: Path) -> tuple[frozenset[str], str]:
     keeps such, for as long as this file and that one are the same.
     """
     code = path.read_bytes()
-    key = hashlib.sha256(Path(__file__).read_bytes() + code).hexdigest()
+    key = hashlib.sha256(OWN + code).hexdigest()
     kept = Path(cache_from_source(str(path))).with_suffix(".closure")
     try:
         known, names, meant = json.loads(zlib.decompress(kept.read_bytes()))
@@ -49,6 +50,7 @@ def read_module(path: Path) -> tuple[frozenset[str], str]:
     return frozenset(names), meant
 
 
+@cache
 def imported_modules(path: Path) -> frozenset[Path]:
     """Return the files of this package that the file at `path` imports, anywhere in its code.
 

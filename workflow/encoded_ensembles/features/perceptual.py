@@ -36,14 +36,14 @@ def feature_distance(features: Callable[[np.ndarray], np.ndarray], factual: np.n
 def load_lpips(package: ModuleType) -> Network:
     """Return LPIPS on AlexNet from the package lpips."""
     model = package.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
-
     return model, _pairs(model)
 
 
-def load_stlpips(package: ModuleType) -> Network:
-    """Return shift-tolerant LPIPS on AlexNet from the package stlpips_pytorch."""
-    model = package.LPIPS(net="alex", variant="shift_tolerant", pretrained=False, verbose=False)
-
+def load_stlpips(package: ModuleType, *, pretrained: bool = False) -> Network:
+    """Return shift-tolerant LPIPS on AlexNet from the package stlpips_pytorch, with its own weights if asked."""
+    model = package.LPIPS(
+        net="alex", variant="shift_tolerant", pretrained=pretrained, verbose=False
+    )
     return model, _pairs(model)
 
 
@@ -51,10 +51,14 @@ def _pairs(model: Any) -> Any:
     """Return the function that compares images by a network on AlexNet."""
 
     def compare(a: "torch.Tensor", b: "torch.Tensor") -> "torch.Tensor":
-        side = max(64, *a.shape[2:])  # the least that AlexNet accepts
-        return model(resize(a, side), resize(b, side)).flatten()
+        return model(_for_alexnet(a), _for_alexnet(b)).flatten()
 
     return compare
+
+
+def _for_alexnet(images: "torch.Tensor") -> "torch.Tensor":
+    """Return images in colour, at least as large as AlexNet accepts."""
+    return resize(images, max(64, *images.shape[2:]))
 
 
 def load_openclip(package: ModuleType) -> Network:
@@ -157,8 +161,7 @@ def embedding(weights: Path, *, device: "torch.device") -> See:
     model, _ = _load(STLPIPS, weights, device)
 
     def points(images: "torch.Tensor") -> "torch.Tensor":
-        side = max(64, *images.shape[2:])
-        layers = model.net(model.scaling_layer(resize(images, side)))
+        layers = model.net(model.scaling_layer(_for_alexnet(images)))
         return torch.cat(
             [scale(x, lin.model[-1].weight) for x, lin in zip(layers, model.lins, strict=True)], 1
         )
@@ -194,23 +197,22 @@ def take_weights(output: Path) -> None:
             f"{file} has the SHA-256 {found}, expected {PACKAGED_SHA256}, that of stlpips_pytorch 0.0.2; "
             "install this version again."
         )
-    package = import_module(NETWORKS[STLPIPS][0])
-    model = package.LPIPS(net="alex", variant="shift_tolerant", verbose=False)  # reads its file
+    model, _ = _build(STLPIPS, pretrained=True)
     write_tensors(
         output,
         {name: each.numpy() for name, each in model.state_dict().items() if "lins." not in name},
     )
 
 
-def _build(name: str) -> Network:
-    """Return a network of `NETWORKS` without its weights.
+def _build(name: str, **options: Any) -> Network:
+    """Return a network of `NETWORKS`, without weights unless options of its function say otherwise.
 
     Raises:
         InputError: the package is missing.
     """
     package, load = NETWORKS[name]
     try:
-        return load(import_module(package))
+        return load(import_module(package), **options)
     except ImportError as error:
         advice = " (pip install 'encoded-ensembles[perceptual]')" if name == STLPIPS else ""
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 from encoded_ensembles.data.catalogue import OWN
 from encoded_ensembles.data.likeness import HELD as VALUES
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
+from encoded_ensembles.features.perceptual import STLPIPS
 from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
 from encoded_ensembles.influence.observer import SIZES
 from encoded_ensembles.members.network_size import NetworkSize
@@ -181,7 +182,7 @@ def _watched(
     gathered = kept + max(pulled(size) + FLOAT * pulls, 2 * DOUBLE * pulls, kept)
     seen = FLOAT * math.prod(size.seen) * (size.images + 2 * count_decoys(config, size))
     images = read(config, size) + size.images * math.prod(size.shape)
-    if config["contrast"]["likeness"] == "stlpips":
+    if config["contrast"]["likeness"] == STLPIPS:
         images += perceived(size, samples) + 2 * FLOAT * VALUES
     return images + seen + max(nearest(config, size), gathered + model)
 
@@ -221,7 +222,7 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
     return {
         "measure_influence": influence + compared * picture + 2 * (null + held) * values * DOUBLE
-        + features(config, size, count) + ("stlpips" in config["influence"]["distances"]) * perceived(size, 0),
+        + features(config, size, count) + (STLPIPS in config["influence"]["distances"]) * perceived(size, 0),
         "measure_screened": table(pairs, 20) + 8 * null * picture
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
         "check_attribution": read(config, size) + size.images * values

@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 from encoded_ensembles.codes.splits import FULL
+from encoded_ensembles.features.perceptual import STLPIPS
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.lora_names import LORA_FILES
 from encoded_ensembles.members.names import member_files
@@ -127,8 +128,8 @@ def perceptual(config: Config) -> list[str]:
     landscape = config["landscape"]["mode"] != "screened"
     used = (  # records of earlier versions lack these keys
         config["rivals"].get("perceptual")
-        or config["contrast"].get("likeness") == "stlpips"
-        or (landscape and "stlpips" in config["influence"]["distances"])
+        or config["contrast"].get("likeness") == STLPIPS
+        or (landscape and STLPIPS in config["influence"]["distances"])
     )
     return [PERCEPTUAL] if used else []
 
