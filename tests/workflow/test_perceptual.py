@@ -2,6 +2,7 @@
 
 import pandas as pd
 import yaml
+from encoded_ensembles.runs.run import Run
 from safetensors.numpy import load_file
 from workspace import ColdWorkspace
 
@@ -24,6 +25,11 @@ def test_a_run_by_shift_tolerant_lpips(rerun, finished):
     assert (influence["stlpips"] > 0).all()
     assert influence["stlpips_p"].between(1 / 9, 1).all()
     assert "ssim" not in influence
+    of_first = influence[influence["sample"] == 0].set_index("stlpips_rank")["unit"]
+    assert (
+        Run(str(results)).attribute(0, top=3, by="stlpips")["unit"].tolist()
+        == of_first[[1, 2, 3]].tolist()
+    )
     scores = load_file(results / "rivals/scores.safetensors")["stlpips"]
     own = pd.read_parquet(results / "contrast/contrast.parquet")
     weight = own.pivot_table(index="unit", columns="sample", values="weight").to_numpy()
