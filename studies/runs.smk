@@ -9,6 +9,13 @@ STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
 VIABLE = [128, 512, 2048]  # of MNIST at 14x14
 VIABLE_RUNS = [f"viability-{units}-{seed}" for units in VIABLE for seed in range(3)]
 SIZES = [64, 256, 1024, 2048]
+# What may make the radius of the study of sizes smaller than the published one, each changed by itself.
+FACTORS = {
+    "base": {},
+    "independent": {"training": {"shared_randomness": False}},
+    "longer": {"training": {"epochs": 500}},
+    "pixels": {"dataset": {"size": 14}},
+}
 NAMING = [
     "digits",
     "naming-128",
@@ -86,6 +93,24 @@ def viable(units, seed):
     )
 
 
+def varied(factor):
+    """Return the configuration of a run of the study of what the radius depends on: 256 images of MNIST."""
+    config = configured(
+        f"factors-{factor}",
+        "sizes",
+        dataset={"images": 256},
+        training={
+            "epochs": 125,
+            "steps_per_epoch": 4,
+            "schedule": "cosine",
+            "learning_rate": 0.005,
+            "ema": 0.99,
+        },
+    )
+    update_config(config, FACTORS[factor])
+    return config
+
+
 def made_by(*runs):
     """Return the configurations of runs as JSON, for the record of a study."""
     return json.dumps({run: RUNS[run] for run in runs}, sort_keys=True)
@@ -154,6 +179,7 @@ RUNS = {
             "openmoji-apart", dataset=PICTOGRAMS | {"images": 288, "heldout": 288}
         ),
         *(viable(units, seed) for units in VIABLE for seed in range(3)),
+        *map(varied, FACTORS),
         configured("openmoji", "openmoji"),
         # The same pictures, with all of an author as a unit.
         configured(
