@@ -10,7 +10,7 @@ left out; samples are compared by their largest difference, and by the Spearman 
 import statistics
 
 import numpy as np
-from machine import finished_run, in_turns, keep, sized
+from machine import finished_run, in_turns, keep, sampler_of, sized
 
 UNITS, SAMPLES, TURNS = sized((15, 4, 3), smoke=(2, 2, 1))
 OPTIONS = {
@@ -40,7 +40,9 @@ def main() -> None:
     found: dict[str, np.ndarray] = {}
     work = {}
     for name, options in OPTIONS.items():
-        engine = prepare(folders, noise, label=name, device="cpu", **options)
+        engine = prepare(
+            folders, noise, label=name, scheduler=sampler_of("config.yaml"), device="cpu", **options
+        )
         engine["noise"] = np.stack([step[:SAMPLES] for step in engine["noise"]])
 
         def draw(name: str = name, engine: dict = engine) -> None:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from machine import finished_run, in_turns, keep
+from machine import finished_run, in_turns, keep, sampler_of
 from screening import TOP, read
 
 if TYPE_CHECKING:
@@ -111,12 +111,13 @@ def main() -> None:
     from scipy.stats import spearmanr
 
     run = finished_run(*RUN)
-    data = read(run)
+    data = read(run, RUN[0])
     n = data["code"].shape[1]
     folders = [run / f"members/{m:02d}" for m in range(n)]
     engine = prepare(
-        folders, run / "noise/landscape.safetensors", label="drops", batch=256, device="cpu"
-    )
+        folders, run / "noise/landscape.safetensors", label="drops",
+        scheduler=sampler_of(RUN[0]), batch=256, device="cpu",
+    )  # fmt: skip
     own = {name: engine[name] for name in ("members", "sampler", "device")}
     own["noise"] = np.stack(list(engine["noise"]))
     found = {}

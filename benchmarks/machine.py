@@ -110,6 +110,14 @@ def finished_run(config: str, needed: str) -> Path:
     return run
 
 
+def sampler_of(config: str) -> str:
+    """Return the sampler that a file of configuration names; of tests/toy.yaml in a smoke run."""
+    import yaml
+
+    text = (ROOT / sized(config, smoke="tests/toy.yaml")).read_text()
+    return str(yaml.safe_load(text)["sampling"]["scheduler"])
+
+
 def in_turns(
     work: Mapping[str, Callable[[], object]],
     *,

@@ -8,19 +8,25 @@ included. The exact landscape is counted with the same null code words.
     python benchmarks/screening.py [folder of the run]
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import DRAWINGS, finished_run, keep, sized
+from machine import DRAWINGS, finished_run, keep, sampler_of, sized
 
 RUN = ("benchmarks/screening.yaml", "influence/influence.parquet")
 TOP, FEWER = sized((10, 25), smoke=(2, 4))  # units wanted; null words of the smaller search
 MISSED, BUDGET = 0.5, 0.15
 
 
-def read(run: Path) -> dict[str, np.ndarray]:
-    """Return what the run holds: words, displacements of units, null words and dropped members."""
+def read(run: Path, config: str) -> dict[str, np.ndarray]:
+    """Return what a run holds: words, displacements of units, null words and dropped members.
+
+    Args:
+        run: folder of the run.
+        config: file of its configuration, from the root of the repository.
+    """
     import pandas as pd
     from encoded_ensembles.ensemble.engine import prepare
     from encoded_ensembles.ensemble.sampling import sample
@@ -38,9 +44,13 @@ def read(run: Path) -> dict[str, np.ndarray]:
     if not cache.exists():
         folders = [run / f"members/{m:02d}" for m in range(n)]
         engine = prepare(
-            folders, run / "noise/landscape.safetensors", label="drops", batch=256, device="cpu"
-        )
-        write_tensors(cache, {"drops": sample(keep=~np.eye(n, dtype=bool), **engine)})
+            folders, run / "noise/landscape.safetensors", label="drops",
+            scheduler=sampler_of(config), batch=256, device="cpu",
+        )  # fmt: skip
+        every, *drops = sample(keep=np.vstack([np.ones(n, bool), ~np.eye(n, dtype=bool)]), **engine)
+        if not np.array_equal(every, factual):
+            sys.exit(f"{run} was not sampled as {config} says: all members give other samples.")
+        write_tensors(cache, {"drops": np.stack(drops)})
     table = pd.read_parquet(run / "contrast/contrast.parquet").sort_values(["sample", "joint_rank"])
     found = {"drops": read_tensors(cache)["drops"], "null": drawn["null"], "units": units}
     return {
@@ -90,7 +100,7 @@ def ranked(
 
 def main() -> None:
     """Screen every sample, and compare with fixed orders."""
-    data = read(finished_run(*RUN))
+    data = read(finished_run(*RUN), RUN[0])
     (units, n), samples = data["code"].shape, data["units"].shape[1]
     kept = n - int(data["code"][0].sum())
 

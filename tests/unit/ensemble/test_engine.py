@@ -42,7 +42,7 @@ def test_samples_from_files_are_those_of_the_members_in_memory(written):
 def test_options_out_of_range_are_refused(written, options, said):
     folders, file, *_ = written
     with pytest.raises(files.InputError, match=said):
-        engine.prepare(folders, file, label="x", device="cpu", **options)
+        engine.prepare(folders, file, label="x", device="cpu", **{"scheduler": "ddpm"} | options)
 
 
 def test_a_code_of_other_members_is_refused(written):

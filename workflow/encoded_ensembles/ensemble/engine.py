@@ -61,7 +61,7 @@ def prepare(
     noise: Path | None,
     *,
     label: str,
-    scheduler: str = "ddpm",
+    scheduler: str,
     precision: str = "float32",
     compiled: bool = False,
     batch: int | None = None,

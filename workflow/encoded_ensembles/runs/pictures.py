@@ -123,7 +123,7 @@ def attribute_files(
             "cannot be attributed without them."
         )
     engine = prepare(
-        members, None, label="pictures", autoencoder=autoencoder,
+        members, None, label="pictures", scheduler=sampling["scheduler"], autoencoder=autoencoder,
         precision=sampling["precision"], batch=sampling["batch"], device=device,
     )  # fmt: skip
     see = None
