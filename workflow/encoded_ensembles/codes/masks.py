@@ -37,10 +37,9 @@ def kept_sizes(*, members: int, weight: int, wanted: list[int] | None) -> list[i
     Args:
         members: n.
         weight: w.
-        wanted: numbers to evaluate besides 1, n-w and n; None means 2, 3 and the middle of n-w and
-            n. Numbers above n are left out.
+        wanted: numbers to evaluate besides 1, n-w and n; None means 3. Numbers above n are left out.
     """
-    between = [2, 3, members - weight // 2] if wanted is None else wanted
+    between = [3] if wanted is None else wanted
     return sorted({1, members - weight, members, *(k for k in between if k <= members)})
 
 
