@@ -201,7 +201,7 @@ def test_mistakes_are_named(pipe, folder, tmp_path):
             "num_inference_steps is 0, expected a whole number, 1 to 1000",
         ),
         ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5, expected"),
-        ({"batch": 0}, "batch is 0, expected a whole number, at least 16"),
+        ({"batch": 0}, "batch is 0, expected a whole number, at least 1"),
     ):
         with pytest.raises(InputError) as error:
             pipe(**options)

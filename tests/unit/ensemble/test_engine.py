@@ -35,7 +35,7 @@ def test_samples_from_files_are_those_of_the_members_in_memory(written):
     ("options", "said"),
     [
         ({"scheduler": "euler"}, "--scheduler is euler, expected ddpm or"),
-        ({"batch": 1}, f"--batch is 1, expected at least {sampling.SMALLEST_BATCH}"),
+        ({"batch": 0}, "--batch is 0, expected at least 1"),
         ({"precision": "float16"}, "--precision is float16, expected float32 or bfloat16"),
     ],
 )

@@ -162,6 +162,16 @@ def test_no_byte_depends_on_batch_or_group_size(members):
     assert sample(members, keep, z[:, :2]).tobytes() == whole[:, :2].tobytes()
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_with_small_batches_no_byte_depends_on_other_rows(members, batch):
+    z = draw(samples=4)
+    keep = np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]], bool)
+    whole = sample(members, keep, z, batch=batch)
+    assert sample(members, keep, z, batch=batch, trajectories=1).tobytes() == whole.tobytes()
+    assert sample(members, keep[1:2], z[:, :1], batch=batch).tobytes() == whole[1:2, :1].tobytes()
+    assert np.allclose(whole, sample(members, keep, z), atol=1e-5)
+
+
 def test_pairs_are_entries_of_the_whole(members):
     z = draw(samples=4)
     keep = np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]], bool)
@@ -194,7 +204,7 @@ def test_a_dropped_member_cannot_matter(members):
     [
         ([[1, 1]], {}, "expected"),
         ([[0, 0, 0, 0]], {}, "keeps no member"),
-        ([[1, 1, 1, 1]], {"batch": 8}, "at least 16"),
+        ([[1, 1, 1, 1]], {"batch": -1}, "at least 1"),
     ],
 )
 def test_refused(members, keep, options, message):

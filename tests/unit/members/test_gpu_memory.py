@@ -41,7 +41,7 @@ def test_sampling_names_the_batch():
             batch=64,
         )
     assert str(caught.value) == (
-        "CUDA out of memory with 64 images at once; lower sampling.batch (--batch), to 16 at least, or "
+        "CUDA out of memory with 64 images at once; lower sampling.batch (--batch), or "
         "give the job a larger GPU, or a GPU to itself."
     )
 

@@ -55,6 +55,7 @@ def export_pipeline(
         steps=sampling["steps"],
         about=_about(run),
         vae=vae,
+        batch=sampling.get("batch"),
     )
     folder = output or run.folder / "ensemble"
     _replace(folder, pipe.save_pretrained)

@@ -251,13 +251,13 @@ def _score(
 
 def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
     """Return the sampling options of the run, as `engine.prepare` takes them."""
-    # Older runs lack both.
-    options = {"precision": "float32", "compile": False} | run.config["sampling"]
+    # Older runs lack them.
+    options = {"precision": "float32", "compile": False, "batch": None} | run.config["sampling"]
     return {
         "scheduler": options["scheduler"],
         "precision": options["precision"],
         "compiled": options["compile"],
-        "batch": batch,
+        "batch": batch or options["batch"],
         "autoencoder": run.autoencoder,
         **run.prompting,
         "device": device,

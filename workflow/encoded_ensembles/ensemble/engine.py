@@ -13,7 +13,7 @@ import torch
 from encoded_ensembles.ensemble.diffusion import Diffusion
 from encoded_ensembles.ensemble.noise import check_noise
 from encoded_ensembles.ensemble.placement import hold
-from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, sample
+from encoded_ensembles.ensemble.sampling import sample
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.given import check_trained_on
 from encoded_ensembles.members.latents import load_space
@@ -92,8 +92,8 @@ def prepare(
     """
     if not prompts and scheduler not in SAMPLERS:
         raise InputError(f"--scheduler is {scheduler}, expected {' or '.join(SAMPLERS)}.")
-    if batch is not None and batch < SMALLEST_BATCH:
-        raise InputError(f"--batch is {batch}, expected at least {SMALLEST_BATCH}.")
+    if batch is not None and batch < 1:
+        raise InputError(f"--batch is {batch}, expected at least 1.")
     if not prompts:
         check_trained_on(folders, autoencoder)
     where, drawn = choose_device(device), {}

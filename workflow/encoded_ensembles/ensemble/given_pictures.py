@@ -55,7 +55,7 @@ def given_estimates(
         device: device of the members.
         sampler: one of `members.names.SAMPLERS`, which are of one process, or another process.
         space: space in which members see images.
-        batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
+        batch: rows that a member evaluates at once; None: `batch_of` the images.
 
     Yields:
         noise level and the estimates (n, B, C, H, W) float32.

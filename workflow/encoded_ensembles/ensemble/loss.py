@@ -24,7 +24,7 @@ def denoising_losses(
         images: (B, C, H, W) float32, as the network sees them: all samples of a run, in order.
         draws: D, noisy copies of each image, one level each.
         seed: seed of the noise.
-        batch: rows that the network evaluates at once, at least 16; None: `batch_of` the images.
+        batch: rows that the network evaluates at once; None: `batch_of` the images.
 
     Returns:
         (B,) float64.

@@ -125,7 +125,7 @@ def sample_pairs(
         numbers: (B,) int64, the numbers of the noise's samples in the run: a member with classes is
             conditioned on number % classes. None: 0..B-1, all samples of a run.
         space: space in which members see images.
-        batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
+        batch: rows that a member evaluates at once; None: `batch_of` the images.
         trajectories: number in memory at once; changes no byte.
         scheduler: replaces that of `make_scheduler`; its number of steps is set here.
         track: wraps the iteration over the steps of all groups; its second argument is their number.
@@ -134,7 +134,7 @@ def sample_pairs(
         (p, C, H, W) float32, the images of the next p pairs.
 
     Raises:
-        ValueError: a row keeps no member, shapes do not match, or `batch` is below 16.
+        ValueError: a row keeps no member, shapes do not match, or `batch` is below 1.
     """
     numbers = np.arange(noise.shape[1]) if numbers is None else np.asarray(numbers)
     if numbers.shape != noise.shape[1:2]:
@@ -144,8 +144,8 @@ def sample_pairs(
     if not keep.any(axis=1).all():
         raise ValueError(f"row {int(np.argmin(keep.any(axis=1)))} of keep keeps no member")
     batch = batch or batch_of(noise.shape[2:], kind=device.type)
-    if batch < SMALLEST_BATCH:
-        raise ValueError(f"batch is {batch}, expected at least {SMALLEST_BATCH}")
+    if batch < 1:
+        raise ValueError(f"batch is {batch}, expected at least 1")
     import torch
 
     z = StepNoise(noise, device)
@@ -231,7 +231,8 @@ def predict(
 ) -> "torch.Tensor":
     """Return a member's noise prediction for (N, C, H, W) images at one level, `batch` at a time.
 
-    Short batches are padded to 16 rows, so that a row's result does not depend on the others.
+    Short batches are padded to 16 rows, or to `batch` where it is smaller, so that a row's result does not
+    depend on the others.
     `numbers` (N,) int64 are the numbers of the rows' samples: a member with classes is conditioned on
     number % classes. A row's position is not used, since a sample may be drawn alone.
     """
@@ -239,12 +240,11 @@ def predict(
 
     parts = []
     for part, number in zip(x.split(batch), numbers.split(batch), strict=True):
-        missing = SMALLEST_BATCH - len(part)
+        missing = min(batch, SMALLEST_BATCH) - len(part)
         if missing > 0:
             part = torch.cat([part, part.new_zeros(missing, *part.shape[1:])])
             number = torch.cat([number, number.new_zeros(missing)])
-        advice = f"lower sampling.batch (--batch), to {SMALLEST_BATCH} at least"
-        with explain_full_memory(len(part), advice):
+        with explain_full_memory(len(part), "lower sampling.batch (--batch)"):
             predicted = member(part, level.to(x.device), **condition(member, number)).sample
         predicted = predicted.to(x.dtype)
         parts.append(predicted[:-missing] if missing > 0 else predicted)

@@ -44,7 +44,7 @@ def estimates(
         sampler: one of `members.names.SAMPLERS`, or another process.
         device: device of the members.
         space: space in which members see images.
-        batch: rows that a member evaluates at once, at least 16; None: `batch_of` the images.
+        batch: rows that a member evaluates at once; None: `batch_of` the images.
 
     Yields:
         noise level 0..999, descending, and the estimates (n, B, C, H, W) float32, pixels

@@ -106,7 +106,7 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
     def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
         rows = count * evaluations / among  # of a member at a step
-        calls, filled = math.ceil(rows / batch), max(SMALLEST, rows)
+        calls, filled = math.ceil(rows / batch), max(min(batch, SMALLEST), rows)
         stored = masks * count * size.image_bytes / value
         return Work(
             steps * among * calls, steps * among * filled, (), stored, decoded=masks * count
@@ -144,7 +144,7 @@ def _queried(config: Mapping[str, Any], size: Size) -> Work:
     evaluations = LEVELS * DRAWS * n
     return Work(
         evaluations * math.ceil(pictures / batch),
-        evaluations * max(SMALLEST, pictures),
+        evaluations * max(min(batch, SMALLEST), pictures),
         bytes=FLOAT * pictures * size.units * 2 * n,
         encoded=size.images + pictures,
     )

@@ -22,8 +22,8 @@ def counterfactual(
     run: Run, sample: int, units: list[str], device: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample one counterfactual without some units; return it (C, H, W) and the keep mask (n,)."""
-    # Older runs lack both.
-    options = {"precision": "float32", "compile": False} | run.config["sampling"]
+    # Older runs lack them.
+    options = {"precision": "float32", "compile": False, "batch": None} | run.config["sampling"]
     if options["compile"] or options["precision"] != "float32":
         raise InputError(
             f"sampling.precision is {options['precision']} and sampling.compile {options['compile']}, expected "
@@ -52,5 +52,6 @@ def counterfactual(
         sampler=sampler,
         device=place,
         space=load_space(run.autoencoder, device=place),
+        batch=options["batch"],
     )
     return drawn[0, 0], keep

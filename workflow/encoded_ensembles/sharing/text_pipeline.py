@@ -65,7 +65,7 @@ def export(run: Run, folder: Path) -> None:
     shutil.copyfile(run.folder / "base" / PIPELINE, folder / PIPELINE)
     write_arrays(folder / CODE, {name: run.code[name] for name in ("code", "unit_names")})
     sampling, size = run.config["sampling"], run.samples.shape[-1]
-    keys = ("scheduler", "steps", "guidance", "negative", "precision")
+    keys = ("scheduler", "steps", "guidance", "negative", "precision", "batch")
     facts = {"run": run.config["run"], "base": run.config["model"]["base"], "size": size}
     write_facts(folder / ENSEMBLE, facts | {key: sampling[key] for key in keys})
 
@@ -190,7 +190,7 @@ class TextEnsemble:
         ]
         drawn = sample(
             hold(members, device=self.device),
-            keep=keep[None], noise=z, space=space, device=self.device,
+            keep=keep[None], noise=z, space=space, device=self.device, batch=self.facts.get("batch"),
             sampler=TextDiffusion(self.pipeline, self.facts["scheduler"]),
         )[0]  # fmt: skip
         images = VaeImageProcessor().postprocess(torch.from_numpy(drawn), output_type=output_type)
