@@ -1,9 +1,10 @@
-"""The members of a pipeline: which stay."""
+"""A pipeline and its members: which stay, and in which batches they draw."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from encoded_ensembles.ensemble.diffusion import make_scheduler
 from encoded_ensembles.members import network
 from encoded_ensembles.sharing.component import Members
 from encoded_ensembles.sharing.pipeline import EncodedEnsemblePipeline
@@ -63,3 +64,20 @@ def test_a_folder_is_read_as_it_was_written(members, tmp_path):
         assert all(
             (one.state_dict()[name] == each).all() for name, each in other.state_dict().items()
         )
+
+
+def test_a_pipeline_draws_in_the_batches_of_its_run(members, tmp_path):
+    """Below 16 rows their number decides the last bits."""
+    pipe = EncodedEnsemblePipeline(
+        members, make_scheduler(steps=2, sampler="ddpm"), steps=2, batch=3
+    )
+    pipe.save_pretrained(tmp_path)
+    again = EncodedEnsemblePipeline.from_pretrained(tmp_path)
+    assert again.config.batch == 3
+    pipe.set_progress_bar_config(disable=True)
+    noise = np.random.default_rng(0).standard_normal((3, 4, 1, 8, 8)).astype(np.float32)
+    drawn = [
+        each(noise=noise, output_type="latent", batch=batch).images.numpy().tobytes()
+        for each, batch in ((pipe, None), (again, None), (again, 3))
+    ]
+    assert drawn[0] == drawn[1] == drawn[2]

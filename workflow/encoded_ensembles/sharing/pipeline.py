@@ -281,6 +281,7 @@ class EncodedEnsemblePipeline(DiffusionPipeline):  # type: ignore[misc] # diffus
             members=Members.from_pretrained(folder / "members"),
             scheduler=scheduler_kind.from_pretrained(folder / "scheduler", local_files_only=True),
             vae=vae,
+            batch=index.get("batch"),  # which earlier folders lack
             **{key: index[key] for key in ("sampler", "steps", "about")},
         )
 
