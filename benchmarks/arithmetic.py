@@ -10,7 +10,7 @@ left out; samples are compared by their largest difference, and by the Spearman 
 import statistics
 
 import numpy as np
-from machine import finished_run, in_turns, keep, sampler_of, sized
+from machine import finished_run, in_turns, keep, sized
 
 UNITS, SAMPLES, TURNS = sized((15, 4, 3), smoke=(2, 2, 1))
 OPTIONS = {
@@ -26,12 +26,14 @@ def main() -> None:
     from encoded_ensembles.codes.masks import ablation_keep
     from encoded_ensembles.ensemble.engine import prepare
     from encoded_ensembles.ensemble.sampling import sample
+    from encoded_ensembles.runs.run import Run
     from encoded_ensembles.storage.files import read_arrays
     from scipy.stats import spearmanr
 
     # Compiling takes a minute; tests/unit/ensemble/test_placement.py does it, too.
     torch.compiler.set_stance(sized("default", smoke="force_eager"))
     run = finished_run("config.yaml", "run.json")
+    sampler = Run(run).config["sampling"]["scheduler"]
     code = read_arrays(run / "code/code.npz")["code"]
     n = code.shape[1]
     masks = np.concatenate([np.ones((1, n), bool), ablation_keep(code[:UNITS])])
@@ -40,9 +42,7 @@ def main() -> None:
     found: dict[str, np.ndarray] = {}
     work = {}
     for name, options in OPTIONS.items():
-        engine = prepare(
-            folders, noise, label=name, scheduler=sampler_of("config.yaml"), device="cpu", **options
-        )
+        engine = prepare(folders, noise, label=name, scheduler=sampler, device="cpu", **options)
         engine["noise"] = np.stack([step[:SAMPLES] for step in engine["noise"]])
 
         def draw(name: str = name, engine: dict = engine) -> None:

@@ -1,7 +1,7 @@
 """The landscape at the machine's limit: member evaluations a second against a member's alone.
 
 The limit is the rate of one member at its best batch size, nothing else running in the process. The
-landscape is that of the digits run: 128 units, 12 members of which 6 stay, 16 samples.
+landscape has 128 units, 12 members of which 6 stay, and 16 samples.
 """
 
 import statistics

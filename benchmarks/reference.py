@@ -84,7 +84,7 @@ def prepare(folder: Path) -> Runs:
 
 
 def same_steps(runs: Runs) -> dict[str, float]:
-    """Compare at the number of steps of the digits run, in turns."""
+    """Compare at equal steps, in turns."""
     found = []
     for _ in range(TURNS):
         found.append((runs.reference(STEPS), runs.ours(STEPS)))

@@ -40,7 +40,7 @@ def read(run: Path, config: str) -> dict[str, np.ndarray]:
         block = read_tensors(file, names=["units", "counterfactuals"])
         units[block["units"]] = block["counterfactuals"]
     n = words["code"].shape[1]
-    cache = run / "benchmark_drops.safetensors"
+    cache = run / "benchmark_all_and_drops.safetensors"
     if not cache.exists():
         folders = [run / f"members/{m:02d}" for m in range(n)]
         engine = prepare(
@@ -48,11 +48,12 @@ def read(run: Path, config: str) -> dict[str, np.ndarray]:
             scheduler=sampler_of(config), batch=256, device="cpu",
         )  # fmt: skip
         every, *drops = sample(keep=np.vstack([np.ones(n, bool), ~np.eye(n, dtype=bool)]), **engine)
-        if not np.array_equal(every, factual):
-            sys.exit(f"{run} was not sampled as {config} says: all members give other samples.")
-        write_tensors(cache, {"drops": np.stack(drops)})
+        write_tensors(cache, {"all": every, "drops": np.stack(drops)})
+    kept = read_tensors(cache)
+    if not np.array_equal(kept["all"], factual):
+        sys.exit(f"{run} was not sampled as {config} says: all members give other samples.")
     table = pd.read_parquet(run / "contrast/contrast.parquet").sort_values(["sample", "joint_rank"])
-    found = {"drops": read_tensors(cache)["drops"], "null": drawn["null"], "units": units}
+    found = {"drops": kept["drops"], "null": drawn["null"], "units": units}
     return {
         **{name: (each - factual).reshape(*each.shape[:2], -1) for name, each in found.items()},
         "code": words["code"],

@@ -257,7 +257,7 @@ def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
         "scheduler": options["scheduler"],
         "precision": options["precision"],
         "compiled": options["compile"],
-        "batch": batch or options["batch"],
+        "batch": options["batch"] if batch is None else batch,
         "autoencoder": run.autoencoder,
         **run.prompting,
         "device": device,

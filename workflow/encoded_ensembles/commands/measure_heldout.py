@@ -50,6 +50,8 @@ def measure_heldout(
     factual = read_tensors(samples, names=["factual"])["factual"]
     where = choose_device(sampling.device)
     seen = load_space(sampling.autoencoder, device=where).encode(factual)
+    keep = np.eye(len(folders), dtype=bool)
+    drawn = sample_rows(folders, keep, noise, label="held-out models", **vars(sampling))
     losses = [
         denoising_losses(
             load_unet(folder, device=where),
@@ -60,8 +62,6 @@ def measure_heldout(
         )
         for folder in folders
     ]
-    keep = np.eye(len(folders), dtype=bool)
-    drawn = sample_rows(folders, keep, noise, label="held-out models", **vars(sampling))
     write_tensors(
         output,
         {

@@ -24,7 +24,9 @@ Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bf
 Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
 Batch = Annotated[
     int | None,
-    Option(help="rows that a member evaluates at once; set by image size if absent"),
+    Option(
+        help="rows that a member evaluates at once; if absent that of the run, or set by image size"
+    ),
 ]
 Autoencoder = Annotated[
     Path | None,
