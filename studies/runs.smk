@@ -88,7 +88,7 @@ def viable(units, seed):
         },
         code={"members": 14, "weight": 7, "null_words": 2, "seed": seed},
         training={"epochs": 600 // steps, "steps_per_epoch": steps, "seed": seed},
-        sampling={"seed": seed + 1},
+        sampling={"scheduler": "dpmsolver++", "steps": 25, "seed": seed + 1},
         frechet={"samples": 256, "kept": [], "repeats": 2},
     )
 

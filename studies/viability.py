@@ -32,8 +32,15 @@ DIFFERENCES = (("factual", "member"), ("factual", "full"), ("ablated", "member")
 
 
 def distances(run: Path) -> dict[str, float]:
-    """Return the mean Frechet distance of each set of a run, and its number of training images."""
+    """Return the mean Frechet distance of each set of a run, and its number of training images.
+
+    The members are all of the run's where studies/every_member.parquet has them, else those that frechet/scores has.
+    """
     scores = read_table(run / "frechet/scores.parquet")
+    every = run / "studies/every_member.parquet"
+    if every.exists():
+        of_one = [table["set"] == "member" for table in (scores, read_table(every))]
+        scores = pd.concat([scores[~of_one[0]], read_table(every)[of_one[1]]])
     found = scores.groupby("set")["frechet"].mean().to_dict()
     images = read_facts(run / "data/dataset.json")["images"]["training"]
     return {"images": images} | {name: found[name] for name in SETS}
