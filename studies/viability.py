@@ -6,7 +6,7 @@ Runs with the same number of training images differ in their seeds, so that each
 of the set `member` is a single model of as many images as a member sees, `full` one of all images. Writes viability
 (.parquet with .csv), a row per number of images and set or difference of two sets: runs; frechet, the mean over
 runs of the mean over the set's models or keep masks, with low and high of its 95 % interval (Student's t; empty for one
-run); and viability (.pdf with .png).
+run); viability_runs (.parquet with .csv), a row per run, whose seed is the end of its name; and viability (.pdf with .png).
 """
 
 import argparse
@@ -31,8 +31,8 @@ SETS = {
 DIFFERENCES = (("factual", "member"), ("factual", "full"), ("ablated", "member"))
 
 
-def distances(run: Path) -> dict[str, float]:
-    """Return the mean Frechet distance of each set of a run, and its number of training images.
+def distances(run: Path) -> dict[str, Any]:
+    """Return a run's name, number of training images, and mean Frechet distance of each set.
 
     The members are all of the run's where studies/every_member.parquet has them, else those that frechet/scores has.
     """
@@ -43,7 +43,7 @@ def distances(run: Path) -> dict[str, float]:
         scores = pd.concat([scores[~of_one[0]], read_table(every)[of_one[1]]])
     found = scores.groupby("set")["frechet"].mean().to_dict()
     images = read_facts(run / "data/dataset.json")["images"]["training"]
-    return {"images": images} | {name: found[name] for name in SETS}
+    return {"run": run.name, "images": images} | {name: found[name] for name in SETS}
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,9 +98,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("runs", type=Path, nargs="+")
     given = parser.parse_args()
-    table = summary(pd.DataFrame([distances(run) for run in given.runs]))
+    runs = pd.DataFrame([distances(run) for run in given.runs])
+    table = summary(runs.drop(columns="run"))
     print(table.to_string(index=False, float_format="{:.2f}".format))
     write_table(given.output / "viability.parquet", table)
+    write_table(given.output / "viability_runs.parquet", runs)
     save(draw(table), given.output / "viability.pdf")
 
 
