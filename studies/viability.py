@@ -70,26 +70,29 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw the distance of each set against the number of images, and the differences of interest."""
     figure = Figure(figsize=(WIDTH, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for name, (label, colour) in SETS.items():
-        _line(left, table[table["set"] == name], label=label, color=colour)
-    for (one, other), colour in zip(DIFFERENCES, (BLUE, RED, GREEN), strict=True):
+    for place, (name, (label, colour)) in enumerate(SETS.items()):
+        _line(left, table[table["set"] == name], place, label=label, color=colour)
+    for place, ((one, other), colour) in enumerate(
+        zip(DIFFERENCES, (BLUE, RED, GREEN), strict=True)
+    ):
         rows = table[table["set"] == f"{one} - {other}"]
-        _line(right, rows, label=f"{SETS[one][0]} minus {SETS[other][0]}", color=colour)
+        label = f"{SETS[one][0]} minus {SETS[other][0]}"
+        _line(right, rows, place, label=label, color=colour)
     right.axhline(0, color="black", lw=0.6)
     for ax, label in ((left, "Frechet distance"), (right, "difference of Frechet distances")):
         ax.set(xscale="log", xlabel="training images", ylabel=label)
         ticks = sorted(table["images"].unique())
         ax.set_xticks(ticks, labels=map(str, ticks))
         ax.minorticks_off()
-        ax.legend(fontsize=6)
+        ax.legend(fontsize=6, loc="lower left", bbox_to_anchor=(0, 1))
     left.set_ylim(0, None)
     return figure
 
 
-def _line(ax: Axes, rows: pd.DataFrame, **style: Any) -> None:
-    """Draw means with intervals, where there are any."""
+def _line(ax: Axes, rows: pd.DataFrame, place: int, **style: Any) -> None:
+    """Draw means with intervals, where there are any, beside those of other places."""
     half = (rows["high"] - rows["frechet"]).fillna(0)
-    ax.errorbar(rows["images"], rows["frechet"], half, fmt="o-", ms=3, lw=1, **style)
+    ax.errorbar(rows["images"] * 1.05**place, rows["frechet"], half, fmt="o-", ms=3, lw=1, **style)
 
 
 def main() -> None:
