@@ -178,6 +178,7 @@ def test_every_study_is_planned(tmp_path):
     text = (REPOSITORY / "studies/Snakefile").read_text()
     counts = {rule: jobs[rule] for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)}
     assert counts.pop("measure_pictograms") == "2"
+    assert counts.pop("score_every_member") == "6"
     assert set(counts.values()) == {"1"}
     targets = re.findall(r"^        \"docs/studies/([\w-]+)/made.json\"", text, re.MULTILINE)
     assert sorted({*targets} - UNMADE) == STUDIES
