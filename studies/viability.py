@@ -39,8 +39,8 @@ def distances(run: Path) -> dict[str, Any]:
     scores = read_table(run / "frechet/scores.parquet")
     every = run / "studies/every_member.parquet"
     if every.exists():
-        of_one = [table["set"] == "member" for table in (scores, read_table(every))]
-        scores = pd.concat([scores[~of_one[0]], read_table(every)[of_one[1]]])
+        others, members = scores["set"] != "member", read_table(every).query("set == 'member'")
+        scores = pd.concat([scores[others], members])
     found = scores.groupby("set")["frechet"].mean().to_dict()
     images = read_facts(run / "data/dataset.json")["images"]["training"]
     return {"run": run.name, "images": images} | {name: found[name] for name in SETS}

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
-from encoded_ensembles.ensemble.sampling import batch_of
+from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, batch_of
 from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.rates import Rates
 from encoded_ensembles.runs.size import FLOAT, Size, count_queries
 
-SMALLEST = 16  # rows that short batches are padded to
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
 
 # Rules whose jobs start PyTorch.
@@ -106,7 +105,7 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
     def draw(masks: int, evaluations: int, *, among: int, count: int, value: int = 1) -> Work:
         rows = count * evaluations / among  # of a member at a step
-        calls, filled = math.ceil(rows / batch), max(min(batch, SMALLEST), rows)
+        calls, filled = math.ceil(rows / batch), max(min(batch, SMALLEST_BATCH), rows)
         stored = masks * count * size.image_bytes / value
         return Work(
             steps * among * calls, steps * among * filled, (), stored, decoded=masks * count
@@ -144,7 +143,7 @@ def _queried(config: Mapping[str, Any], size: Size) -> Work:
     evaluations = LEVELS * DRAWS * n
     return Work(
         evaluations * math.ceil(pictures / batch),
-        evaluations * max(min(batch, SMALLEST), pictures),
+        evaluations * max(min(batch, SMALLEST_BATCH), pictures),
         bytes=FLOAT * pictures * size.units * 2 * n,
         encoded=size.images + pictures,
     )
