@@ -1,24 +1,19 @@
 """First-order influence equals what small changes of a weight do."""
 
-import importlib
-
 import numpy as np
 import pytest
 import torch
 from encoded_ensembles.ensemble import noise
 from encoded_ensembles.ensemble.diffusion import make_scheduler, take_step
+from encoded_ensembles.influence.first_order import derivatives
 from encoded_ensembles.members import network
-from workspace import REPOSITORY
 
 
-@pytest.fixture
-def first_order(monkeypatch):
-    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
-    return importlib.import_module("first_order")
-
-
-@pytest.mark.parametrize(("sampler", "classes"), [("ddpm", None), ("ddim", None), ("ddpm", 2)])
-def test_derivatives_are_limits_of_differences(first_order, sampler, classes):
+@pytest.mark.parametrize(
+    ("sampler", "classes"),
+    [("ddpm", None), ("ddim", None), ("dpmsolver++", None), ("ddpm-archive", None), ("ddpm", 2)],
+)
+def test_derivatives_are_limits_of_differences(sampler, classes):
     """Also of members that are told labels, those of samples in turn."""
     config = network.unet_config(
         shape=(1, 8, 8), widths=[8, 16], layers_per_block=1, attention=False, classes=classes
@@ -40,7 +35,7 @@ def test_derivatives_are_limits_of_differences(first_order, sampler, classes):
             x = take_step(scheduler, mean, level, x, torch.from_numpy(z[k]), sampler=sampler)
         return x.numpy()
 
-    found = first_order.derivatives(members, noise=z, sampler=sampler, device=torch.device("cpu"))
+    found = derivatives(members, noise=z, sampler=sampler, device=torch.device("cpu"))
     small = 1e-5
     for m in range(3):
         change = small * np.eye(3)[m]
