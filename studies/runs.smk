@@ -41,6 +41,8 @@ PICTOGRAMS = {
     "spare": 0,
     "captions": True,
 }
+# The paper's run at a small size, as in the paper and with the random numbers of all members shared.
+PAPER_RUNS = ["paper-mnist-independent", "paper-mnist-shared"]
 PICTOGRAM_RUNS = ["openmoji", "openmoji-authors"]
 POWER = ["naming-64", "naming-128", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
@@ -180,6 +182,10 @@ RUNS = {
         ),
         *(viable(units, seed) for units in VIABLE for seed in range(3)),
         *map(varied, FACTORS),
+        *(
+            configured(run, "paper-mnist-small", training={"shared_randomness": shared})
+            for run, shared in zip(PAPER_RUNS, (False, True))
+        ),
         configured("openmoji", "openmoji"),
         # The same pictures, with all of an author as a unit.
         configured(
