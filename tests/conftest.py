@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -28,9 +30,25 @@ for file in closure.PACKAGE.rglob("*.py"):
 
 
 def pytest_configure(config):
-    """Compile the package before workers copy it."""
+    """Compile the package before workers copy it, and put `hasty` in the path."""
     if not hasattr(config, "workerinput"):
         subprocess.run([sys.executable, "-c", COMPILE], check=True)
+        asked = [shutil.which("scontrol"), "ping"]
+        if asked[0] and subprocess.run(asked, capture_output=True, check=False).returncode:
+            hasty(config)
+
+
+def hasty(config):
+    """Have scontrol fail at once where Slurm is installed and does not run.
+
+    Snakemake's plugin asks it at every start, and it waits for nine seconds before it gives up.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="hasty")
+    config.add_cleanup(folder.cleanup)
+    command = Path(folder.name) / "scontrol"
+    command.write_text("#!/bin/sh\nexit 1\n")
+    command.chmod(0o755)
+    os.environ["PATH"] = os.pathsep.join([folder.name, os.environ["PATH"]])
 
 
 @pytest.fixture
