@@ -183,6 +183,10 @@ def test_every_study_is_planned(tmp_path):
     assert counts.pop("measure_pictograms") == "2"
     assert counts.pop("score_every_member") == "6"
     assert set(counts.values()) == {"1"}
+    for units in (64, 256, 1024, 2048):
+        assert jobs[f"sizes_{units}_train_member"] == "15"
+    assert jobs["naming_128_train_member"] == "15"
+    assert jobs["planted_train_member"] == "19"
     targets = re.findall(r"^        \"docs/studies/([\w-]+)/made.json\"", text, re.MULTILINE)
     assert sorted({*targets} - UNMADE) == STUDIES
 

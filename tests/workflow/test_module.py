@@ -87,17 +87,3 @@ def test_moved_results_are_refused_in_one_sentence(outer):
     done = outer("--dry-run", code=1)
     assert "Error: prefix or replace_prefix moves results" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_studies_are_one_workflow_of_many_runs():
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", "studies/Snakefile",
-         "--dry-run", "--forceall", "sizes", "members"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
-    counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
-    for units in (64, 256, 1024, 2048):
-        assert counts[f"sizes_{units}_train_member"] == 15
-    assert counts["planted_train_member"] == counts["naming_128_train_member"] + 4 == 19

@@ -170,12 +170,8 @@ def check_run(run, read_json):
     assert len(list((run / "figures").glob("*.pdf"))) >= 11
 
 
-def test_smoke_of_the_artists(presets, serve, read_json):
-    check_run(smoke(presets, serve, "artists"), read_json)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", [name for name in NAMES if name != "artists"])
+@pytest.mark.parametrize("preset", NAMES)
 def test_smoke(presets, serve, read_json, preset):
     run = smoke(presets, serve, preset)
     check_run(run, read_json)

@@ -38,7 +38,13 @@ def adapters(workspace):
     return [(folder / f"{m:02d}" / LORA).read_bytes() for m in range(5)]
 
 
-@pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in ("sd", "flux") else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in tiny_pipelines.KINDS
+    ],
+)
 def test_from_captioned_pictures_to_figures(tmp_path, kind):
     workspace = prepare(tmp_path, kind)
     whole = kind == "sd"
