@@ -251,8 +251,7 @@ def _score(
 
 def _how(run: "Run", batch: int | None, device: str) -> dict[str, Any]:
     """Return the sampling options of the run, as `engine.prepare` takes them."""
-    # Older runs lack them.
-    options = {"precision": "float32", "compile": False, "batch": None} | run.config["sampling"]
+    options = run.sampling
     return {
         "scheduler": options["scheduler"],
         "precision": options["precision"],

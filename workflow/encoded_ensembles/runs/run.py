@@ -70,6 +70,11 @@ class Run:
         return self.record["config"]
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """The configuration of sampling; earlier versions had no precision, compile and batch."""
+        return {"precision": "float32", "compile": False, "batch": None} | self.config["sampling"]
+
+    @property
     def prompting(self) -> dict[str, Any]:
         """What `ensemble.engine.prepare` needs for prompts; empty if members are not prompted."""
         if not layout.prompted(self.config):

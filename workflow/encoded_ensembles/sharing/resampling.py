@@ -22,8 +22,7 @@ def counterfactual(
     run: Run, sample: int, units: list[str], device: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample one counterfactual without some units; return it (C, H, W) and the keep mask (n,)."""
-    # Older runs lack them.
-    options = {"precision": "float32", "compile": False, "batch": None} | run.config["sampling"]
+    options = run.sampling
     if options["compile"] or options["precision"] != "float32":
         raise InputError(
             f"sampling.precision is {options['precision']} and sampling.compile {options['compile']}, expected "
@@ -34,7 +33,7 @@ def counterfactual(
     noise = read_tensors(run.folder / layout.NOISE, names=["noise"])["noise"]
     kept = [folder for folder, stays in zip(run.member_folders, keep, strict=True) if stays]
     members: Sequence[Any]
-    sampler: str | Diffusion = run.config["sampling"]["scheduler"]
+    sampler: str | Diffusion = options["scheduler"]
     if run.prompting:
         from encoded_ensembles.ensemble.engine import place_prompted
 
