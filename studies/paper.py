@@ -21,7 +21,7 @@ from encoded_ensembles.storage.files import read_arrays, read_table, read_tensor
 from factors import radii
 from scipy.stats import spearmanr, ttest_1samp
 
-SAMPLES = 8  # that are differentiated: a minute each at 28x28
+SAMPLES = 8  # that are differentiated
 
 
 def agreements(run: Path, scheduler: str) -> list[float]:
