@@ -170,6 +170,7 @@ def board(toy, controls, monkeypatch_module):
     score_methods(
         at / "scores.safetensors", at / "areas.parquet", at / "draws.safetensors", toy.code, toy.samples, toy.run / "data/heldout.npz",
         at / "cost.json", at / "board.parquet", at / "truth.parquet", at / "agreement.parquet",
+        at / "differences.parquet", at / "rivals.safetensors",
         retrained=controls / "samples.safetensors", controls=controls / "controls.parquet",
         models=at / "measured.safetensors", foreign=foreign,
         influence=toy.run / "influence/influence.parquet",
@@ -191,7 +192,8 @@ def test_every_method_has_every_grade(board):
     rows = pd.read_parquet(board / "board.parquet")
     table = rows.set_index(["method", "grade"])["value"].unstack()  # noqa: PD010
     gradient = [f"{a}.{b}" for a in ("trak", "d-trak", "retrac") for b in ("full", "one", "mean")]
-    learnt = ["calibrated", "calibrated.isotonic", "calibrated.linear", "calibrated.boosted"]
+    kinds = ("isotonic", "linear", "boosted", "likeness")
+    learnt = ["calibrated", *(f"calibrated.{kind}" for kind in kinds)]
     ablation = ["distance", "ssim", "features", "matched", "directional"]
     everywhere = {"random", "pixels", "features", "contrast", "mine", *gradient, *learnt}
     known = table[["within_samples", "within_units", "lds_loss", "lds_features"]].dropna()
@@ -205,6 +207,36 @@ def test_every_method_has_every_grade(board):
         "lds_loss",
         "within_units",
     }
+
+
+def test_paired_differences_are_those_of_the_grades(board):
+    rows = pd.read_parquet(board / "differences.parquet")
+    board_rows = pd.read_parquet(board / "board.parquet")
+    value = board_rows.set_index(["method", "grade"])["value"]
+    assert {"gain", "within_samples", "lds_loss"} <= set(rows["grade"])
+    for row in rows.itertuples():
+        difference = value[row.method, row.grade] - value[row.other, row.grade]
+        assert row.difference == pytest.approx(difference)
+    assert (rows["difference"] >= 0).all()
+    assert ((rows["low"] <= rows["high"]) | rows["low"].isna()).all()
+
+
+def test_what_calibration_learns_without_rivals_is_what_a_run_without_them_learns(toy, board):
+    at = board.parent / "alone"
+    at.mkdir()
+    score_rivals(
+        code=toy.code, data=toy.data, heldout=toy.run / "data/heldout.npz", samples=toy.samples,
+        damping=[0.1], output=at / "rivals.safetensors", cost=at / "cost.json",
+    )  # fmt: skip
+    expect_influence(
+        toy.run / "contrast/pulls.safetensors", toy.code, toy.data, toy.samples,
+        at / "rivals.safetensors", at / "expected.parquet", at / "calibration.parquet",
+        at / "scores.safetensors", at / "choices.json",
+    )  # fmt: skip
+    alone, both = (load_file(each / "scores.safetensors") for each in (at, board))
+    assert "calibrated.likeness" not in alone
+    for part in ("", "/0", "/1"):
+        assert np.array_equal(alone[f"calibrated{part}"], both[f"calibrated.likeness{part}"])
 
 
 def test_truth_is_how_far_the_samples_moved(toy, board, controls):

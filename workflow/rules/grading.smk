@@ -6,7 +6,7 @@ results/{run}/samples/ensemble.safetensors, results/{run}/contrast/pulls.safeten
 results/{run}/influence/influence.parquet, and what the run has of results/{run}/retrain/*,
 results/{run}/heldout/measured.safetensors, results/{run}/planted/planted.parquet.
 Outputs: results/{run}/rivals/{gradients.{member}.safetensors,scores.safetensors,cost.json},
-results/{run}/grade/{gains.*,areas.*,draws.safetensors,scoreboard.*,truth.*,agreement.*,null_check.*}.
+results/{run}/grade/{gains.*,areas.*,draws.safetensors,scoreboard.*,truth.*,differences.*,agreement.*,null_check.*}.
 """
 
 
@@ -139,6 +139,7 @@ rule score_methods:
         samples="results/{run}/samples/ensemble.safetensors",
         heldout="results/{run}/data/heldout.npz",
         cost="results/{run}/rivals/cost.json",
+        rivals="results/{run}/rivals/scores.safetensors",
         truth=truth_files(),
         inception=verbatim(inception_file()),
         classifier=classifier_file(),
@@ -148,6 +149,8 @@ rule score_methods:
         board_csv="results/{run}/grade/scoreboard.csv",
         truth="results/{run}/grade/truth.parquet",
         truth_csv="results/{run}/grade/truth.csv",
+        differences="results/{run}/grade/differences.parquet",
+        differences_csv="results/{run}/grade/differences.csv",
         agreement="results/{run}/grade/agreement.parquet",
         agreement_csv="results/{run}/grade/agreement.csv",
     log:
@@ -172,10 +175,10 @@ rule score_methods:
         encens score-methods --scores {input.scores:q} --influence {input.influence:q} \
             --areas {input.areas:q} --draws {input.draws:q} --code {input.matrix:q} \
             --samples {input.samples:q} --heldout {input.heldout:q} --cost {input.cost:q} \
-            {params.truth:q} {params.foreign:q} \
+            --rivals {input.rivals:q} {params.truth:q} {params.foreign:q} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
             --output {output.board:q} --truth {output.truth:q} \
-            --agreement {output.agreement:q} >{log:q} 2>&1
+            --differences {output.differences:q} --agreement {output.agreement:q} >{log:q} 2>&1
         """
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from encoded_ensembles.grading import scoreboard
+from encoded_ensembles.grading.agreement import within_samples
 
 
 def test_linear_datamodels_get_a_perfect_score():
@@ -72,3 +73,43 @@ def test_agreement_of_two_grades():
     ((first, second, methods, tau, low, high),) = scoreboard.agreement(draws, grades)
     assert (first, second, methods, tau) == ("gain", "auc", 4, 1)
     assert 0.6 < low <= high <= 1
+
+
+def test_a_pair_is_compared_on_the_same_draws():
+    """What all methods have in common is not in the interval: here every difference is exactly 1."""
+    shared = np.random.default_rng(0).normal(size=50)
+    draws = {"auc": {"one": shared, "two": shared + 1}}
+    grades = [scoreboard.Grade("one", "auc", 0, -2, 2), scoreboard.Grade("two", "auc", 1, -1, 3)]
+    ((*names, difference, low, high),) = scoreboard.differences(draws, grades)
+    assert names == ["auc", "two", "one"]
+    assert (difference, low, high) == pytest.approx((1, 1, 1))
+
+
+def test_agreement_leaves_out_what_is_worse_by_construction():
+    names = ["a", "b", "c", "random", "pixels-50", "pixels-97"]
+    draws = {kind: {name: np.arange(3.0) for name in names} for kind in ("gain", "auc")}
+    grades = [
+        scoreboard.Grade(name, kind, number, 0, 0)
+        for kind in draws
+        for number, name in enumerate(names)
+    ]
+    ((_, _, methods, *_),) = scoreboard.agreement(draws, grades)
+    assert methods == 3
+
+
+def test_damping_is_chosen_by_the_grade_on_the_other_half():
+    """By hand: the first damping is right on even samples, the second on odd ones."""
+    found = np.arange(12.0).reshape(3, 4)
+    scores = np.stack([found, found])
+    scores[0, :, 1::2] *= -1
+    scores[1, :, 0::2] *= -1
+    chosen = scoreboard.cross_fitted(scores, within_samples, found)
+    # Even samples take what is best on odd ones, the second damping, and so they are wrong.
+    assert within_samples(chosen, found) == pytest.approx(-1)
+    always = np.stack([-found, found])
+    assert within_samples(
+        scoreboard.cross_fitted(always, within_samples, found), found
+    ) == pytest.approx(1)
+    assert scoreboard.cross_fitted(found, within_samples, found) is found
+    alone = scoreboard.cross_fitted(always[..., :1], within_samples, found[:, :1])
+    assert within_samples(alone, found[:, :1]) == pytest.approx(-1)  # no other half to choose on

@@ -114,6 +114,25 @@ def test_weighing_by_hand():
     assert np.allclose(found.spread[0], 1)
 
 
+def test_no_interval_has_the_width_zero():
+    """Where contrasts vary less than their noise by chance, influences are still not known for certain."""
+    rng = np.random.default_rng(1)
+    contrast = 0.9 * rng.normal(size=(200, 20))
+    found = expected.combine(rng.normal(size=(200, 20)) * 1e-3, contrast, np.ones((200, 20)))
+    assert (found.spread > 0).all()
+    assert found.spread.max() < 0.5
+
+
+def test_the_pairs_of_a_unit_count_as_one():
+    """Twice the same samples: the estimate of the variance is no better known, and so it stays."""
+    rng = np.random.default_rng(0)
+    contrast = rng.normal(size=(30, 4))
+    once = expected.combine(np.zeros((30, 4)), contrast, np.ones((30, 4)))
+    twice = expected.combine(np.zeros((30, 8)), np.tile(contrast, 2), np.ones((30, 8)))
+    assert np.allclose(twice.mean, np.tile(once.mean, 2))
+    assert np.allclose(twice.spread, np.tile(once.spread, 2))
+
+
 def test_facts_of_a_pair_by_hand():
     """Issue 14.28: the label counts among the ten nearest; a gradient's score is in units of its spread."""
     near = -np.arange(12.0)[:, None]  # unit 0 is nearest to the one sample, unit 11 farthest

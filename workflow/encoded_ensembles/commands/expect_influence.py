@@ -1,5 +1,6 @@
 """encens expect-influence: exposure-calibrated attribution."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,8 @@ def expect_influence(
     expected: sample, unit, unit_name, prior (from likeness alone, learnt from other samples),
     expected (with the pair's own contrast), low and high (95 %), rank. calibration: kind, bin,
     predicted, found (mean contrast of members that were not used to learn), error (its standard
-    error), pairs. scores: (U, B) for each method; those made with members also as name/0 and name/1,
+    error), pairs. scores: (U, B) for each method, and where gradients are known calibrated.likeness, which
+    learns without them; those made with members also as name/0 and name/1,
     made without the members of fold 0 and 1; member_folds (n,).
     """
     import numpy as np
@@ -70,33 +72,45 @@ def expect_influence(
     others = LargeTensor(samples, "null")
     if not len(others):
         others = LargeTensor(samples, "members")
-    facts = learn.gather_facts(
-        methods,
+    gather = partial(
+        learn.gather_facts,
         labels=read_images(data).labels[np.unique(arrays["unit_of"], return_index=True)[1]],
         sensitivity=np.concatenate([distances(factual, each[None]) for each in others]).mean(
             axis=0
         ),
     )
+    facts, alone = gather(methods), gather({name: methods[name] for name in learn.LIKENESS})
     parts = {
         "": learn.of_members(pull, matrix, np.ones(len(folds), bool)),
         "/0": learn.of_members(pull, matrix, folds == 1),
         "/1": learn.of_members(pull, matrix, folds == 0),
     }
     scale = learn.strength(pull)
-    posteriors = {}
-    for part, (contrast, noise) in parts.items():
-        methods[f"contrast{part}"] = np.nan_to_num(contrast)
-        for kind in learn.KINDS:
-            prior = learn.predict_prior(facts, contrast, scale, kind=kind, seed=seed)
-            posteriors[kind, part] = learn.combine(prior, contrast, noise)
-            methods[f"calibrated.{kind}{part}"] = prior
-    areas = {
-        kind: area(posteriors[kind, "/0"].prior, posteriors[kind, "/1"].prior)
-        for kind in learn.KINDS
-    }
+
+    def calibrate(
+        facts: learn.Facts,
+    ) -> "tuple[dict[tuple[str, str], learn.Posterior], dict[str, float]]":
+        """Return the posteriors of each kind of model and part of the members, and each kind's area."""
+        found = {}
+        for part, (contrast, noise) in parts.items():
+            for kind in learn.KINDS:
+                prior = learn.predict_prior(facts, contrast, scale, kind=kind, seed=seed)
+                found[kind, part] = learn.combine(prior, contrast, noise)
+        priors = {kind: [found[kind, part].prior for part in ("/0", "/1")] for kind in learn.KINDS}
+        return found, {kind: area(*each) for kind, each in priors.items()}
+
+    posteriors, areas = calibrate(facts)
     best = max(areas, key=lambda kind: areas[kind])
-    for part in parts:
+    for part, (contrast, _) in parts.items():
+        methods[f"contrast{part}"] = np.nan_to_num(contrast)
         methods[f"calibrated{part}"] = posteriors[best, part].mean
+        for kind in learn.KINDS:
+            methods[f"calibrated.{kind}{part}"] = posteriors[kind, part].prior
+    if alone.names != facts.names:  # without the rivals, which are graded beside it
+        without, areas_without = calibrate(alone)
+        kind = max(areas_without, key=lambda kind: areas_without[kind])
+        for part in parts:
+            methods[f"calibrated.likeness{part}"] = without[kind, part].mean
     write_tensors(
         scores,
         {name: each.astype(np.float32) for name, each in methods.items()} | {"member_folds": folds},

@@ -30,6 +30,15 @@ def score_methods(
     agreement: Annotated[
         Path, Option(help="output, .parquet with .csv: agreement of the gain with each other grade")
     ],
+    differences: Annotated[
+        Path, Option(help="output, .parquet with .csv: paired differences of methods by grade")
+    ],
+    rivals: Annotated[
+        Path | None,
+        Option(
+            help="scores of score-rivals: damping is chosen by each truth, on the other half of the samples"
+        ),
+    ] = None,
     influence: Annotated[
         Path | None, Option(help="statistics of ablation, .parquet of measure-influence")
     ] = None,
@@ -53,7 +62,8 @@ def score_methods(
     planted_top and planted_false (share of samples bearing a plant, and of the others, whose first
     unit is planted), planted_recall (share of the planted units among the first ten, or among the
     first P of P > 10), planted_found and planted_wrong (share of these samples to which a planted unit
-    is attributed, q <= 0.05), evaluations. truth: sample, unit, unit_name, chosen (random, near or
+    is attributed, q <= 0.05), evaluations. differences: grade, method, other, difference, low, high (95 %,
+    both methods on the same draws). truth: sample, unit, unit_name, chosen (random, near or
     named), same, fresh, seed: how far each sample moves when the unit is left out, on the same random
     numbers, with a fresh seed, and by the fresh seed alone.
     """
@@ -89,6 +99,11 @@ def score_methods(
     shape = (len(names), len(factual))
     statistics = read_table(influence) if influence else pd.DataFrame()
     methods |= _statistics(statistics, shape=shape)
+    dampings = {
+        name: each
+        for name, each in (read_tensors(rivals) if rivals else {}).items()
+        if each.ndim == 3 and name in methods
+    }
     gain = read_table(areas)
     grades = [
         Grade(str(name), "gain", *values)
@@ -103,7 +118,9 @@ def score_methods(
         distances = retraining_distances(read_tensors(retrained), factual)
         table = truth_table(chosen, distances)
         units, how = chosen["unit"].to_numpy(), chosen["chosen"].to_numpy(str)
-        new_grades, new_draws = scoreboard.by_retraining(methods, units, how, distances["same"])
+        new_grades, new_draws = scoreboard.by_retraining(
+            methods | dampings, units, how, distances["same"]
+        )
         grades, drawn = grades + new_grades, drawn | new_draws
     if models:
         measurements = read_tensors(models)
@@ -112,7 +129,9 @@ def score_methods(
             "lds_loss": -measurements["loss"],
             "lds_features": -sample_distances(measurements, factual, features),
         }
-        new_grades, new_draws = scoreboard.by_models(methods, measurements["units"], measured)
+        new_grades, new_draws = scoreboard.by_models(
+            methods | dampings, measurements["units"], measured
+        )
         grades, drawn = grades + new_grades, drawn | new_draws
     if planted:
         plants = planted_units(read_table(planted))
@@ -125,6 +144,8 @@ def score_methods(
     ]
     write_table(output, pd.DataFrame(grades))
     write_table(truth, table)
+    columns = ["grade", "method", "other", "difference", "low", "high"]
+    write_table(differences, pd.DataFrame(scoreboard.differences(drawn, grades), columns=columns))
     columns = ["first", "second", "methods", "kendall", "low", "high"]
     write_table(agreement, pd.DataFrame(scoreboard.agreement(drawn, grades), columns=columns))
 

@@ -93,7 +93,10 @@ def score_rivals(
     worse = rivals.degraded_scores(
         scores["pixels"], arrays["unit_names"].tolist(), shares=degraded or [], seed=seed
     )
-    scores |= {f"pixels-{100 * s:g}": each for s, each in zip(degraded or [], worse, strict=True)}
+    scores |= {
+        rivals.degraded_name("pixels", share): each
+        for share, each in zip(degraded or [], worse, strict=True)
+    }
     if full:
         scores |= rivals.gradient_scores(
             first, map(read_tensors, members or []), unit_of, damping=np.array(damping)

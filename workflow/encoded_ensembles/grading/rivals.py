@@ -7,6 +7,7 @@ Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., arXiv 2311.00500 (
 arXiv 2401.09031 (Diffusion-ReTrac). Their gradients are in `gradients`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -59,6 +60,16 @@ def degraded_scores(
         [f"noise {name}" for name in unit_names], samples=scores.shape[1], seed=seed
     )
     return [np.sqrt(1 - share) * scaled + np.sqrt(share) * noise for share in shares]
+
+
+def degraded_name(name: str, share: float) -> str:
+    """Return the name of a method with a share of noise, 0..1: `pixels-50`."""
+    return f"{name}-{100 * share:g}"
+
+
+def worse_by_construction(name: str) -> bool:
+    """Return whether a method is chance, or another with noise added."""
+    return name == "random" or re.fullmatch(r"pixels-[\d.e+-]+", name) is not None
 
 
 def unit_means(scores: np.ndarray, unit_of: np.ndarray) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from encoded_ensembles.grading import agreement as truth
 from encoded_ensembles.grading.gains import interval
+from encoded_ensembles.grading.rivals import worse_by_construction
 
 DRAWS = 1000  # draws of each bootstrap
 TOP = 10  # first units among which planted ones are counted
@@ -25,15 +27,16 @@ class Grade(NamedTuple):
 
 Draws = dict[str, dict[str, np.ndarray]]  # by grade, by method: (S,) bootstrap draws
 Methods = dict[str, np.ndarray]  # by method: scores (U, B)
+Damped = dict[str, np.ndarray]  # by method: scores (U, B), or (D, U, B) of D dampings
 
 
 def by_retraining(
-    methods: Methods, units: np.ndarray, chosen: np.ndarray, moved: np.ndarray
+    methods: Damped, units: np.ndarray, chosen: np.ndarray, moved: np.ndarray
 ) -> tuple[list[Grade], Draws]:
     """Grade by how far samples move when units are left out of training.
 
     Args:
-        methods: scores.
+        methods: scores; of several dampings `cross_fitted` chooses by the grade itself.
         units: (K,) int64, units left out.
         chosen: (K,) str, how each was chosen: random, near or named.
         moved: (K, B), distances.
@@ -44,8 +47,14 @@ def by_retraining(
     """
 
     def take(statistic: Callable[..., float], rows: np.ndarray) -> "dict[str, Taken]":
+        found = moved[rows]
         return {
-            name: partial(_taken, statistic, scores[units][rows], moved[rows])
+            name: partial(
+                _taken,
+                statistic,
+                cross_fitted(scores[..., units, :][..., rows, :], statistic, found),
+                found,
+            )
             for name, scores in methods.items()
         }
 
@@ -68,12 +77,12 @@ def by_retraining(
 
 
 def by_models(
-    methods: Methods, held: np.ndarray, measured: dict[str, np.ndarray]
+    methods: Damped, held: np.ndarray, measured: dict[str, np.ndarray]
 ) -> tuple[list[Grade], Draws]:
     """Grade by held-out models: the linear datamodeling score (LDS).
 
     Args:
-        methods: scores.
+        methods: scores; of several dampings `cross_fitted` chooses by the grade itself.
         held: (M, U) bool, the units that each model saw.
         measured: by grade, (M, B), larger if a model is better on a sample.
 
@@ -84,12 +93,44 @@ def by_models(
     draws: Draws = {}
     for kind, outputs in measured.items():
         statistics = {
-            name: partial(_taken, truth.within_samples, held.astype(np.float64) @ scores, outputs)
+            name: partial(
+                _taken,
+                truth.within_samples,
+                cross_fitted(held.astype(np.float64) @ scores, truth.within_samples, outputs),
+                outputs,
+            )
             for name, scores in methods.items()
         }
         new_grades, draws[kind] = _graded(kind, statistics, outputs.shape)  # type: ignore[arg-type]
         grades += new_grades
     return grades, draws
+
+
+def cross_fitted(
+    scores: np.ndarray,
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+    found: np.ndarray,
+) -> np.ndarray:
+    """Return scores whose damping was chosen by a statistic, for each half of the samples on the other half.
+
+    Args:
+        scores: (D, K, B) of D dampings; (K, B) is returned unchanged.
+        statistic: function of scores (K, b) and truth (K, b); larger is better.
+        found: truth, (K, B).
+
+    Returns:
+        (K, B); each half, every other sample, in units of its own spread. The first damping where the
+        other half has no sample, or no value.
+    """
+    if scores.ndim == 2:
+        return scores
+    result = np.empty(scores.shape[1:])
+    for half in (0, 1):
+        other = slice(1 - half, None, 2)
+        values = [statistic(each[:, other], found[:, other]) for each in scores]
+        best = scores[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))][:, half::2]
+        result[:, half::2] = best / (best.std() or 1.0)
+    return result
 
 
 def by_plants(methods: Methods, plants: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[Grade]:
@@ -161,8 +202,39 @@ def _share(name: str, kind: str, values: list[np.ndarray]) -> list[Grade]:
     return [Grade(name, kind, share, min(float(low), share), max(float(high), share))]
 
 
+def differences(
+    draws: Draws, grades: list[Grade]
+) -> list[tuple[str, str, str, float, float, float]]:
+    """Compare the methods with each other, by every grade that has a bootstrap.
+
+    Both methods of a pair are graded on the same draws, so what all methods have in common, hard samples
+    for instance, is in neither the difference nor its interval.
+
+    Args:
+        draws: bootstrap draws by grade and method.
+        grades: grades of all methods.
+
+    Returns:
+        for each grade and each pair of methods: the grade, the better method, the other, the
+        difference of their grades, at least 0, and its 95 % interval over the draws.
+    """
+    value = {(each.grade, each.method): each.value for each in grades}
+    rows = []
+    for grade, drawn in draws.items():
+        known = [name for name in drawn if np.isfinite(value.get((grade, name), np.nan))]
+        known.sort(key=lambda name: -value[grade, name])
+        for first, second in combinations(known, 2):
+            low, high = interval(drawn[first] - drawn[second])
+            difference = value[grade, first] - value[grade, second]
+            rows.append((grade, first, second, float(difference), float(low), float(high)))
+    return rows
+
+
 def agreement(draws: Draws, grades: list[Grade]) -> list[tuple[str, str, int, float, float, float]]:
     """Compare the order of methods by gain with that by every other grade.
+
+    `random` and versions with noise (`rivals.degraded_scores`), which are worse by construction, are left out:
+    they would agree by any grade.
 
     Args:
         draws: bootstrap draws by grade and method.
@@ -180,7 +252,8 @@ def agreement(draws: Draws, grades: list[Grade]) -> list[tuple[str, str, int, fl
         both = sorted(
             name
             for name in set(draws["gain"]) & set(draws[other])
-            if np.isfinite([value.get((kind, name), np.nan) for kind in ("gain", other)]).all()
+            if not worse_by_construction(name)
+            and np.isfinite([value.get((kind, name), np.nan) for kind in ("gain", other)]).all()
         )
         if other == "gain" or len(both) < 3:
             continue

@@ -8,6 +8,7 @@ contrast: the *expected* influence of the pair, with an interval.
 Source: Efron & Morris, *Data analysis using Stein's estimator*, JASA 70, 1975, for the weights.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -197,6 +198,7 @@ def make_model(kind: str, rising: np.ndarray) -> Any:
     )
 
 
+LIKENESS = ("pixels", "features")  # scores that make facts without a member or a gradient
 KINDS = ("isotonic", "linear", "boosted")
 
 
@@ -250,22 +252,35 @@ def predict_prior(
 def combine(prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray) -> Posterior:
     """Return the posterior from the prior and each pair's own contrast.
 
-    In each of `BINS` bins of the prior the variance of the true influences is that of the contrasts
-    about the prior minus their mean noise, at least 0. If a contrast is unknown, the prior stays.
+    In each of `BINS` bins of the prior the variance of the true influences is estimated by that of the contrasts
+    about the prior minus their mean noise. This may be negative; its standard error, in which the pairs of a unit count as
+    one since they share its word, gives its distribution, and the mean of that above 0 is taken: influences
+    are never known for certain, and no interval has the width zero. If a contrast is unknown, the prior stays.
 
     Args:
         prior: (U, B).
         contrast: (U, B), NaN where unknown.
         noise: (U, B), variances of the contrasts.
     """
+    from scipy.stats import norm
+
     known = np.isfinite(contrast) & (noise > 0)
     edges = np.quantile(prior, np.linspace(0, 1, BINS + 1)[1:-1])
     bin_of = np.searchsorted(edges, prior, side="right")
-    count = np.bincount(bin_of[known], minlength=BINS)
     error = np.where(known, contrast - prior, 0)
     excess = np.square(error) - np.where(known, noise, 0)
-    total = np.bincount(bin_of[known], weights=excess[known], minlength=BINS)
-    true = np.maximum(np.divide(total, count, out=np.zeros(BINS), where=count > 0), 0)[bin_of]
+    cell = (np.arange(len(prior))[:, None] * BINS + bin_of)[known]
+    shape = (len(prior), BINS)
+    count = np.bincount(cell, minlength=math.prod(shape)).reshape(shape)
+    total = np.bincount(cell, excess[known], minlength=math.prod(shape)).reshape(shape)
+    pairs = np.maximum(count.sum(axis=0), 1)
+    mean = total.sum(axis=0) / pairs
+    uncertain = np.sqrt(np.square(total - mean * count).sum(axis=0)) / pairs
+    true = np.maximum(mean, 0)
+    above = uncertain > 0
+    ratio = mean[above] / uncertain[above]
+    true[above] = mean[above] + uncertain[above] * np.exp(norm.logpdf(ratio) - norm.logcdf(ratio))
+    true = true[bin_of]
     share = np.divide(true, true + noise, out=np.zeros(prior.shape), where=known & (true > 0))
     spread = np.sqrt(np.where(known, true * (1 - share), true))
     return Posterior(prior, prior + share * error, spread)

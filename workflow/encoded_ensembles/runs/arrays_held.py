@@ -250,7 +250,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         3
         + bool(rivals["perceptual"])
         + len(rivals["degraded"])
-        + (9 * (1 + (size.images > size.units)) if gradients else 0)
+        + (1 + 9 * (1 + (size.images > size.units)) if gradients else 0)
         + len(config["grade"]["scores"])
     )
     scored = (2 * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals["projection"]
@@ -264,11 +264,12 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + features(config, size, size.images)
         + bool(config["rivals"]["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES) + methods * 12 * pairs + (scored if gradients else 0),
         "expect_influence": read(config, size) + 100 * MB
-        + pairs * (DOUBLE * (facts + methods + 15 + 8) + FLOAT * n),
+        + pairs * (DOUBLE * (facts + methods + 15 + 8 + (29 if gradients else 0)) + FLOAT * n),
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)
         + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
         + 10 * DOUBLE * count * depth / 2,
         "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
+        + (6 * dampings * pairs * 3 * FLOAT if gradients else 0)
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
         "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values

@@ -47,7 +47,7 @@ TABLES = (
     "influence/aliasing", "contrast/contrast", "contrast/sets", "contrast/units",
     "contrast/answers", "contrast/checks", "queries/pairs", "queries/answers", "queries/checks",
     "expected/expected", "expected/calibration", "grade/gains", "grade/areas", "grade/scoreboard",
-    "grade/truth", "grade/agreement", "frechet/scores",
+    "grade/truth", "grade/differences", "grade/agreement", "frechet/scores",
 )  # fmt: skip
 # Made only on request, and not part of a whole run.
 ON_DEMAND = (
