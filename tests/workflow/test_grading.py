@@ -195,7 +195,7 @@ def test_every_method_has_every_grade(board):
     kinds = ("isotonic", "linear", "boosted", "likeness")
     learnt = ["calibrated", *(f"calibrated.{kind}" for kind in kinds)]
     ablation = ["distance", "ssim", "features", "matched", "directional"]
-    everywhere = {"random", "pixels", "features", "contrast", "mine", *gradient, *learnt}
+    everywhere = {"random", "pixels", "features", "patches", "contrast", "mine", *gradient, *learnt}
     known = table[["within_samples", "within_units", "lds_loss", "lds_features"]].dropna()
     assert set(known.index) >= everywhere - set(learnt)  # toy models may be flat
     assert {f"ablation {name}" for name in ablation} <= set(table.index)

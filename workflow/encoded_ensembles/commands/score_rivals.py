@@ -20,7 +20,7 @@ def score_rivals(
     output: Annotated[
         Path,
         Option(
-            help="output, .safetensors: random, pixels, features, stlpips, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
+            help="output, .safetensors: random, pixels, features, patches, stlpips, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
         ),
     ],
     cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
@@ -54,6 +54,7 @@ def score_rivals(
     from encoded_ensembles.features.extractors import choose_extractor
     from encoded_ensembles.features.perceptual import STLPIPS, embedding
     from encoded_ensembles.grading import rivals
+    from encoded_ensembles.grading.patches import patch_scores
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.storage.files import (
         InputError,
@@ -85,6 +86,7 @@ def score_rivals(
         "features": likeness.nearest_scores(
             extractor.features(to_bytes(factual)), extractor.features(images), unit_of
         ),
+        "patches": patch_scores(factual, images, unit_of),
     }
     if perceptual:
         scores[STLPIPS] = likeness.image_scores(

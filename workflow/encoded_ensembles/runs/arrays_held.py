@@ -9,6 +9,7 @@ from encoded_ensembles.data.catalogue import OWN
 from encoded_ensembles.data.likeness import HELD as VALUES
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.features.perceptual import STLPIPS
+from encoded_ensembles.grading.patches import patch_count
 from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
 from encoded_ensembles.influence.observer import SIZES
 from encoded_ensembles.members.network_size import NetworkSize
@@ -247,7 +248,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     values, pairs = math.prod(size.shape), size.units * count
     dampings, gradients = len(rivals["damping"]), rivals["gradients"]
     methods = (
-        3
+        4
         + bool(rivals["perceptual"])
         + len(rivals["degraded"])
         + (1 + 9 * (1 + (size.images > size.units)) if gradients else 0)
@@ -262,7 +263,8 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     return {
         "score_rivals": read(config, size) + nearest(config, size)
         + features(config, size, size.images)
-        + bool(config["rivals"]["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES) + methods * 12 * pairs + (scored if gradients else 0),
+        + bool(config["rivals"]["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES)
+        + 5 * DOUBLE * size.images * patch_count(size.shape) + methods * 12 * pairs + (scored if gradients else 0),
         "expect_influence": read(config, size) + 100 * MB
         + pairs * (DOUBLE * (facts + methods + 15 + 8 + (29 if gradients else 0)) + FLOAT * n),
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)
