@@ -160,6 +160,7 @@ LINES = [
     Line("grade.seed", "grade_methods", (28, 29), "--seed {} "),
     Line("rivals.gradients", "score_rivals", (False, True), (None, "--full ")),
     Line("rivals.levels", "project_gradients", (11, 12), "--levels {} "),
+    Line("rivals.journey", "project_gradients", (0, 3), (None, "--pulls ")),
     Line("rivals.projection", "project_gradients", (64, 128), "--projection {} "),
     Line("rivals.noise", "project_gradients", ("image", "common"), "--noise {} "),
     Line("rivals.damping", "score_rivals", ([0.25], [0.5]), ("--damping 0.25 ", "--damping 0.5 ")),

@@ -10,6 +10,7 @@ from encoded_ensembles.commands.check_attribution import check_attribution
 from encoded_ensembles.commands.check_null import check_null
 from encoded_ensembles.commands.choose_controls import choose_controls
 from encoded_ensembles.commands.expect_influence import expect_influence
+from encoded_ensembles.commands.follow_members import follow_members
 from encoded_ensembles.commands.grade_methods import grade_methods
 from encoded_ensembles.commands.measure_heldout import measure_heldout
 from encoded_ensembles.commands.plot_gains import plot_gains
@@ -144,17 +145,22 @@ def board(toy, controls, monkeypatch_module):
         toy.out / "heldout", **toy.drawn, samples=toy.samples, output=at / "measured.safetensors",
         halves=4, repeats=1, share=0.5, half_seed=2,
     )  # fmt: skip
+    follow_members(
+        toy.members, **toy.drawn, data=toy.data, heldout=toy.run / "data/heldout.npz",
+        samples=toy.samples, output=at / "pulls.safetensors", decoys=at / "decoys.safetensors",
+        journey=2,
+    )  # fmt: skip
     networks = [*toy.members, toy.run / "members/full"]
     for network in networks:
         project_gradients(
             network, toy.data, toy.samples, at / f"{network.name}.safetensors", levels=2,
-            projection=32,
+            projection=32, pulls=at / "pulls.safetensors",
         )  # fmt: skip
     gradients = [at / f"{network.name}.safetensors" for network in networks]
     score_rivals(
         code=toy.code, data=toy.data, heldout=toy.run / "data/heldout.npz", samples=toy.samples,
         damping=[0.1, 1.0], output=at / "rivals.safetensors", cost=at / "cost.json",
-        members=gradients[:-1], full=gradients[-1],
+        members=gradients[:-1], full=gradients[-1], journey=2,
     )  # fmt: skip
     pulls = toy.run / "contrast/pulls.safetensors"
     expect_influence(
@@ -191,7 +197,8 @@ def test_no_method_of_the_run_can_be_replaced_by_scores_of_its_name(board):
 def test_every_method_has_every_grade(board):
     rows = pd.read_parquet(board / "board.parquet")
     table = rows.set_index(["method", "grade"])["value"].unstack()  # noqa: PD010
-    gradient = [f"{a}.{b}" for a in ("trak", "d-trak", "retrac") for b in ("full", "one", "mean")]
+    kernels = ("trak", "d-trak", "journey-trak", "retrac")
+    gradient = [f"{a}.{b}" for a in kernels for b in ("full", "one", "mean")]
     kinds = ("isotonic", "linear", "boosted", "likeness")
     learnt = ["calibrated", *(f"calibrated.{kind}" for kind in kinds)]
     ablation = ["distance", "ssim", "features", "matched", "directional"]
@@ -207,6 +214,20 @@ def test_every_method_has_every_grade(board):
         "lds_loss",
         "within_units",
     }
+
+
+def test_a_journey_is_kept_beside_the_pulls_and_ends_at_the_samples(toy, board):
+    pulls, before = (
+        load_file(path)
+        for path in (board / "pulls.safetensors", toy.run / "contrast/pulls.safetensors")
+    )
+    journey = pulls.pop("journey")
+    factual = load_file(toy.samples)["factual"]
+    assert journey.shape == (2, *factual.shape)
+    # The last step returns the estimate; each member's is clipped before the mean is taken.
+    assert np.allclose(journey[-1], factual, atol=0.01)
+    assert set(pulls) == set(before)
+    assert all(np.array_equal(each, before[name]) for name, each in pulls.items())
 
 
 def test_paired_differences_are_those_of_the_grades(board):

@@ -16,6 +16,11 @@ rule project_gradients:
         network=weights(["{member}"]),
         data="results/{run}/data/training.npz",
         samples="results/{run}/samples/ensemble.safetensors",
+        journey=(
+            "results/{run}/contrast/pulls.safetensors"
+            if config["rivals"]["journey"]
+            else []
+        ),
     output:
         gradients="results/{run}/rivals/gradients.{member}.safetensors",
     log:
@@ -34,13 +39,14 @@ rule project_gradients:
         projection=config["rivals"]["projection"],
         noise=config["rivals"]["noise"],
         seed=config["rivals"]["seed"],
+        journey="--pulls" if config["rivals"]["journey"] else "",
         autoencoder=autoencoder_options(),
     shell:
         """
         encens project-gradients results/{wildcards.run}/members/{wildcards.member} \
             --data {input.data:q} --samples {input.samples:q} --levels {params.levels} \
             --projection {params.projection} --noise {params.noise} --seed {params.seed} \
-            {params.autoencoder} \
+            {params.journey} {input.journey:q} {params.autoencoder} \
             --output {output.gradients:q} >{log:q} 2>&1
         """
 
@@ -73,6 +79,7 @@ rule score_rivals:
     params:
         code=code_digest("score_rivals"),
         damping=repeated("--damping", config["rivals"]["damping"]),
+        journey=config["rivals"]["journey"],
         degraded=repeated("--degraded", config["rivals"]["degraded"]),
         seed=config["rivals"]["seed"],
         inception="--inception" if inception_file() else "",
@@ -83,7 +90,7 @@ rule score_rivals:
         """
         encens score-rivals {input.members:q} {params.full} {input.full:q} --code {input.matrix:q} \
             --data {input.data:q} --heldout {input.heldout:q} --samples {input.samples:q} \
-            {params.damping} {params.degraded} --seed {params.seed} \
+            {params.damping} {params.degraded} --journey {params.journey} --seed {params.seed} \
             {params.inception} {input.inception:q} {params.classifier} {input.classifier:q} \
             {params.perceptual} {input.perceptual:q} \
             --output {output.scores:q} --cost {output.cost:q} >{log:q} 2>&1

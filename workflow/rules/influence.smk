@@ -39,6 +39,7 @@ rule follow_members:
         levels=config["contrast"]["levels"],
         candidates=config["contrast"]["candidates"],
         draws=config["contrast"]["decoys"],
+        journey=config["rivals"]["journey"],
         seed=config["code"]["seed"],
         sampling=sampling_options(),
         perceptual="--perceptual" if likeness_file() else "",
@@ -48,7 +49,7 @@ rule follow_members:
             --noise {input.noise:q} --data {input.data:q} --heldout {input.heldout:q} \
             --samples {input.samples:q} --levels {params.levels} \
             --candidates {params.candidates} --draws {params.draws} --seed {params.seed} \
-            {params.sampling} {params.perceptual} {input.perceptual:q} \
+            --journey {params.journey} {params.sampling} {params.perceptual} {input.perceptual:q} \
             --output {output.pulls:q} --decoys {output.decoys:q} >{log:q} 2>&1
         """
 

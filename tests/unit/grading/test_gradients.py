@@ -126,6 +126,21 @@ def test_with_common_noise_a_sample_has_the_gradients_of_the_image_it_equals(pic
             assert np.allclose(ours, theirs, atol=1e-4 * abs(ours).max()) == common
 
 
+def test_the_gradients_of_a_journey_are_the_mean_over_its_steps(pictures):
+    samples = pictures[1]
+    found = of(network(), pictures, journey=np.stack([samples, samples[::-1]]), common=True)
+    alone = of(network(), pictures, common=True)
+    assert {name for name in found if name not in alone} == {"journey.samples"}
+    for name, each in alone.items():
+        assert np.array_equal(each, found[name])
+    expected = (alone["loss.samples"] + alone["loss.samples"][::-1]) / 2
+    assert np.allclose(found["journey.samples"], expected, atol=1e-5 * abs(expected).max())
+    still = of(
+        network(), pictures, journey=samples[None]
+    )  # with the noise of the samples themselves
+    assert np.allclose(still["journey.samples"], still["loss.samples"], rtol=1e-4, atol=1e-6)
+
+
 def test_levels_are_evenly_spread():
     assert gradients.spread_levels(4).tolist() == [0, 250, 500, 750]
     assert gradients.spread_levels(1000).tolist() == list(range(1000))

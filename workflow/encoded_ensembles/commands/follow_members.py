@@ -22,11 +22,16 @@ def follow_members(
     samples: Samples,
     output: Annotated[
         Path,
-        Option(help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64, and more"),
+        Option(
+            help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64, journey (J, B, C, H, W) if asked for, and more"
+        ),
     ],
     decoys: Decoys,
     sampling: Sampling,
     levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
+    journey: Annotated[
+        int, Option(help="steps, evenly spaced, whose mean estimate of each sample is kept too")
+    ] = 0,
     candidates: Candidates = 128,
     draws: DecoyDraws = 5,
     perceptual: Perceptual = None,
@@ -74,8 +79,13 @@ def follow_members(
     decoded = set(
         np.array(used)[np.linspace(0, len(used) - 1, DECODED).round().astype(int)].tolist()
     )
-    for level, estimate in track(trajectory.estimates(**engine), count):
+    kept = set(np.linspace(0, count - 1, min(journey, count)).round().astype(int).tolist())
+    seen = []
+    for step, (level, estimate) in enumerate(track(trajectory.estimates(**engine), count)):
         if level <= levels:
             watch.add(estimate, decode=level in decoded)
-    write_tensors(output, {"levels": np.array(used), **watch.real.observed().arrays()})
+        if step in kept:
+            seen.append(estimate.mean(axis=0))
+    tensors = {"levels": np.array(used), **watch.real.observed().arrays()}
+    write_tensors(output, tensors | ({"journey": np.stack(seen)} if seen else {}))
     write_tensors(decoys, watch.decoy_arrays())

@@ -16,9 +16,12 @@ def project_gradients(
     output: Annotated[
         Path,
         Option(
-            help="output, .safetensors: loss.images and norm.images (N, k), loss.samples and norm.samples (B, k), retrac (N, B), levels (K,)"
+            help="output, .safetensors: loss.images and norm.images (N, k), loss.samples, norm.samples and, with --pulls, journey.samples (B, k), retrac (N, B), levels (K,)"
         ),
     ],
+    pulls: Annotated[
+        Path | None, Option(help="output of follow-members --journey, for Journey-TRAK")
+    ] = None,
     levels: Annotated[int, Option(help="noise levels, evenly spaced, 1 to 1000")] = 10,
     projection: Annotated[int, Option(help="dimensions of a projected gradient")] = 1024,
     noise: Annotated[
@@ -40,6 +43,7 @@ def project_gradients(
     from encoded_ensembles.members.load import load_unet
     from encoded_ensembles.progress import track
     from encoded_ensembles.storage.files import InputError, read_tensors, write_tensors
+    from encoded_ensembles.storage.large_tensors import read_tensor
 
     if noise not in ("image", "common"):
         raise InputError(f"--noise is {noise}, expected image or common.")
@@ -60,6 +64,7 @@ def project_gradients(
         device=where,
         labels=images.labels if model.config.num_class_embeds else None,
         common=noise == "common",
+        journey=read_tensor(pulls, "journey") if pulls else None,
         track=lambda steps, total: track(steps, label="gradients", total=total),
     )
     write_tensors(output, tensors | {"levels": spread})

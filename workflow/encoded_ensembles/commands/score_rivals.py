@@ -20,7 +20,7 @@ def score_rivals(
     output: Annotated[
         Path,
         Option(
-            help="output, .safetensors: random, pixels, features, patches, stlpips, retrac.* (U, B), trak.*, d-trak.* (D, U, B), damping (D,)"
+            help="output, .safetensors: random, pixels, features, patches, stlpips, retrac.* (U, B), trak.*, d-trak.*, journey-trak.* (D, U, B), damping (D,)"
         ),
     ],
     cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
@@ -38,6 +38,7 @@ def score_rivals(
         list[float] | None,
         Option(help="share of noise, 0..1, in a worse version of pixels; repeatable"),
     ] = None,
+    journey: Annotated[int, Option(help="steps of follow-members --journey, for the cost")] = 0,
     seed: Annotated[int, Option(help="seed of the random scores")] = 0,
     device: Device = "auto",
 ) -> None:
@@ -110,5 +111,6 @@ def score_rivals(
         pictures=len(images) + len(factual),
         levels=len(first.get("levels", [])),
         members=len(members or []),
+        journey=max(0, journey - 1) * len(factual),
     )
     write_facts(cost, dict(evaluations))

@@ -35,6 +35,7 @@ def check_together(config: dict[str, Any]) -> None:
     check_taken(config)
     check_levels(config)
     check_units(config["units"])
+    check_rivals(config["rivals"])
     check_lengths(config)
     check_retrain(config)
     check_plants(dataset)
@@ -354,6 +355,19 @@ def check_plants(dataset: dict[str, Any]) -> None:
         raise InputError(
             f"config key dataset.plant plants {total} images, expected fewer than dataset.images "
             f"({images})."
+        )
+
+
+def check_rivals(rivals: dict[str, Any]) -> None:
+    """Check the keys of `rivals` against each other.
+
+    Raises:
+        InputError: two keys contradict each other.
+    """
+    if rivals["journey"] and not rivals["gradients"]:
+        raise InputError(
+            f"config key rivals.journey is {rivals['journey']} and rivals.gradients is false, expected "
+            "rivals.gradients: true, or rivals.journey: 0."
         )
 
 

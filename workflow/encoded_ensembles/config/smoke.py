@@ -34,7 +34,8 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
         "retrain": retrain | {"units": min(1, retrain["units"]), "named": [], "fresh": 0},
         "heldout": heldout | {"models": min(2, heldout["models"]), "repeats": 1},
         "grade": config["grade"] | {"scores": {}, "bootstrap": 10},
-        "rivals": config["rivals"] | {"levels": 2, "projection": 8},
+        "rivals": config["rivals"]
+        | {"levels": 2, "projection": 8, "journey": min(1, config["rivals"]["journey"])},
         "frechet": frechet,
         "figures": {"samples": [0, 1], "top": 2},
     }

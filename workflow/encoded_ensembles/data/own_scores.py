@@ -10,7 +10,7 @@ from encoded_ensembles.storage.files import InputError
 # Names of the run's own methods, and of other arrays in the file of their scores.
 OWN = re.compile(
     r"random|features|patches|stlpips|contrast|joint|undirected|damping|member_folds|pixels(-.*)?|calibrated(\..*)?"
-    r"|(trak|d-trak|retrac)(-sum)?(\..*)?"
+    r"|(trak|d-trak|journey-trak|retrac)(-sum)?(\..*)?"
 )
 
 

@@ -6,7 +6,8 @@ few dimensions, which preserves inner products on average.
 
 Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., *Intriguing Properties of Data
 Attribution on Diffusion Models*, arXiv 2311.00500 (D-TRAK: levels, functions, averages); Xie et al.,
-*Data Attribution for Diffusion Models*, arXiv 2401.09031 (Diffusion-ReTrac).
+*Data Attribution for Diffusion Models*, arXiv 2401.09031 (Diffusion-ReTrac); Georgiev et al., *The
+Journey, Not the Destination*, arXiv 2312.06205 (Journey-TRAK).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -184,6 +185,7 @@ def network_gradients(
     device: "torch.device",
     labels: np.ndarray | None = None,
     common: bool = False,
+    journey: np.ndarray | None = None,
     held: int = 1 << 27,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> dict[str, np.ndarray]:
@@ -200,12 +202,14 @@ def network_gradients(
         device: device of the model.
         labels: (N,) int64, of the images; None for a network without labels.
         common: use the same noise for all images and samples of a level, not separate noise.
+        journey: (J, B, C, H, W), estimates of the samples' final images along their trajectory.
         held: numbers of the images' gradients in memory at once.
         track: wraps the iteration over chunks and levels; its second argument is their number.
 
     Returns:
         loss.images (N, k), loss.samples (B, k), norm.images and norm.samples: projected gradients,
-        mean over levels; retrac (N, B), of `renormalised_products`. All float32.
+        mean over levels; retrac (N, B), of `renormalised_products`; with `journey` also journey.samples (B, k),
+        the mean over its steps of the gradients of the loss. All float32.
     """
     import torch
 
@@ -240,6 +244,13 @@ def network_gradients(
         queries[number, rows] = loss
         total[:, rows] += torch.stack([loss, norm])
     loss_samples, norm_samples = averaged(total)
+    estimated = {}
+    if journey is not None:
+        total.zero_()
+        for pictures in journey:
+            for _, rows, loss, norm in follow(pictures, noise_names, sample_labels):
+                total[:, rows] += torch.stack([loss, norm]) / len(journey)
+        estimated["journey.samples"] = averaged(total)[0]
     retrac, parts = np.zeros((len(images), len(samples)), np.float32), []
     step = -(-held // (2 * size * CHUNK)) * CHUNK
     for group in (slice(start, start + step) for start in range(0, len(images), step)):
@@ -258,6 +269,7 @@ def network_gradients(
         "norm.images": norm_images,
         "norm.samples": norm_samples,
         "retrac": retrac,
+        **estimated,
     }
 
 

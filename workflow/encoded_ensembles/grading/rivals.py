@@ -4,7 +4,7 @@ They use the same members, images and samples as the ensemble's methods. Scores 
 higher for more responsible; a unit's score is the mean, or for distances the best, over its images.
 
 Sources: Park et al., *TRAK*, arXiv 2303.14186; Zheng et al., arXiv 2311.00500 (D-TRAK); Xie et al.,
-arXiv 2401.09031 (Diffusion-ReTrac). Their gradients are in `gradients`.
+arXiv 2401.09031 (Diffusion-ReTrac); Georgiev et al., arXiv 2312.06205 (Journey-TRAK). Their gradients are in `gradients`.
 """
 
 import re
@@ -16,7 +16,12 @@ from encoded_ensembles.data.likeness import by_unit
 from encoded_ensembles.randomness import Purpose, generator, name_key
 
 FORWARD, BACKWARD = 1, 2  # cost of a pass of one image through a network, in member evaluations
-METHODS = {"trak": "loss", "d-trak": "norm"}  # the gradients that each kernel method uses
+# The gradients of images and of samples that each kernel method uses.
+METHODS = {
+    "trak": ("loss", "loss"),
+    "d-trak": ("norm", "norm"),
+    "journey-trak": ("loss", "journey"),
+}
 
 
 def random_scores(unit_names: Sequence[str], *, samples: int, seed: int) -> np.ndarray:
@@ -114,13 +119,15 @@ def network_scores(
         damping: (D,).
 
     Returns:
-        trak and d-trak (D, U, B), retrac (U, B), float64: means over the images of each unit.
+        trak, d-trak and, of samples with a journey, journey-trak (D, U, B), retrac (U, B), float64: means over the
+        images of each unit.
     """
     image_scores = {
         name: kernel_scores(
-            gradients[f"{kind}.images"], gradients[f"{kind}.samples"], damping=damping
+            gradients[f"{kind}.images"], gradients[f"{query}.samples"], damping=damping
         )
-        for name, kind in METHODS.items()
+        for name, (kind, query) in METHODS.items()
+        if f"{query}.samples" in gradients
     }
     image_scores["retrac"] = gradients["retrac"].astype(np.float64)
     return {name: unit_means(scores, unit_of) for name, scores in image_scores.items()}
@@ -160,7 +167,7 @@ def gradient_scores(
 
 
 def member_evaluations(
-    methods: Iterable[str], *, pictures: int, levels: int, members: int
+    methods: Iterable[str], *, pictures: int, levels: int, members: int, journey: int = 0
 ) -> dict[str, int]:
     """Return the cost of each method: passes of one image through one network, backward ones twice.
 
@@ -169,10 +176,14 @@ def member_evaluations(
         pictures: N + B, images and samples.
         levels: K, noise levels at which each picture's gradient is computed.
         members: n.
+        journey: what journey-trak has in place of the B samples, more than these: (J - 1) B.
     """
     networks = {"full": 1, "one": 1, "mean": members}
     return {
-        name: networks.get(name.rpartition(".")[2], 0) * (FORWARD + BACKWARD) * pictures * levels
+        name: networks.get(name.rpartition(".")[2], 0)
+        * (FORWARD + BACKWARD)
+        * (pictures + journey * name.startswith("journey-trak"))
+        * levels
         for name in methods
     }
 

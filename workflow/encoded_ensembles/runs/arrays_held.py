@@ -111,7 +111,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
             + features(config, size, count_heldout(config["dataset"]))
         ),
         "project_gradients": read(config, size) + size.images * FLOAT * (seen + values)
-        + FLOAT * (gradients + network.weights + chunk * network.trained),
+        + FLOAT * rivals["journey"] * samples * seen + FLOAT * (gradients + network.weights + chunk * network.trained),
     }  # fmt: skip
 
 
@@ -247,14 +247,17 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     count, null = config["sampling"]["samples"], config["code"]["null_words"]
     values, pairs = math.prod(size.shape), size.units * count
     dampings, gradients = len(rivals["damping"]), rivals["gradients"]
+    kernels = 2 + bool(rivals["journey"])  # methods with dampings
     methods = (
         4
         + bool(rivals["perceptual"])
         + len(rivals["degraded"])
-        + (1 + 9 * (1 + (size.images > size.units)) if gradients else 0)
+        + (1 + 3 * (kernels + 1) * (1 + (size.images > size.units)) if gradients else 0)
         + len(config["grade"]["scores"])
     )
-    scored = (2 * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals["projection"]
+    scored = (kernels * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals[
+        "projection"
+    ]
     facts = 14 + (9 if gradients else 0)
     depth, draws = min(size.units, 1024), config["grade"]["bootstrap"]
     free = free_words(config, size, 20_000)
@@ -271,7 +274,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
         + 10 * DOUBLE * count * depth / 2,
         "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
-        + (6 * dampings * pairs * 3 * FLOAT if gradients else 0)
+        + (3 * kernels * dampings * pairs * 3 * FLOAT if gradients else 0)
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
         "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values

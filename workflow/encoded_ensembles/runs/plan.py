@@ -167,7 +167,8 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
     seen = code["weight"] / n
     controls = retrain["units"] + len(retrain["named"]) + retrain["fresh"]
     on_splits = n + code["weight"] * controls + (n if retrain["fresh"] else 0)
-    gradients = rivals["levels"] * (size.images + config["sampling"]["samples"])
+    queries = config["sampling"]["samples"] * (1 + rivals["journey"])
+    gradients = rivals["levels"] * (size.images + queries)
     return {
         **{f"fetch_{part}": Work(bytes=FLOAT * count) for part, count in size.frozen.items()},
         "train_member": train(on_splits, seen)
