@@ -46,6 +46,7 @@ ARGUMENTS = {
     ],
     "studies/factors.py": ["{run}", "--output", "{kept}/factors.parquet"],
     "studies/families.py": ["{run}"],
+    "studies/kfac.py": ["{run}", "--levels", "2", "--output", "{kept}/kfac.parquet"],
     "studies/law.py": [
         *("docs/studies/sizes/radius.csv", "--published", "docs/published/radius.csv"),
         *("--output", "{kept}/slope.parquet"),

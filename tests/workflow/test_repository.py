@@ -58,13 +58,14 @@ def test_extras_are_pinned_and_reach_whoever_installs_the_package(tmp_path):
     assert modules <= set(names)
     assert metadata.get_all("Provides-Extra") == [
         "cluster",
+        "kfac",
         "notebook",
         "perceptual",
         "report",
         "slurm",
     ]
     extras = [need for need in metadata.get_all("Requires-Dist") if "extra ==" in need]
-    assert len(extras) == 9
+    assert len(extras) == 10
     text = "".join(file.read_text() for file in (REPOSITORY / "envs").glob("requirements*.txt"))
     assert {re.split(r"[<>=]", need)[0] for need in extras} <= {
         pin.split("==")[0] for pin in pins(text)
