@@ -16,20 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from diffusers import DDPMScheduler
 from encoded_ensembles.codes.splits import FULL
-from encoded_ensembles.data.images import read_images
 from encoded_ensembles.grading.gradients import level_noise, spread_levels
-from encoded_ensembles.grading.rivals import unit_means
-from encoded_ensembles.members.batches import as_seen
 from encoded_ensembles.members.device import choose_device
-from encoded_ensembles.members.latents import PIXELS
 from encoded_ensembles.members.load import load_unet
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.runs import layout
-from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors, write_table
+from scored import read_pictures, write_scores
 
 BATCH = 64
 
@@ -115,26 +110,13 @@ def main() -> None:
     given = parser.parse_args()
     device = choose_device(given.device)
     torch.manual_seed(given.seed)
+    pictures = read_pictures(given.run)
     model = load_unet(given.run / layout.MEMBERS / FULL, device=device)
-    images = as_seen(read_images(given.run / layout.TRAINING).images, space=PIXELS)
-    samples = read_tensors(given.run / layout.SAMPLES, names=["factual"])["factual"]
-    if model.config.in_channels != images.shape[1] or model.config.num_class_embeds:
-        raise InputError(
-            f"{given.run} has members of latents or of labels, expected a run on pixels without labels."
-        )
     levels = spread_levels(given.levels)
-    pictures = (Noised(each, levels, seed=given.seed) for each in (images, samples))
+    noised = (Noised(each, levels, seed=given.seed) for each in (pictures.images, pictures.samples))
     with tempfile.TemporaryDirectory() as folder:
-        scores = influence(model, *pictures, device=device, folder=folder)
-    words = read_arrays(given.run / layout.CODE)
-    by_unit = unit_means(scores, words["unit_of"])
-    names = words["unit_names"]
-    table = {
-        "sample": np.repeat(np.arange(len(samples)), len(names)),
-        "unit_name": np.tile(names, len(samples)),
-        "score": by_unit.T.ravel(),
-    }
-    write_table(given.output, pd.DataFrame(table))
+        scores = influence(model, *noised, device=device, folder=folder)
+    write_scores(given.output, scores, pictures)
 
 
 if __name__ == "__main__":

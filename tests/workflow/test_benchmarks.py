@@ -25,6 +25,7 @@ PROGRAMS = sorted(
     str(file.relative_to(REPOSITORY))
     for folder in ("benchmarks", "studies")
     for file in (REPOSITORY / folder).glob("*.py")
+    if "__main__" in file.read_text()
 )
 FIGURES = REPOSITORY / "benchmarks/out/figures.json"
 STUDIES = sorted(file.name for file in (REPOSITORY / "docs/studies").iterdir() if file.is_dir())
@@ -56,10 +57,14 @@ ARGUMENTS = {
         *("{run}", "--scheduler", "ddpm", "--output", "{kept}/paper.parquet"),
     ],
     "studies/power.py": ["{run}", "--output", "{kept}"],
+    "studies/retrac.py": [
+        *("{run}", "--levels", "2", "--snapshots", "2", "--output", "{kept}/retrac.parquet"),
+    ],
     "studies/text_base.py": [
         *("{run}/data", "--output", "{kept}/base", "--coder", "8", "8", "--epochs", "1"),
         *("--widths", "8", "8", "--steps", "2", "--batch", "4"),
     ],
+    "studies/unlearning.py": ["{run}", "--levels", "2", "--output", "{kept}/unlearning.parquet"],
     "studies/viability.py": ["{run}", "--output", "{kept}"],
     "studies/published.py": ["{kept}", "--output", "{kept}"],
 }

@@ -1,0 +1,32 @@
+"""ReTrac along the training: at the end of it, what the pipeline's gradients give."""
+
+import importlib
+
+import numpy as np
+import pytest
+import torch
+from encoded_ensembles.grading import gradients
+from encoded_ensembles.members import network
+from workspace import REPOSITORY
+
+
+@pytest.fixture
+def retrac(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "studies")
+    return importlib.import_module("retrac")
+
+
+def test_one_snapshot_gives_what_the_pipeline_gives(retrac):
+    config = network.unet_config(
+        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, norm_groups=2
+    )
+    model = network.build_unet(config, seed=0).eval()
+    rng = np.random.default_rng(0)
+    images, samples = (rng.uniform(-1, 1, (n, 1, 8, 8)).astype(np.float32) for n in (18, 2))
+    where = {"levels": np.array([100, 600]), "seed": 3, "device": torch.device("cpu")}
+    found = retrac.products(model, images, samples, **where)
+    names = [f"i{n}" for n in range(18)]
+    whole = gradients.network_gradients(
+        model, images, samples, names, dimensions=8, common=True, **where
+    )
+    assert np.allclose(found, whole["retrac"], rtol=1e-4)
