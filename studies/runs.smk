@@ -43,6 +43,10 @@ PICTOGRAMS = {
 }
 # The paper's run at a small size, as in the paper and with the random numbers of all members shared.
 PAPER_RUNS = ["paper-mnist-independent", "paper-mnist-shared"]
+MAIN = [
+    "digits512",
+    "clipart",
+]  # with every method and every truth, and made by studies/main.smk
 PICTOGRAM_RUNS = ["openmoji", "openmoji-authors"]
 POWER = ["naming-64", "naming-128", "naming-512", "naming-1024"]  # of 64 to 1024 units
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
@@ -193,7 +197,7 @@ RUNS = {
         ),
         *(
             configured(run, run)
-            for run in ("planted", "artists-small", "digits512", "fashion-small")
+            for run in ("planted", "artists-small", "fashion-small", *MAIN)
         ),
     )
 }
