@@ -74,3 +74,11 @@ def test_elsewhere_it_is_one_sentence_too(monkeypatch):
     monkeypatch.setattr(cli, "app", lambda: sys.modules["torch"].zeros(2) @ torch.zeros(3))
     with pytest.raises(RuntimeError, match="inconsistent"):
         cli.main()
+
+
+def test_a_single_image_cannot_be_made_less():
+    with (
+        pytest.raises(InputError, match=r"with a single image; give the job a larger GPU"),
+        gpu_memory.explain_full_memory(1, "lower sampling.batch (--batch)"),
+    ):
+        raise torch.OutOfMemoryError(SAID)

@@ -16,7 +16,7 @@ def explain_full_memory(images: int, advice: str) -> Iterator[None]:
 
     Args:
         images: number of images in a batch.
-        advice: how to reduce it.
+        advice: how to reduce it; left out for a single image.
 
     Raises:
         InputError: the GPU ran out of memory.
@@ -27,7 +27,7 @@ def explain_full_memory(images: int, advice: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         message = str(error).split(". ")[0]
+        what = f"{images} images at once; {advice}, or" if images > 1 else "a single image;"
         raise InputError(
-            f"{message} with {images} images at once; {advice}, or give the job a larger GPU, or a GPU "
-            "to itself."
+            f"{message} with {what} give the job a larger GPU, or a GPU to itself."
         ) from error
