@@ -51,7 +51,7 @@ def test_scores_are_those_of_dattri(method, monkeypatch):
         ),
     )  # fmt: skip
     task = AttributionTask(loss_func=loss, model=network, checkpoints=network.state_dict())
-    kind = rivals.METHODS[method]
+    kind, _ = rivals.METHODS[method]
     phi = found[f"{kind}.images"].astype(np.float64)
     weights = sum(each.numel() for each in network.parameters())
     theirs = trak.TRAKAttributor(
