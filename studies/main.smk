@@ -2,12 +2,12 @@
 
 Methods that are computed beside the pipeline are graded with those of the run.
 Inputs: results/{study}/*, of runs with retrained and held-out models.
-Outputs: results/studies/{study}/{kfac,unlearning,retrac}.parquet,
+Outputs: results/studies/{study}/{kfac,unlearning,retrac_along}.parquet,
 results/studies/{study}/{areas,gains,scoreboard,differences,agreement,truth}.{parquet,csv},
-results/studies/{study}/{gains,scoreboard}.png, docs/studies/{study}/*.
+results/studies/{study}/{gains,scoreboard}.{pdf,png}, docs/studies/{study}/*.
 """
 
-BESIDE = ["kfac", "unlearning", "retrac"]
+BESIDE = ["kfac", "unlearning", "retrac_along"]
 GRADED = ["areas", "gains", "scoreboard", "differences", "agreement", "truth"]
 
 
@@ -51,7 +51,9 @@ rule grade_all:
         csv=expand("results/studies/{{study}}/{table}.csv", table=GRADED),
         draws="results/studies/{study}/draws.safetensors",
         figures=expand(
-            "results/studies/{{study}}/{figure}.png", figure=["gains", "scoreboard"]
+            "results/studies/{{study}}/{figure}.{form}",
+            figure=["gains", "scoreboard"],
+            form=["pdf", "png"],
         ),
     log:
         "results/studies/logs/grade_all.{study}.log",
@@ -65,32 +67,34 @@ rule grade_all:
         ],
     shell:
         """
+        exec >{log:q} 2>&1
         run=results/{wildcards.study} out=results/studies/{wildcards.study}
-        {{
-                    encens grade-methods --scores $run/expected/scores.safetensors \
-                        --pulls $run/contrast/pulls.safetensors --code $run/code/code.npz {params.foreign:q} \
-                        --areas $out/areas.parquet --gains $out/gains.parquet --draws {output.draws:q}
-                    encens score-methods --scores $run/expected/scores.safetensors \
-                        --areas $out/areas.parquet --draws {output.draws:q} --code $run/code/code.npz \
-                        --samples $run/samples/ensemble.safetensors --heldout $run/data/heldout.npz \
-                        --cost $run/rivals/cost.json --rivals $run/rivals/scores.safetensors \
-                        --influence $run/influence/influence.parquet \
-                        --retrained $run/retrain/samples.safetensors --controls $run/retrain/controls.parquet \
-                        --models $run/heldout/measured.safetensors \
-                        --classifier $run/frechet/classifier.safetensors {params.foreign:q} \
-                        --output $out/scoreboard.parquet --differences $out/differences.parquet \
-                        --agreement $out/agreement.parquet --truth $out/truth.parquet
-                    encens plot-gains --gains $out/gains.parquet --areas $out/areas.parquet \
-                        --calibration $run/expected/calibration.parquet --output $out/gains.png
-                    encens plot-scoreboard --board $out/scoreboard.parquet --output $out/scoreboard.png
-                }} >{log:q} 2>&1
+        encens grade-methods --scores $run/expected/scores.safetensors \
+            --pulls $run/contrast/pulls.safetensors --code $run/code/code.npz {params.foreign:q} \
+            --areas $out/areas.parquet --gains $out/gains.parquet --draws {output.draws:q}
+        encens score-methods --scores $run/expected/scores.safetensors \
+            --areas $out/areas.parquet --draws {output.draws:q} --code $run/code/code.npz \
+            --samples $run/samples/ensemble.safetensors --heldout $run/data/heldout.npz \
+            --cost $run/rivals/cost.json --rivals $run/rivals/scores.safetensors \
+            --influence $run/influence/influence.parquet \
+            --retrained $run/retrain/samples.safetensors --controls $run/retrain/controls.parquet \
+            --models $run/heldout/measured.safetensors \
+            --classifier $run/frechet/classifier.safetensors {params.foreign:q} \
+            --output $out/scoreboard.parquet --differences $out/differences.parquet \
+            --agreement $out/agreement.parquet --truth $out/truth.parquet
+        encens plot-gains --gains $out/gains.parquet --areas $out/areas.parquet \
+            --calibration $run/expected/calibration.parquet --output $out/gains.pdf
+        encens plot-scoreboard --board $out/scoreboard.parquet --output $out/scoreboard.pdf
         """
 
 
 rule keep_main:
     """Keep a main study: every method beside every truth."""
     input:
-        expand("results/studies/{{study}}/{table}.csv", table=GRADED),
+        expand(
+            "results/studies/{{study}}/{table}.csv",
+            table=sorted({*GRADED} - {"gains"}),
+        ),
         expand("results/studies/{{study}}/{figure}.png", figure=["gains", "scoreboard"]),
         expand(
             "results/{{study}}/{table}.csv",

@@ -57,8 +57,8 @@ ARGUMENTS = {
         *("{run}", "--scheduler", "ddpm", "--output", "{kept}/paper.parquet"),
     ],
     "studies/power.py": ["{run}", "--output", "{kept}"],
-    "studies/retrac.py": [
-        *("{run}", "--levels", "2", "--snapshots", "2", "--output", "{kept}/retrac.parquet"),
+    "studies/retrac_along.py": [
+        *("{run}", "--levels", "2", "--snapshots", "2", "--output", "{kept}/retrac_along.parquet"),
     ],
     "studies/text_base.py": [
         *("{run}/data", "--output", "{kept}/base", "--coder", "8", "8", "--epochs", "1"),

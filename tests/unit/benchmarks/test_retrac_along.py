@@ -13,7 +13,7 @@ from workspace import REPOSITORY
 @pytest.fixture
 def retrac(monkeypatch):
     monkeypatch.syspath_prepend(REPOSITORY / "studies")
-    return importlib.import_module("retrac")
+    return importlib.import_module("retrac_along")
 
 
 def test_one_snapshot_gives_what_the_pipeline_gives(retrac):

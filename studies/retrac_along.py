@@ -1,6 +1,6 @@
 """Diffusion-ReTrac along the training, as scores of one's own: the pipeline's takes the final weights alone.
 
-python studies/retrac.py RUN --output SCORES.parquet      a run's folder, with its single model of all images
+python studies/retrac_along.py RUN --output SCORES.parquet      a run's folder, with its single model of all images
 
 The single model is trained again, as its record says, and must come out the same; its weights are kept at evenly spaced
 steps. A score is the sum over these of the learning rate there times the inner products of the gradients of image and sample, the
