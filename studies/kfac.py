@@ -10,9 +10,7 @@ images. Damping is the library's, a tenth of the mean eigenvalue of each layer.
 Sources: Grosse et al., arXiv 2308.03296 (EK-FAC); Mlodozeniec et al., arXiv 2410.13850 (its use for diffusion models).
 """
 
-import argparse
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.load import load_unet
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.runs import layout
-from scored import read_pictures, write_scores
+from scored import make_parser, read_pictures, write_scores
 
 BATCH = 64
 
@@ -101,13 +99,7 @@ def influence(
 
 def main() -> None:
     """Score a run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--levels", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, required=True)
-    given = parser.parse_args()
+    given = make_parser(__doc__).parse_args()
     device = choose_device(given.device)
     torch.manual_seed(given.seed)
     pictures = read_pictures(given.run)

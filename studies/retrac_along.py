@@ -9,7 +9,6 @@ image's scaled to length one, summed over evenly spaced levels. A unit's score i
 Source: Xie et al., *Data Attribution for Diffusion Models*, arXiv 2401.09031.
 """
 
-import argparse
 import copy
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from encoded_ensembles.members.network import trained_weights
 from encoded_ensembles.members.training import make_initial, train
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import InputError, read_facts
-from scored import read_pictures, write_scores
+from scored import make_parser, read_pictures, write_scores
 
 
 def products(
@@ -91,13 +90,8 @@ def snapshots(
 
 def main() -> None:
     """Score a run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
+    parser = make_parser(__doc__)
     parser.add_argument("--snapshots", type=int, default=5)
-    parser.add_argument("--levels", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args()
     device = choose_device(given.device)
     pictures, levels = read_pictures(given.run), spread_levels(given.levels)

@@ -1,5 +1,6 @@
 """What programs that score a finished run by a method of their own read and write."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,17 @@ class Pictures(NamedTuple):
     samples: np.ndarray  # (B, C, H, W) float32
     unit_of: np.ndarray  # (N,) int64
     unit_names: np.ndarray  # (U,) str
+
+
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the arguments that all of these programs take."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--levels", type=int, default=10, help="noise levels, evenly spaced")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, required=True)
+    return parser
 
 
 def read_pictures(run: Path) -> Pictures:

@@ -11,9 +11,7 @@ a unit's score is the mean over its images.
 Source: Wang et al., *Data attribution for text-to-image models by unlearning synthesized images*, arXiv 2406.09408.
 """
 
-import argparse
 import copy
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +24,7 @@ from encoded_ensembles.members.load import load_unet
 from encoded_ensembles.members.names import LEVELS
 from encoded_ensembles.members.network import trained_weights
 from encoded_ensembles.runs import layout
-from scored import read_pictures, write_scores
+from scored import make_parser, read_pictures, write_scores
 
 DAMPING = 1e-2  # of the mean of the Fisher information's diagonal, added to it
 ROWS = 16 * SMALLEST_BATCH  # pictures whose loss is computed at once
@@ -107,13 +105,8 @@ def unlearn(
 
 def main() -> None:
     """Score a run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--levels", type=int, default=10)
+    parser = make_parser(__doc__)
     parser.add_argument("--rise", type=float, default=0.5)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args()
     device = choose_device(given.device)
     pictures = read_pictures(given.run)
