@@ -16,9 +16,8 @@ from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.data.likeness import HELD
 
 LEVELS = slice(50, 1000, 100)  # noise levels at which weights are taken
-SIGNAL = np.cumprod(
-    1 - np.linspace(1e-4, 0.02, 1000)
-)  # share of the image in the variance, of DDPM
+# Share of the image in the variance at each level, of DDPM.
+SIGNAL = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
 
 
 def patch_sizes(side: int) -> list[int]:
