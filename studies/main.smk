@@ -4,10 +4,11 @@ Methods that are computed beside the pipeline are graded with those of the run.
 Inputs: results/{study}/*, of runs with retrained and held-out models.
 Outputs: results/studies/{study}/{kfac,unlearning,retrac_along}.parquet,
 results/studies/{study}/{areas,gains,scoreboard,differences,agreement,truth}.{parquet,csv},
-results/studies/{study}/{gains,scoreboard}.{pdf,png}, docs/studies/{study}/*.
+results/studies/{study}/{gains,scoreboard,truth}.{pdf,png}, docs/studies/{study}/*.
 """
 
 BESIDE = ["kfac", "unlearning", "retrac_along"]
+FIGURES = ["gains", "scoreboard", "truth"]
 GRADED = ["areas", "gains", "scoreboard", "differences", "agreement", "truth"]
 
 
@@ -43,7 +44,7 @@ rule grade_all:
                 *("expected/scores.safetensors", "rivals/scores.safetensors"),
                 *("rivals/cost.json", "retrain/samples.safetensors"),
                 *("retrain/controls.parquet", "heldout/measured.safetensors"),
-                "frechet/classifier.safetensors",
+                *("frechet/classifier.safetensors", "expected/calibration.parquet"),
             ],
         ),
     output:
@@ -52,7 +53,7 @@ rule grade_all:
         draws="results/studies/{study}/draws.safetensors",
         figures=expand(
             "results/studies/{{study}}/{figure}.{form}",
-            figure=["gains", "scoreboard"],
+            figure=FIGURES,
             form=["pdf", "png"],
         ),
     log:
@@ -85,6 +86,8 @@ rule grade_all:
         encens plot-gains --gains $out/gains.parquet --areas $out/areas.parquet \
             --calibration $run/expected/calibration.parquet --output $out/gains.pdf
         encens plot-scoreboard --board $out/scoreboard.parquet --output $out/scoreboard.pdf
+        encens plot-truth --truth $out/truth.parquet --influence $run/influence/influence.parquet \
+            --output $out/truth.pdf
         """
 
 
@@ -95,7 +98,7 @@ rule keep_main:
             "results/studies/{{study}}/{table}.csv",
             table=sorted({*GRADED} - {"gains"}),
         ),
-        expand("results/studies/{{study}}/{figure}.png", figure=["gains", "scoreboard"]),
+        expand("results/studies/{{study}}/{figure}.png", figure=FIGURES),
         expand(
             "results/{{study}}/{table}.csv",
             table=[
@@ -103,7 +106,6 @@ rule keep_main:
                 *("contrast/answers", "expected/calibration"),
             ],
         ),
-        "results/{study}/figures/truth.png",
     output:
         "docs/studies/{study}/made.json",
     log:

@@ -5,7 +5,6 @@ import importlib
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles.members import network
 from workspace import REPOSITORY
 
 pytest.importorskip("kronfluence")
@@ -15,14 +14,6 @@ pytest.importorskip("kronfluence")
 def kfac(monkeypatch):
     monkeypatch.syspath_prepend(REPOSITORY / "studies")
     return importlib.import_module("kfac")
-
-
-@pytest.fixture
-def model():
-    config = network.unet_config(
-        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, norm_groups=2
-    )
-    return network.build_unet(config, seed=0).eval()
 
 
 def gradients(model, pictures):

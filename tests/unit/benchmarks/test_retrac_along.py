@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from encoded_ensembles.grading import gradients
-from encoded_ensembles.members import network
 from workspace import REPOSITORY
 
 
@@ -16,11 +15,7 @@ def retrac(monkeypatch):
     return importlib.import_module("retrac_along")
 
 
-def test_one_snapshot_gives_what_the_pipeline_gives(retrac):
-    config = network.unet_config(
-        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, norm_groups=2
-    )
-    model = network.build_unet(config, seed=0).eval()
+def test_one_snapshot_gives_what_the_pipeline_gives(retrac, model):
     rng = np.random.default_rng(0)
     images, samples = (rng.uniform(-1, 1, (n, 1, 8, 8)).astype(np.float32) for n in (18, 2))
     where = {"levels": np.array([100, 600]), "seed": 3, "device": torch.device("cpu")}

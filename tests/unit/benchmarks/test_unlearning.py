@@ -5,7 +5,6 @@ import importlib
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles.members import network
 from workspace import REPOSITORY
 
 LEVELS, WHERE = np.array([100, 600]), {"seed": 3, "device": torch.device("cpu")}
@@ -15,14 +14,6 @@ LEVELS, WHERE = np.array([100, 600]), {"seed": 3, "device": torch.device("cpu")}
 def unlearning(monkeypatch):
     monkeypatch.syspath_prepend(REPOSITORY / "studies")
     return importlib.import_module("unlearning")
-
-
-@pytest.fixture
-def model():
-    config = network.unet_config(
-        shape=(1, 8, 8), widths=[8], layers_per_block=1, attention=False, norm_groups=2
-    )
-    return network.build_unet(config, seed=0).eval()
 
 
 @pytest.fixture
