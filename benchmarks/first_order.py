@@ -17,8 +17,8 @@ RUN = ("benchmarks/first_order.yaml", "influence/influence.parquet")
 def main() -> None:
     """Compare both with the exact landscape."""
     from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.ensemble.first_order import derivatives
     from encoded_ensembles.ensemble.sampling import sample
-    from encoded_ensembles.influence.first_order import derivatives
     from scipy.stats import spearmanr
 
     run = finished_run(*RUN)

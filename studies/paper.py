@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from encoded_ensembles.ensemble.engine import prepare
-from encoded_ensembles.influence.first_order import derivatives
+from encoded_ensembles.ensemble.first_order import derivatives
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import read_arrays, read_table, read_tensors, write_table
 from factors import radii

@@ -42,7 +42,8 @@ def test_bfloat16_on_a_finished_run(finished, tmp_path):
 
 
 def test_certificates_refuse_what_is_not_the_same_to_the_byte():
+    exact = {"scheduler": "ddpm", "precision": "float32", "compile": False}
     for keys in ({"precision": "bfloat16"}, {"compile": True}):
-        run = SimpleNamespace(config={"sampling": {"scheduler": "ddpm"} | keys})
+        run = SimpleNamespace(sampling=exact | keys)
         with pytest.raises(InputError, match="expected float32 and false"):
             resampling.counterfactual(run, 0, [], "cpu")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from encoded_ensembles.ensemble import noise
 from encoded_ensembles.ensemble.diffusion import make_scheduler, take_step
-from encoded_ensembles.influence.first_order import derivatives
+from encoded_ensembles.ensemble.first_order import derivatives
 from encoded_ensembles.members import network
 
 
