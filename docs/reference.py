@@ -94,10 +94,10 @@ def default(part: dict[str, Any]) -> str:
 def commands() -> str:
     """Return the page of all verbs and their options, in Markdown."""
     import typer
-    from encoded_ensembles.cli import app
+    from encoded_ensembles.cli import application
     from typer.cli import get_docs_for_click
 
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(application())
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="encens")
     text = re.sub(r"^\* `--help`.*\n", "", text, flags=re.MULTILINE)
     for verb, part in command.commands.items():

@@ -22,18 +22,30 @@ from pathlib import Path
 
 STREAMS = 3
 IMPORTED = (
+    "cleanfid.fid",
     "diffusers.models.unets.unet_2d",
     "diffusers.schedulers.scheduling_ddim",
     "diffusers.schedulers.scheduling_ddpm",
     "diffusers.schedulers.scheduling_dpmsolver_multistep",
     "diffusers.training_utils",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
     "matplotlib.pyplot",
     "pandas",
+    "pyarrow.pandas_compat",
+    "pyarrow.dataset",
     "pyarrow.parquet",
     "scipy.optimize",
     "scipy.stats",
+    "sklearn.datasets",
+    "sklearn.ensemble",
+    "sklearn.isotonic",
+    "sklearn.linear_model",
     "snakemake.cli",
+    "smart_open",
+    "snakemake.report",
     "torch",
+    "typer.main",
 )
 # Runs without `site`, so it starts in milliseconds.
 CLIENT = f"""\

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import typer
 from encoded_ensembles import cli
-from encoded_ensembles.cli import app
+from encoded_ensembles.cli import application
 from encoded_ensembles.storage.files import write_arrays, write_facts
 
 
@@ -130,8 +130,28 @@ assert "torch.nn.attention.flex_attention" not in sys.modules
 
 def test_only_encode_units_is_given_a_family():
     """Issue 14.8: no other verb has an option that could contradict the code."""
-    verbs = typer.main.get_command(app).commands
+    verbs = typer.main.get_command(application()).commands
     options = {verb: {p.name for p in command.params} for verb, command in verbs.items()}
     assert [verb for verb, names in options.items() if {"family", "distance"} & names] == [
         "encode-units"
     ]
+
+
+def test_a_verb_does_not_import_what_others_need():
+    code = """
+import sys
+from encoded_ensembles import cli
+sys.argv = ["encens", "split-member", "--member", "x"]
+try:
+    cli.main()
+except SystemExit as end:
+    assert end.code == 2, end.code
+verbs = [name for name in sys.modules if name.startswith("encoded_ensembles.commands.") and name.count(".") == 2]
+print(*verbs, {"pandas", "pydantic", "scipy", "torch"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [
+        "encoded_ensembles.commands.options",
+        "encoded_ensembles.commands.split_member",
+        "set()",
+    ], done.stderr

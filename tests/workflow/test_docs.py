@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
-from encoded_ensembles.cli import app
+from encoded_ensembles.cli import application
 from encoded_ensembles.config.check import with_defaults
 from encoded_ensembles.config.closure import PACKAGE, closure
 from safetensors import safe_open
 from workspace import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
-VERBS = typer.main.get_command(app).commands
+VERBS = typer.main.get_command(application()).commands
 
 
 def build(folder, site):

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -24,26 +25,37 @@ FORMER = {  # verbs of earlier versions, and their replacements
     "train-heldout": "train-member, on the split that split-heldout writes",
 }
 
-app = typer.Typer(
-    name="encens",
-    help="Encoded ensembles of diffusion models: which training data shaped an image.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for module in iter_modules(commands.__path__):
-    if not module.ispkg:  # the package holds options that several verbs share
-        app.command()(getattr(import_module(f"{commands.__name__}.{module.name}"), module.name))
+VERBS = [
+    module.name
+    for module in iter_modules(commands.__path__)
+    if not module.ispkg  # the package holds options that several verbs share
+]
+
+
+def application(names: Iterable[str] = VERBS) -> typer.Typer:
+    """Return the command line of modules in `commands`; to import all of them takes a tenth of a second."""
+    app = typer.Typer(
+        name="encens",
+        help="Encoded ensembles of diffusion models: which training data shaped an image.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # so that the verb is given even where there is one only
+    for name in names:
+        app.command()(getattr(import_module(f"{commands.__name__}.{name}"), name))
+    return app
 
 
 def main() -> None:
     """Run a verb; a user error, a disk error or a full GPU gives one sentence and exit code 1."""
     if len(sys.argv) > 1 and sys.argv[1] in FORMER:
         sys.exit(f"encens: error: verb {sys.argv[1]} no longer exists; use {FORMER[sys.argv[1]]}.")
+    asked = [name for name in VERBS if sys.argv[1:2] == [name.replace("_", "-")]]
     network.around_import = diffusers_import
     try:
         with only_needed():
-            app()
+            application(asked or VERBS)()
     except ForeignError as error:
         sys.exit(f"encens: error: {str(error).rstrip('.')}{_option_help(error.path)}.")
     except InputError as error:
@@ -70,7 +82,7 @@ def _missing(error: OSError) -> str:
 
 def _option_help(path: Path) -> str:
     """Return the end of a sentence: the help of the option that named a file or its folder."""
-    verb = typer.main.get_command(app).commands[sys.argv[1]]  # type: ignore[attr-defined]
+    verb = typer.main.get_command(application()).commands[sys.argv[1]]  # type: ignore[attr-defined]
     try:
         arguments = verb.make_context(sys.argv[1], sys.argv[2:], resilient_parsing=True).params
     except InputError:  # of an option that searches for files
@@ -79,7 +91,10 @@ def _option_help(path: Path) -> str:
     for option in verb.params:
         values = arguments.get(option.name)
         for value in values if isinstance(values, list | tuple) else [values]:
-            if isinstance(value, Path) and value.absolute() in (target, *target.parents):
+            if not isinstance(value, str | Path) or not value:
+                continue
+            place = Path(value).absolute()
+            if place in (target, *target.parents):
                 name = next((text for text in option.opts if text.startswith("--")), option.name)
-                endings[len(value.absolute().parts)] = f"; {name} expects: {option.help}"
+                endings[len(place.parts)] = f"; {name} expects: {option.help}"
     return endings[max(endings)] if endings else ""

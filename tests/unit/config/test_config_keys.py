@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 from config_lines import CHANGE_NOTHING, DECIDING, GROUPS, LINES, PART, RESULTS
-from encoded_ensembles.cli import app
+from encoded_ensembles.cli import application
 from encoded_ensembles.commands import train_member
 from encoded_ensembles.commands.options import training
 from encoded_ensembles.commands.options.sampling import Sampling
@@ -177,7 +177,7 @@ def test_keys_show_in_the_shell_lines_of_their_rules(group, folder):
 def test_every_option_is_used_by_its_command():
     """A parameter that a function does not read would be an option that changes nothing."""
     unread, seen = [], 0
-    for verb, command in typer.main.get_command(app).commands.items():
+    for verb, command in typer.main.get_command(application()).commands.items():
         function = inspect.unwrap(command.callback)
         tree = ast.parse(inspect.getsource(function))
         read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -65,13 +65,14 @@ def test_elsewhere_it_is_one_sentence_too(monkeypatch):
     def run():
         raise torch.OutOfMemoryError(SAID)
 
-    monkeypatch.setattr(cli, "app", run)
+    monkeypatch.setattr(cli, "application", lambda names: run)
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert str(caught.value) == (
         "encens: error: CUDA out of memory; give the job a larger GPU, or a GPU to itself."
     )
-    monkeypatch.setattr(cli, "app", lambda: sys.modules["torch"].zeros(2) @ torch.zeros(3))
+    wrong = lambda: sys.modules["torch"].zeros(2) @ torch.zeros(3)  # noqa: E731
+    monkeypatch.setattr(cli, "application", lambda names: wrong)
     with pytest.raises(RuntimeError, match="inconsistent"):
         cli.main()
 

@@ -68,14 +68,25 @@ def given_estimates(
     numbers = torch.from_numpy(classes.astype(np.int64)).to(device)
     for level in levels:
         at = torch.tensor(level, device=device)
+        # All draws together fill batches that a draw of few pictures would not.
+        x = torch.cat(
+            [
+                diffusion.noised(
+                    clean,
+                    torch.from_numpy(_noise(keys, pictures.shape[1:], level, draw, seed)).to(
+                        device
+                    ),
+                    level,
+                )
+                for draw in range(draws)
+            ]
+        )
         total = np.zeros((len(members), *pictures.shape), np.float64)
-        for draw in range(draws):
-            noise = torch.from_numpy(_noise(keys, pictures.shape[1:], level, draw, seed)).to(device)
-            x = diffusion.noised(clean, noise, level)
-            for member, sums in zip(members, total, strict=True):
-                with torch.inference_mode():
-                    predicted = predict(member, x, at, numbers=numbers, batch=batch)
-                    image = diffusion.estimate(predicted, x, level)
+        for member, sums in zip(members, total, strict=True):
+            with torch.inference_mode():
+                predicted = predict(member, x, at, numbers=numbers.repeat(draws), batch=batch)
+                images = diffusion.estimate(predicted, x, level)
+            for image in images.split(len(pictures)):
                 sums += image.cpu().numpy()
         yield level, (total / draws).astype(np.float32)
 

@@ -33,18 +33,21 @@ def samples_figure(
         remark: text below the figure.
     """
     columns = min(columns, *(len(images) for _, _, images in rows))
-    side = (WIDTH - 1.8) / columns
+    step = (WIDTH - 1.8) / columns + 0.02
     figure = Figure(
-        figsize=(WIDTH, (side + 0.04) * len(rows) + (0.3 if remark else 0.1)),
-        layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02),
+        figsize=(WIDTH, step * len(rows) + (0.3 if remark else 0.1)),
+        layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01),
     )
-    axes = figure.subplots(len(rows), columns, squeeze=False)
-    for line, (label, second, images) in zip(axes, rows, strict=True):
-        for ax, image in zip(line, images, strict=False):
-            show(ax, image)
-        line[0].set_ylabel(
-            f"{label}\n{second}", rotation=0, ha="right", va="center", labelpad=6, fontsize=7
-        )
+    ax = figure.subplots()  # one for all, since axes take longer to lay out than pictures to draw
+    side = 1 - 0.02 / step
+    for line, (_, _, images) in enumerate(rows):
+        for column, image in enumerate(images[:columns]):
+            show(ax, image, extent=(column, column + side, line + side, line))
+    labels = [f"{label}\n{second}" for label, second, _ in rows]
+    ax.set_yticks(np.arange(len(rows)) + side / 2, labels, fontsize=7)
+    ax.tick_params(length=0)
+    ax.set_anchor("W")  # the layout takes the place of labels from there
+    ax.set(xlim=(0, columns), ylim=(len(rows), 0))
     say_below(figure, remark)
     return figure
 

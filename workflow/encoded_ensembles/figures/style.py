@@ -44,8 +44,10 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     return wrapper
 
 
-def show(ax: Axes, image: np.ndarray) -> None:
-    """Draw one (C, H, W) image in [-1, 1], without axes."""
+def show(
+    ax: Axes, image: np.ndarray, *, extent: tuple[float, float, float, float] | None = None
+) -> None:
+    """Draw one (C, H, W) image in [-1, 1], without axes; extent as of Matplotlib's `imshow`."""
     pixels = np.clip((image.transpose(1, 2, 0) + 1) / 2, 0, 1)
     ax.imshow(
         pixels if len(image) == 3 else pixels[..., 0],
@@ -53,6 +55,7 @@ def show(ax: Axes, image: np.ndarray) -> None:
         vmin=0,
         vmax=1,
         interpolation="nearest",
+        extent=extent,
     )
     _bare(ax)
 
@@ -98,10 +101,12 @@ def save(figure: Figure, output: Path) -> None:
     """Write a figure as PNG and PDF (its keeper), without dates, so that equal figures have equal bytes.
 
     Both are drawn in memory first: on a full disk Matplotlib's PDF writer hides the error by another.
+    The PDF keeps the layout of the PNG, which takes more time than drawing.
     """
     png = output.with_suffix(".png")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
+    figure.set_layout_engine(None)
     with replacing(png) as temporary:
         temporary.write_bytes(drawn.getvalue())
     drawn = io.BytesIO()

@@ -12,7 +12,6 @@ Ignatiadis & Huber, *Covariate powered cross-weighted multiple testing* (2021), 
 """
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from encoded_ensembles.influence.joint import rank_weights
 
@@ -45,6 +44,8 @@ def weighted_q(p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     Returns:
         (U, B), in (0, 1].
     """
+    from scipy.stats import false_discovery_control  # importing it takes a second
+
     return false_discovery_control(np.minimum(p / weights, 1), axis=0)
 
 
