@@ -19,7 +19,7 @@ def test_influence_shows_q_and_wastes_little_space(top):
     pictures = np.zeros((top, 3, 8, 8), np.float32)
     panel = (3, pictures[0], table, pictures, pictures)
     figure = landscape.influence_figure([panel] * 2)
-    assert texts(figure).count("digits/00000\nd = 0.50\np = 0.0099, q = 0.41") == 2
+    assert texts(figure).count("digits/00000\nd = 0.50\np = 0.0099\nq = 0.41") == 2
     figure.draw_without_rendering()
     area = sum(
         ax.get_position().width * ax.get_position().height for ax in figure.axes if ax.images

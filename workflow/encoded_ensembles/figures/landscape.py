@@ -65,7 +65,7 @@ def influence_figure(
     """
     top = max(len(table) for _, _, table, _, _ in panels)
     figure = Figure(
-        figsize=(CELL * (top + 3) + 0.5, (3 * CELL + 0.6) * len(panels) + 0.6),
+        figsize=(CELL * (top + 3) + 0.5, (3 * CELL + 0.7) * len(panels) + 0.6),
         layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02),
     )
     grid = figure.add_gridspec(3 * len(panels), top + 1, width_ratios=[3, *[1] * top])
@@ -84,7 +84,7 @@ def influence_figure(
             drawn = show_change(change, counterfactuals[column - 1] - sample, bound)
             picture.set_title(
                 f"{shorten(str(row.unit_name), 16)}\nd = {row.distance:.2f}\n"
-                f"p = {row.distance_p:.2g}, q = {row.distance_q:.2g}",
+                f"p = {row.distance_p:.2g}\nq = {row.distance_q:.2g}",
                 fontsize=6,
             )
             if column == 1:
