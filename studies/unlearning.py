@@ -12,6 +12,7 @@ Source: Wang et al., *Data attribution for text-to-image models by unlearning sy
 """
 
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -49,21 +50,15 @@ def losses(
     return total / len(levels)
 
 
-def mean_gradients(
+def gradients(
     model: torch.nn.Module, pictures: np.ndarray, levels: np.ndarray, *, seed: int,
     device: torch.device,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Return each picture's gradient, mean over levels, (N, P), and the mean square over pictures and levels, (P,)."""
-    size = sum(weights.numel() for weights in trained_weights(model).values())
-    found = torch.zeros(len(pictures), size, device=device)
-    square = torch.zeros(size, device=device)
-    steps = chunk_gradients(
-        model, pictures, ["common"] * len(pictures), levels=levels, seed=seed, device=device
-    )
+) -> Iterator[tuple[slice, torch.Tensor]]:  # fmt: skip
+    """Yield the numbers of some pictures and their gradients at one level, (rows, P)."""
+    names = ["common"] * len(pictures)
+    steps = chunk_gradients(model, pictures, names, levels=levels, seed=seed, device=device)
     for _, rows, loss, _ in steps:
-        found[rows] += loss / len(levels)
-        square += loss.square().sum(dim=0) / (len(pictures) * len(levels))
-    return found, square
+        yield rows, loss
 
 
 def moved(model: torch.nn.Module, step: torch.Tensor) -> torch.nn.Module:
@@ -92,8 +87,13 @@ def unlearn(
         device: of the model.
     """
     where = {"seed": seed, "device": device}
-    _, fisher = mean_gradients(model, images, levels, **where)
-    uphill, _ = mean_gradients(model, samples, levels, **where)
+    size = sum(weights.numel() for weights in trained_weights(model).values())
+    fisher = torch.zeros(size, device=device)  # its diagonal: the mean square of gradients
+    for _, each in gradients(model, images, levels, **where):
+        fisher += each.square().sum(dim=0) / (len(images) * len(levels))
+    uphill = torch.zeros(len(samples), size, device=device)  # mean over levels
+    for rows, each in gradients(model, samples, levels, **where):
+        uphill[rows] += each / len(levels)
     before, own = (losses(model, each, levels, **where) for each in (images, samples))
     scores = np.empty((len(images), len(samples)))
     for sample, gradient in enumerate(uphill):

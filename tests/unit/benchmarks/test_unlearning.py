@@ -26,8 +26,16 @@ def test_a_small_step_is_an_inner_product_weighed_by_the_fisher_information(
     unlearning, model, pictures
 ):
     images, samples = pictures
-    by_image, fisher = unlearning.mean_gradients(model, images, LEVELS, **WHERE)
-    by_sample, _ = unlearning.mean_gradients(model, samples, LEVELS, **WHERE)
+
+    def gradients(pictures):
+        found = [[] for _ in pictures]
+        for rows, each in unlearning.gradients(model, pictures, LEVELS, **WHERE):
+            for of_picture, gradient in zip(found[rows], each, strict=True):
+                of_picture.append(gradient)
+        return torch.stack([torch.stack(each) for each in found])  # (N, K, P)
+
+    by_image, by_sample = gradients(images).mean(dim=1), gradients(samples).mean(dim=1)
+    fisher = gradients(images).square().mean(dim=(0, 1))
     weight = 1 / (fisher + unlearning.DAMPING * fisher.mean())
     own = unlearning.losses(model, samples, LEVELS, **WHERE)
     expected = (by_image * weight) @ by_sample.T / ((by_sample * weight) * by_sample).sum(dim=1)
