@@ -6,7 +6,7 @@
 # make notebook  set up, run the default configuration, execute docs/example.ipynb on it
 # make docs    set up, build the documentation site: site/index.html
 # make check   set up, run the linters and the type checker
-# VENV=path    the virtual environment to use or make (6.5 GB), so that clones can share one
+# VENV=path    the virtual environment to use or make (7 GB), so that clones can share one
 VENV ?= .venv
 PYTHON ?= python3
 CORES ?= all
