@@ -1,5 +1,6 @@
 """Fixtures: a copy of the workflow in a folder of its own, and a finished toy run."""
 
+import gc
 import http.server
 import json
 import os
@@ -36,6 +37,12 @@ def pytest_configure(config):
         asked = [shutil.which("scontrol"), "ping"]
         if asked[0] and subprocess.run(asked, capture_output=True, check=False).returncode:
             hasty(config)
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector the tests themselves and what they import."""
+    gc.collect()
+    gc.freeze()
 
 
 def hasty(config):
@@ -107,7 +114,9 @@ def serve():
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), make)
         server.daemon_threads = True
         running.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         return f"http://127.0.0.1:{server.server_port}"
 
     yield start

@@ -9,8 +9,10 @@ started. The run of the fixture `finished` uses the real commands.
 
 import array
 import atexit
+import gc
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -28,6 +30,7 @@ IMPORTED = (
     "diffusers.schedulers.scheduling_ddpm",
     "diffusers.schedulers.scheduling_dpmsolver_multistep",
     "diffusers.training_utils",
+    "jsonschema.validators",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.pyplot",
@@ -80,7 +83,7 @@ def warm_path() -> Path:
         atexit.register(place.cleanup)
         folder = Path(place.name)
         address = str(folder / "socket")
-        for name in ("encens", "snakemake"):
+        for name in ("encens", "snakemake", "python"):
             command = folder / name
             command.write_text(CLIENT.format(address=address))
             command.chmod(0o755)
@@ -94,8 +97,13 @@ def warm_path() -> Path:
 
 def serve(address: str) -> None:
     """Fork a process per connection, until the standard input ends."""
+    import snakemake.cli
+
     for name in IMPORTED:
         import_module(name)
+    snakemake.cli.get_argument_parser()  # loads its plugins
+    gc.collect()
+    gc.freeze()  # forked processes need not look at all this again
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # handlers are not waited for
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -157,7 +165,11 @@ def become(streams: array.array, argv: list[str], folder: str, environment: dict
     sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
     code = 0
     try:
-        if Path(argv[0]).name == "snakemake":
+        name = Path(argv[0]).name
+        if name == "python":
+            run_python(argv[1:])
+            sys.exit()
+        elif name == "snakemake":
             from snakemake.cli import main
         else:
             from encoded_ensembles.cli import main
@@ -177,6 +189,23 @@ def become(streams: array.array, argv: list[str], folder: str, environment: dict
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code or 0)
+
+
+def run_python(arguments: list[str]) -> None:
+    """Run what `python -c CODE`, `python -m MODULE` and `python FILE` run, with arguments behind it."""
+    first, *rest = arguments
+    if first == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        sys.path.insert(0, "")
+        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
+    elif first == "-m":
+        sys.argv = rest
+        sys.path.insert(0, os.getcwd())
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        sys.path.insert(0, str(Path(first).resolve().parent))
+        runpy.run_path(first, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -47,14 +47,14 @@ def test_jobs_go_to_a_scheduler_by_its_own_commands(cluster):
     (cluster.folder / "kill-next").touch()
     given = ["--profile", "cluster", "--cluster-generic-status-cmd", "bin/status",
              "--latency-wait", "5", "--seconds-between-status-checks", "1"]  # fmt: skip
-    done = cluster.snakemake("results/toy/code/code.npz", *given)
+    done = cluster.snakemake("results/toy/data/training.npz", *given)
     assert done.returncode == 0, done.stderr
-    assert (cluster.results() / "code/code.npz").exists()
+    assert (cluster.results() / "data/training.npz").exists()
     said = [file.read_text().strip() for file in (cluster.folder / "jobs").glob("?")]
     assert sorted(said) == ["failed", *["success"] * (len(said) - 1)]
     asked = (cluster.folder / "asked").read_text()
     memory = [int(number) for number in re.findall(r"-l h_vmem=(\d+)M", asked)]
-    assert len(memory) == len(said) == 3  # fetch_dataset twice, and encode_units
+    assert len(memory) == len(said) == 2
     assert memory[1] == 2 * memory[0]  # of the second attempt
     seconds = [int(number) for number in re.findall(r"-l h_rt=(\d+)", asked)]
     assert seconds[1] == 2 * seconds[0] >= 120

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -227,7 +228,9 @@ def test_a_pipeline_holds_the_base_once_and_the_adapters(made, tmp_path):
 
 @pytest.mark.parametrize("spoiled", ["nowhere", "no network", "other", "pickled", "damaged"])
 def test_what_is_no_base_is_refused(network, tmp_path, monkeypatch, spoiled):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(
+        huggingface_hub.constants, "HF_HUB_OFFLINE", True
+    )  # the variable is read once
     folder = shutil.copytree(network, tmp_path / "base")
     if spoiled == "no network":
         (folder / "config.json").write_text("{}")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -174,7 +175,9 @@ def test_members_are_sampled_with_the_autoencoder_that_they_were_trained_on(made
 
 @pytest.mark.parametrize("spoiled", ["other", "pickled", "nowhere", "list", "parts", "lacking"])
 def test_what_is_no_autoencoder_is_refused(autoencoder, tmp_path, monkeypatch, spoiled):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(
+        huggingface_hub.constants, "HF_HUB_OFFLINE", True
+    )  # the variable is read once
     folder = shutil.copytree(autoencoder, tmp_path / "given")
     if spoiled == "other":
         facts = json.loads((folder / "config.json").read_text()) | {"_class_name": "VQModel"}

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -194,7 +195,10 @@ def append(path, text="\nCHANGED = True\n"):
 
 def test_a_changed_figure_only_plots_again(rerun):
     append(rerun.folder / "workflow/encoded_ensembles/figures/style.py")
-    assert rerun.run() == {name: 1 for name in JOBS if name.startswith("plot_")} | {"all": 1}
+    done = rerun.snakemake("--dry-run")
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
+    del jobs["total"]
+    assert jobs == {name: "1" for name in JOBS if name.startswith("plot_")} | {"all": "1"}
 
 
 def test_changed_training_code_trains_again(rerun):
@@ -293,7 +297,7 @@ def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
     arguments = [
         "encens", "train-member", "--data", results / "data/training.npz",
         "--manifest", results / "splits/01.json", "--widths", "8", "--layers-per-block", "1",
-        "--epochs", "300", "--steps-per-epoch", "2", "--learning-rate", "0.002", "--ema", "0.9",
+        "--epochs", "60", "--steps-per-epoch", "2", "--learning-rate", "0.002", "--ema", "0.9",
         "--checkpoint-seconds", "0",
     ]  # fmt: skip
 
@@ -312,7 +316,7 @@ def test_a_killed_training_job_goes_on_from_its_checkpoint(finished, tmp_path):
     while not checkpoint.exists():
         assert killed.poll() is None, killed.stderr.read()
         time.sleep(0.02)
-    time.sleep(0.5)
+    time.sleep(0.3)
     killed.kill()
     killed.wait()
     assert not (tmp_path / "b/config.json").exists()

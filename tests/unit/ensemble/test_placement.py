@@ -1,7 +1,6 @@
 """Laws of how members are held: no path of the engine changes a byte in float32."""
 
 import copy
-import itertools
 
 import numpy as np
 import pytest
@@ -38,10 +37,14 @@ def test_every_path_gives_the_same_bytes(members, sampler):
         r: placement.hold(copy.deepcopy(members), device=CPU, resident=r) for r in (True, False)
     }
     assert isinstance(held[False], placement.Streamed)
-    for resident, batch, trajectories in itertools.product(held, (16, 37), (1, 12, 8192)):
+    # each two of the three options meet in every way
+    for resident, batch, trajectories in [
+        *((True, 16, 1), (False, 37, 1), (True, 37, 12), (False, 16, 12)),
+        *((True, 16, 8192), (False, 37, 8192)),
+    ]:
         options = {"sampler": sampler, "batch": batch, "trajectories": trajectories}
         assert sample(held[resident], **options).tobytes() == whole, (resident, options)
-    for resident, blocks in itertools.product(held, (2, 5)):
+    for resident, blocks in ((True, 2), (False, 5)):
         parts = [
             sample(held[resident], keep=part, sampler=sampler).tobytes()
             for part in np.array_split(KEEP, blocks)

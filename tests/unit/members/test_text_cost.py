@@ -1,5 +1,7 @@
 """What denoisers cost, counted on tensors without values, against real ones."""
 
+import functools
+
 import pytest
 import tiny_pipelines
 import torch
@@ -13,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 LATENT = (4, 8, 8)
 
 
+@functools.cache
 def cost(kind, **options):
     config = dict(denoiser(tiny_pipelines.pipeline(kind)).config)
     config["_class_name"] = type(denoiser(tiny_pipelines.pipeline(kind))).__name__
