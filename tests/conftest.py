@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from workspace import REPOSITORY, ColdWorkspace, Workspace
+from workspace import REPOSITORY, OnceColdWorkspace, Workspace
 
 settings.register_profile("suite", deadline=None, derandomize=True)  # CI may be slow
 settings.load_profile("suite")
@@ -64,18 +64,31 @@ def workspace(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, worker_id):
-    """A workspace with the finished toy run, shared by all workers; neither change it nor run in it."""
+def once(tmp_path_factory, worker_id):
+    """Return a function that makes a workspace of some name in the worker that asks first; the others wait for it.
+
+    Its `jobs` are what the function returned that made it. Neither change it nor run in it.
+    """
     here = tmp_path_factory.getbasetemp()
-    folder = (here if worker_id == "master" else here.parent) / "finished"
-    jobs = folder / "jobs.json"
-    with FileLock(f"{folder}.lock"):  # the first worker makes the run, the others wait for it
-        if not jobs.exists():
-            folder.mkdir()
-            jobs.write_text(json.dumps(ColdWorkspace(folder).run()))
-    workspace = Workspace.at(folder)
-    workspace.jobs = json.loads(jobs.read_text())
+
+    def workspace(name, make):
+        folder = (here if worker_id == "master" else here.parent) / name
+        jobs = folder / "jobs.json"
+        with FileLock(f"{folder}.lock"):
+            if not jobs.exists():
+                folder.mkdir()
+                jobs.write_text(json.dumps(make(folder)))
+        found = Workspace.at(folder)
+        found.jobs = json.loads(jobs.read_text())
+        return found
+
     return workspace
+
+
+@pytest.fixture(scope="session")
+def finished(once):
+    """A workspace with the finished toy run, shared by all workers; neither change it nor run in it."""
+    return once("finished", lambda folder: OnceColdWorkspace(folder).run())
 
 
 @pytest.fixture

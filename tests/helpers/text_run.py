@@ -39,12 +39,12 @@ def prepare(folder, kind):
     return workspace
 
 
-def configure(workspace, **changes):
+def configure(workspace, *, file="own.yaml", **changes):
     config = {key: dict(value) for key, value in CONFIG.items()} | {"run": "own"}
     config["model"]["base"] = "base"
     for key, value in changes.items():
         config[key] = config.get(key, {}) | value if isinstance(value, dict) else value
-    (workspace.folder / "own.yaml").write_text(yaml.safe_dump(config))
+    (workspace.folder / file).write_text(yaml.safe_dump(config))
 
 
 def run(workspace, *targets):

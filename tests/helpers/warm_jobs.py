@@ -4,7 +4,7 @@ Three quarters of a toy run's time are spent on importing packages, once for eac
 server that imports them once, and returns a folder of commands `encens` and `snakemake` that have the server
 fork a process each. It imports the package of its workspace afresh. Working folder, environment, standard
 streams and exit code are those of the command; when the command is killed, so is the process, but not what it
-started. The run of the fixture `finished` uses the real commands.
+started. The run of the fixture `finished` uses each real command once.
 """
 
 import array
@@ -172,6 +172,7 @@ def become(streams: array.array, argv: list[str], folder: str, environment: dict
         elif name == "snakemake":
             from snakemake.cli import main
         else:
+            sys.executable = str(Path(argv[0]).parent / "python")  # of what it starts itself
             from encoded_ensembles.cli import main
         sys.exit(main())
     except SystemExit as error:

@@ -87,6 +87,26 @@ class ColdWorkspace(Workspace):
     warm = False
 
 
+# The first call of a verb, or of any verb that plots, is the real command; further ones are forked.
+FIRST = """#!/bin/sh
+case $1 in plot-*) verb=plot;; *) verb=$1;; esac
+if mkdir "$(dirname "$0")/$verb" 2>/dev/null; then exec {real} "$@"; fi
+exec {forked} "$@"
+"""
+
+
+class OnceColdWorkspace(ColdWorkspace):
+    """A workspace where each command is the real one once."""
+
+    def _set(self, folder: Path):
+        super()._set(folder)
+        command, real = folder / "bin/encens", Path(sys.executable).parent / "encens"
+        command.parent.mkdir()
+        command.write_text(FIRST.format(real=real, forked=warm_path() / "encens"))
+        command.chmod(0o755)
+        self.environment["PATH"] = f"{command.parent}{os.pathsep}{self.environment['PATH']}"
+
+
 def executed(log):
     """Count the jobs of each rule that Snakemake finished, from what it printed."""
     counts = {}

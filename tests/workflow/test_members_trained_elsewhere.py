@@ -57,9 +57,13 @@ def taken(exported, tmp_path_factory):
     write_members(folder / "trained")
     shutil.copy(folder / "splits/splits.json", folder / "trained")
     configure(workspace, members={"given": "trained"})
-    counts = workspace.run(config="own.yaml")
+    counts = run(workspace, "run.json")
     assert counts["take_member"] == 6
-    assert not {"train_adapter", "encode_captions", "encode_pictures", "plot_loss"} & set(counts)
+    left = workspace.snakemake("-n", config="own.yaml").stdout
+    assert "plot_samples" in left
+    for none in ("train_adapter", "encode_captions", "encode_pictures", "plot_loss"):
+        assert none not in counts
+        assert none not in left
     return workspace
 
 
@@ -171,7 +175,9 @@ def test_members_of_different_ranks_are_refused(taken, tmp_path):
 def test_a_member_of_another_split_is_refused(taken, tmp_path):
     other = again(taken, tmp_path)
     (other.folder / "pictures/03.txt").write_text("new words")
-    done = other.snakemake("-k", config="own.yaml")
+    words = np.load(other.results("own") / "code/code.npz")
+    member = int(words["code"][words["unit_names"].tolist().index("03.png")].argmax())
+    done = other.snakemake(f"results/own/members/{member:02d}/training.json", config="own.yaml")
     assert done.returncode != 0
     assert "was trained for another split than it has in this run" in done.stderr + done.stdout
 
@@ -221,26 +227,25 @@ def taken_base(workspace):
     return workspace.results("own") / "base"
 
 
-def test_whole_networks_of_pixels_are_taken(tmp_path):
-    workspace = Workspace(tmp_path)
-    workspace.run("splits")
-    done = workspace.encens("export-splits", "--run", "toy", "--output", "splits")
+def test_whole_networks_of_pixels_are_taken(rerun):
+    folder = rerun.folder
+    done = rerun.encens("export-splits", "--run", "toy", "--output", "splits")
     assert done.returncode == 0, done.stderr
-    toy = yaml.safe_load((tmp_path / "toy.yaml").read_text())
+    shutil.rmtree(rerun.results() / "members")
+    toy = yaml.safe_load((folder / "toy.yaml").read_text())
     shape = {"widths": [8, 8], "layers_per_block": 1, "attention": False, "norm_groups": 4}
     members = toy["code"]["members"]
     for seed, name in enumerate([*(f"{m:02d}" for m in range(members)), "full"]):
         unet = network.build_unet(network.unet_config(shape=(1, 8, 8), **shape), seed=seed)
-        unet.save_pretrained(tmp_path / "trained" / name)
-    shutil.copy(tmp_path / "splits/splits.json", tmp_path / "trained")
+        unet.save_pretrained(folder / "trained" / name)
+    shutil.copy(folder / "splits/splits.json", folder / "trained")
     toy["members"] = {"given": "trained"}
-    toy.pop("retrain", None), toy.pop("heldout", None)
-    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy))
-    counts = workspace.run("results/toy/samples/ensemble.safetensors")
+    (folder / "toy.yaml").write_text(yaml.safe_dump(toy))
+    counts = rerun.run("results/toy/samples/ensemble.safetensors")
     assert counts["take_member"] == members + 1
     wrong = network.build_unet(network.unet_config(shape=(3, 8, 8), **shape), seed=0)
-    wrong.save_pretrained(tmp_path / "trained/01")
-    done = workspace.snakemake("results/toy/members/01/training.json")
+    wrong.save_pretrained(folder / "trained/01")
+    done = rerun.snakemake("results/toy/members/01/training.json")
     assert done.returncode != 0
     assert "the noise is for (1, 8, 8)" in done.stderr + done.stdout
 

@@ -2,10 +2,12 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from encoded_ensembles.commands.fetch_dataset import fetch_dataset
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.storage.files import InputError
 from PIL import Image
@@ -186,14 +188,32 @@ DATA = [
 @pytest.mark.parametrize(
     ("name", "damage", "changes", "sentence"), DATA, ids=[case[3][:30] for case in DATA]
 )
-def test_wrong_data(workspace, name, damage, changes, sentence):
+def test_wrong_data(schema, tmp_path, name, damage, changes, sentence):
+    (folder := tmp_path / "pictures").mkdir()
+    damage(folder)
+    path = {} if name == "digits" else {"dataset.path": str(folder), "dataset.size": 8}
+    found = check_config(config({"dataset.name": name} | path | changes), schema)
+    data = found["dataset"]
+    plants = [f"{each['name']}:{each['kind']}:{each['images']}:together" for each in data["plant"]]
+    out = tmp_path / "data"
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        fetch_dataset(
+            name, *(out / f"{part}.npz" for part in ("training", "heldout", "spare")),
+            out / "dataset.json", images=data["images"], heldout_images=data["heldout"],
+            spare_images=data["spare"], size=data["size"],
+            path=Path(data["path"]) if data["path"] else None,
+            exclude=found["units"]["exclude"], plant=plants,
+        )  # fmt: skip
+    assert not list(out.glob("*"))
+
+
+def test_wrong_pictures_are_one_sentence(workspace):
     folder = workspace.folder / "pictures"
     folder.mkdir()
+    ((_, damage, _, sentence),) = [case for case in DATA if "broken.png" in case[3]]
     damage(folder)
-    own = {"dataset.name": name} | (
-        {} if name == "digits" else {"dataset.path": str(folder), "dataset.size": 8}
-    )
-    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(own | changes)))
+    own = {"dataset.name": "folder", "dataset.path": str(folder), "dataset.size": 8}
+    (workspace.folder / "wrong.yaml").write_text(yaml.safe_dump(config(own)))
     done = workspace.snakemake(TARGET.format(run="wrong"), config="wrong.yaml")
     said = done.stdout + done.stderr
     assert done.returncode == 1

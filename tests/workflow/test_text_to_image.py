@@ -1,13 +1,16 @@
 """Text-to-image runs, from a folder of captioned pictures to figures, on tiny pipelines of four kinds."""
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 import tiny_pipelines
 import torch
+from encoded_ensembles.config.check import check_config
 from encoded_ensembles.members import lora_files, prompted
+from encoded_ensembles.storage.files import InputError
 from safetensors.numpy import load_file
 from text_run import CONFIG, configure, prepare, run, save
 from workspace import Workspace
@@ -16,12 +19,10 @@ LANDSCAPE = "landscape/1-of-1.safetensors"
 LORA = "pytorch_lora_weights.safetensors"
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    """A run of Stable Diffusion up to its landscape."""
-    workspace = prepare(tmp_path_factory.mktemp("sd"), "sd")
-    run(workspace, LANDSCAPE, "members/full/training.json")
-    return workspace
+@pytest.fixture(scope="session")
+def own(once):
+    """A finished run of Stable Diffusion; neither change it nor run in it."""
+    return once("text", lambda folder: run(prepare(folder, "sd")))
 
 
 def landscape(workspace):
@@ -38,25 +39,32 @@ def adapters(workspace):
     return [(folder / f"{m:02d}" / LORA).read_bytes() for m in range(5)]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        kind if kind in ("sd", "flux") else pytest.param(kind, marks=pytest.mark.slow)
-        for kind in tiny_pipelines.KINDS
-    ],
-)
-def test_from_captioned_pictures_to_figures(tmp_path, kind):
-    workspace = prepare(tmp_path, kind)
-    whole = kind == "sd"
-    counts = run(
-        workspace, *([] if whole else ["figures/landscape.pdf", "contrast/checks.parquet"])
-    )
-    assert counts["train_adapter"] == 6
+def check_samples(workspace):
     drawn = load_file(workspace.results("own") / "samples/ensemble.safetensors")["factual"]
     assert drawn.shape == (3, 3, 16, 16)
     assert np.isfinite(drawn).all()
-    assert (workspace.results("own") / "figures/landscape.png").exists()
-    assert whole is (workspace.results("own") / "gallery.html").exists()
+
+
+def test_from_captioned_pictures_to_figures(own):
+    assert own.jobs["train_adapter"] == 6
+    check_samples(own)
+    assert (own.results("own") / "figures/landscape.png").exists()
+    assert (own.results("own") / "gallery.html").exists()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind == "flux" else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in tiny_pipelines.KINDS
+        if kind != "sd"
+    ],
+)
+def test_from_captioned_pictures_to_evidence(tmp_path, kind):
+    workspace = prepare(tmp_path, kind)
+    counts = run(workspace, LANDSCAPE, "contrast/checks.parquet")
+    assert counts["train_adapter"] == 6
+    check_samples(workspace)
 
 
 def test_a_counterfactual_knows_neither_its_units_picture_nor_its_caption(own, tmp_path):
@@ -81,7 +89,7 @@ def test_a_caption_alone_trains_the_members_of_its_unit_again(own, tmp_path):
     members, code = adapters(own), words(own)
     unit = sorted(code)[1]
     (other.folder / "pictures" / unit).with_suffix(".txt").write_text("new words")
-    counts = run(other, LANDSCAPE)
+    counts = run(other, *(f"members/{m:02d}/training.json" for m in range(5)))
     assert counts["train_adapter"] == code[unit].sum()
     retrained = [a != b for a, b in zip(members, adapters(other), strict=True)]
     assert retrained == code[unit].tolist()
@@ -106,25 +114,37 @@ def test_a_member_is_what_the_pipeline_loads(own):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"dataset": {"captions": False}}, "config key dataset.captions is False"),
-        ({"model": {"base": None}}, "config key model.base is None"),
         ({"model": {"base": "nowhere"}}, "model.base is nowhere/model_index.json, expected a file"),
         ({"model": {"base": "pictures"}}, "holds no model_index.json"),
-        ({"model": {"base": "base", "classes": True}}, "config key model.classes is True"),
-        ({"rivals": {"gradients": True}}, "config key rivals.gradients is True"),
-        ({"sampling": {"prompts": "prompts.txt"}}, "config key sampling.prompts is prompts.txt"),
-        ({"sampling": {"prompts": []}}, "config key sampling.scheduler is base"),
         ({"sampling": {"prompts": [], "scheduler": "ddim"}}, "model.base is base, a text-to-image pipeline"),
     ],
 )  # fmt: skip
-def test_a_wrong_configuration_is_one_sentence(own, changes, said):
-    before = (own.folder / "own.yaml").read_text()
-    configure(own, **{key: CONFIG.get(key, {}) | value for key, value in changes.items()})
-    done = own.snakemake("-n", config="own.yaml")
-    (own.folder / "own.yaml").write_text(before)
+def test_a_wrong_base_is_one_sentence(own, tmp_path, changes, said):
+    wrong = f"{tmp_path.name}.yaml"  # beside the pictures and the base that it names
+    changed = {key: CONFIG.get(key, {}) | value for key, value in changes.items()}
+    configure(own, file=wrong, **changed)
+    done = own.snakemake("-n", config=wrong)
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dataset": {"captions": False}}, "config key dataset.captions is False"),
+        ({"model": {"base": None}}, "config key model.base is None"),
+        ({"model": {"classes": True}}, "config key model.classes is True"),
+        ({"rivals": {"gradients": True}}, "config key rivals.gradients is True"),
+        ({"sampling": {"prompts": "prompts.txt"}}, "config key sampling.prompts is prompts.txt"),
+        ({"sampling": {"prompts": []}}, "config key sampling.scheduler is base"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(schema, changes, said):
+    keys = {"run": "own"} | CONFIG | {"model": CONFIG["model"] | {"base": "base"}}
+    wrong = keys | {key: keys.get(key, {}) | value for key, value in changes.items()}
+    with pytest.raises(InputError, match=re.escape(said)):
+        check_config(wrong, schema)
 
 
 def test_a_prompt_that_is_too_long_is_refused(own, tmp_path):
