@@ -82,13 +82,16 @@ def check_retrained(counts, before, after, word):
     assert (before.null, before.heldout) == (after.null, after.heldout)
 
 
-def replace_a_unit(workspace, *targets):
-    """Replace a unit by noise, by another digit and by a black square, and run each time."""
+NOISE = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
+BLACK = np.zeros((8, 8), np.uint8)
+
+
+def replace_a_unit(workspace, *targets, pictures=(NOISE, BLACK)):
+    """Replace a unit by pictures in turn, and run each time."""
     before = State(workspace)
     name = list(before.words)[2]
     others = set(before.words) - {name}
-    noise = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
-    for pixels in (noise, picture(50), np.zeros((8, 8), np.uint8)):
+    for pixels in pictures:
         save(workspace, name, pixels)
         counts = workspace.run(*targets, config="own.yaml")
         after = State(workspace)
@@ -107,7 +110,7 @@ def test_a_counterfactual_does_not_know_what_its_unit_was(own):
 def test_a_counterfactual_does_not_know_what_its_unit_was_in_whole_runs(tmp_path):
     workspace = prepare(tmp_path)
     workspace.run(config="own.yaml")
-    replace_a_unit(workspace)
+    replace_a_unit(workspace, pictures=(NOISE, picture(50), BLACK))
 
 
 def test_removing_and_adding_a_unit_moves_no_other(own):

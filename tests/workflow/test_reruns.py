@@ -16,6 +16,7 @@ DELETED = {
     "code/properties.json": "encode_units",
     "code/code.npz": "encode_units",
     "members/02/loss.csv": "train_member",
+    "members/03/diffusion_pytorch_model.safetensors": "train_member",
     "landscape/2-of-2.safetensors": "ablate_block",
     "influence/radius.csv": "measure_influence",
     "rivals/cost.json": "score_rivals",
