@@ -18,15 +18,18 @@ def test_a_row_of_samples_has_the_distance_of_the_very_set_it_shows(tmp_path, mo
     plot_samples.plot_samples(
         tmp_path / "scores.parquet", tmp_path / "pictures.npz", tmp_path / "x.pdf"
     )
-    grid = np.array(drawn[0].axes).reshape(6, 12)
-    said = [axes[0].get_ylabel() for axes in grid]
+    (ax,) = drawn[0].axes
+    said = [label.get_text() for label in ax.get_yticklabels()]
     assert said[0] == "real images\nFrechet distance 20.0 ± 0.2\n(15 images, not 20)"
     assert said[2] == "member 1\nFrechet distance 30.0 ± 0.3"
     assert said[4] == "ablated ensemble of 2\nFrechet distance 60.0 ± 0.6"
-    for axes, row in zip(grid, (1, 0, 2, 8, 5, 6), strict=True):
-        assert f"distance {table['frechet'][row]:.1f} ±" in axes[0].get_ylabel()
-        shown = [np.rint(255 * ax.images[0].get_array()) for ax in axes]
-        assert np.array_equal(shown, images[row, ..., 0])
+    order = (1, 0, 2, 8, 5, 6)
+    shown = np.array([np.rint(255 * each.get_array()) for each in ax.images]).reshape(6, 12, 4, 4)
+    places = [each.get_extent() for each in ax.images]
+    assert places == sorted(places, key=lambda place: (place[3], place[0]))  # rows from the top
+    for label, row, pictures in zip(said, order, shown, strict=True):
+        assert f"distance {table['frechet'][row]:.1f} ±" in label
+        assert np.array_equal(pictures, images[row, ..., 0])
 
 
 def test_too_few_images_are_said_below_the_figures(tmp_path, monkeypatch):

@@ -34,8 +34,8 @@ def measure_contrast(
 
     contrast: sample, unit, unit_name; for joint, contrast and undirected the value, _z (standard
     deviations of the null from its mean), _p, _q (false discovery rate over the units of the sample,
-    weighted by likeness), _q_plain (Benjamini & Hochberg 1995) and _rank (1 has the largest z, of joint the largest score); weight;
-    and attributed (joint_q at most --attributed). sets: sample, units (the k most alike to the sample),
+    weighted by likeness), _q_plain (Benjamini & Hochberg 1995) and _rank (1 has the largest z, of joint
+    the largest score); weight; and attributed (joint_q at most --attributed). sets: sample, units (the k most alike to the sample),
     score (their mean joint score), p_value (together), and p_null (the same test under null code
     words). units: unit, unit_name, score (mean over samples, weighted by likeness), z, p_value, q_value
     (over units, Benjamini & Hochberg), samples (number it is attributed to). answers: sample,

@@ -69,18 +69,9 @@ def given_estimates(
     for level in levels:
         at = torch.tensor(level, device=device)
         # All draws together fill batches that a draw of few pictures would not.
-        x = torch.cat(
-            [
-                diffusion.noised(
-                    clean,
-                    torch.from_numpy(_noise(keys, pictures.shape[1:], level, draw, seed)).to(
-                        device
-                    ),
-                    level,
-                )
-                for draw in range(draws)
-            ]
-        )
+        noise = [_noise(keys, pictures.shape[1:], level, draw, seed) for draw in range(draws)]
+        z = torch.from_numpy(np.concatenate(noise)).to(device)
+        x = diffusion.noised(clean.repeat(draws, 1, 1, 1), z, level)
         total = np.zeros((len(members), *pictures.shape), np.float64)
         for member, sums in zip(members, total, strict=True):
             with torch.inference_mode():

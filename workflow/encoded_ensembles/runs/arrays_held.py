@@ -7,6 +7,7 @@ from typing import Any
 
 from encoded_ensembles.data.catalogue import OWN
 from encoded_ensembles.data.likeness import HELD as VALUES
+from encoded_ensembles.ensemble.given_pictures import DRAWS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.features.perceptual import STLPIPS
 from encoded_ensembles.grading.patches import patch_count
@@ -162,7 +163,8 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         + alone * (2 * (1 + n + null) + 3 * ablated)
         + 4 * DOUBLE * (1 + n + null + ablated) * (values + size.units),
         "follow_members": follow + watched(count, config["contrast"]["decoys"]),
-        "follow_queries": engine(n, shown, 1) + n * shown * seen * (DOUBLE + FLOAT)
+        "follow_queries": engine(n, shown, 1)
+        + shown * seen * (n * (DOUBLE + FLOAT) + 5 * DRAWS * FLOAT)
         + watched(shown, queries["decoys"], single=True),
         "measure_levels": follow + watched(count, 0),
         "sample_frechet": engine(n + 1, frechet["samples"], scored) + drawn * (FLOAT + 2),

@@ -140,10 +140,10 @@ def _queried(config: Mapping[str, Any], size: Size) -> Work:
     """Return the work of denoising given pictures; those of a folder are not counted."""
     n, pictures = config["code"]["members"], count_queries(config, size.units)
     batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
-    evaluations = LEVELS * DRAWS * n
+    at_once = DRAWS * pictures
     return Work(
-        evaluations * math.ceil(pictures / batch),
-        evaluations * max(min(batch, SMALLEST_BATCH), pictures),
+        LEVELS * n * math.ceil(at_once / batch),
+        LEVELS * n * max(min(batch, SMALLEST_BATCH), at_once),
         bytes=FLOAT * pictures * size.units * 2 * n,
         encoded=size.images + pictures,
     )
