@@ -54,7 +54,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "sampling": {"samples": 100, "steps": 2},
         "contrast": {"levels": 999},
         "retrain": {"units": 1},
-        "rivals": {"gradients": False},
+        "rivals": {"gradients": False, "journey": 0},
         "heldout": {"models": 2},
         "frechet": {"samples": 64},
     },
@@ -139,17 +139,29 @@ def plan_and_run(name: str, text: str) -> dict[str, float]:
         }
 
 
+def laid_over(name: str, over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a preset with something laid over it."""
+    written = yaml.safe_load((ROOT / f"presets/{name}.yaml").read_text())
+    for key, value in over.items():
+        written[key] = written.get(key, {}) | value if isinstance(value, dict) else value
+    return dict(written)
+
+
+def checked(written: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with defaults."""
+    from encoded_ensembles.config.check import check_config
+
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    return check_config(written, schema)
+
+
 def preset_peaks(name: str, over: Mapping[str, Any]) -> dict[str, float]:
     """Run a preset with something laid over it; return the ratio of memory."""
-    from encoded_ensembles.config.check import check_config
     from encoded_ensembles.runs.peaks import peak_mb, peaks
     from encoded_ensembles.runs.size import size_of
     from PIL import Image
 
-    written = yaml.safe_load((ROOT / f"presets/{name}.yaml").read_text())
-    for key, value in over.items():
-        written[key] = written.get(key, {}) | value if isinstance(value, dict) else value
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    written = laid_over(name, over)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         pictures = place / "pictures"
@@ -161,7 +173,7 @@ def preset_peaks(name: str, over: Mapping[str, Any]) -> dict[str, float]:
         if written.get("dataset", {}).get("path"):
             written["dataset"]["path"] = str(pictures)
         environment = copied(place, yaml.safe_dump(written))
-        config = check_config(written, schema)
+        config = checked(written)
         expected = peaks(config, *size_of(config, place / "results" / config["run"]))
         run(place, environment)
         ratio = compare_peaks(name, place, lambda rule: peak_mb(rule, expected))
@@ -170,6 +182,8 @@ def preset_peaks(name: str, over: Mapping[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     """Plan and run all."""
+    for name, over in SMALL.items():
+        checked(laid_over(name, over))  # all of them at the start, also in a smoke run
     figures: dict[str, float] = {}
     for name, text in RUNS.items():
         figures |= plan_and_run(name, text)
