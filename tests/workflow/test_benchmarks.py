@@ -13,11 +13,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from browser import find_chromium
+from encoded_ensembles.config.check import check_config
+from encoded_ensembles.runs import layout
 from programs import SECONDS, work
 from warm_jobs import warm_path
 from workspace import REPOSITORY
@@ -182,7 +185,7 @@ def own_rules():
     return re.findall(r"^rule (\w+):", text, re.MULTILINE), text
 
 
-def test_every_study_can_be_made(tmp_path, monkeypatch):
+def test_every_study_can_be_made(schema, tmp_path, monkeypatch):
     """Issue 14.26: all that a study reads is made by its own rules or by those of a run, or is in the repository."""
     from snakemake.api import SnakemakeApi
     from snakemake.iocontainers import Wildcards
@@ -223,10 +226,19 @@ def test_every_study_can_be_made(tmp_path, monkeypatch):
             assert any(rule.is_producer(file) for rule in of_run[run]), file
         else:
             assert Path(file).exists(), file
-    made = {name for name, *_ in jobs}
+    counts = Counter(name for name, *_ in jobs)
+    for rule in ("measure_pictograms", "grade_all", "keep_main"):
+        assert counts.pop(rule) == 2
+    assert counts.pop("score_beside") == counts.pop("score_every_member") == 6
+    assert set(counts.values()) == {1}
     without_output = {name for name in own if not rules[name].output}
-    assert made | without_output == set(own)
+    assert {name for name, *_ in jobs} | without_output == set(own)
     assert read == set(runs)
+    trained = {f"sizes-{units}": 15 for units in (64, 256, 1024, 2048)}
+    for run, networks in (trained | {"naming-128": 15, "planted": 19}).items():
+        config = check_config(runs[run], schema)
+        found = [*layout.members(config), "full", *layout.retrained(config)]
+        assert len(found) == networks, run
     found = {Path(file).parent.name for file in targets}
     assert sorted(found - UNMADE) == STUDIES
 

@@ -82,7 +82,8 @@ def _missing(error: OSError) -> str:
 
 def _option_help(path: Path) -> str:
     """Return the end of a sentence: the help of the option that named a file or its folder."""
-    verb = typer.main.get_command(application()).commands[sys.argv[1]]  # type: ignore[attr-defined]
+    app = application([sys.argv[1].replace("-", "_")])
+    verb = typer.main.get_command(app).commands[sys.argv[1]]  # type: ignore[attr-defined]
     try:
         arguments = verb.make_context(sys.argv[1], sys.argv[2:], resilient_parsing=True).params
     except InputError:  # of an option that searches for files

@@ -286,7 +286,7 @@ def test_a_sample_drawn_alone_or_in_any_order_is_the_same_to_the_byte(kind, samp
     networks, z = request.getfixturevalue(kind), draw(samples=5)
     keep = np.array([[1, 1, 1, 1], [0, 1, 0, 1]], bool)
     among = sample(networks, keep, z, sampler=sampler)
-    for numbers in ([4], [3, 0, 2]):
+    for numbers in ([1], [4], [3, 0, 2], [4, 3, 2, 1, 0]):
         alone = sample(networks, keep, z[:, numbers], sampler=sampler, numbers=np.array(numbers))
         assert alone.tobytes() == among[:, numbers].tobytes(), numbers
 

@@ -71,7 +71,10 @@ def test_elsewhere_it_is_one_sentence_too(monkeypatch):
     assert str(caught.value) == (
         "encens: error: CUDA out of memory; give the job a larger GPU, or a GPU to itself."
     )
-    wrong = lambda: sys.modules["torch"].zeros(2) @ torch.zeros(3)  # noqa: E731
+
+    def wrong():
+        return sys.modules["torch"].zeros(2) @ torch.zeros(3)
+
     monkeypatch.setattr(cli, "application", lambda names: wrong)
     with pytest.raises(RuntimeError, match="inconsistent"):
         cli.main()
