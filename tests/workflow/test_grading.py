@@ -224,6 +224,8 @@ def test_a_journey_is_kept_beside_the_pulls_and_ends_at_the_samples(toy, board):
     journey = pulls.pop("journey")
     factual = load_file(toy.samples)["factual"]
     assert journey.shape == (2, *factual.shape)
+    at = pulls.pop("journey_levels").tolist()
+    assert at == [max(at), 0]
     # The last step returns the estimate; each member's is clipped before the mean is taken.
     assert np.allclose(journey[-1], factual, atol=0.01)
     assert set(pulls) == set(before)

@@ -126,19 +126,23 @@ def test_with_common_noise_a_sample_has_the_gradients_of_the_image_it_equals(pic
             assert np.allclose(ours, theirs, atol=1e-4 * abs(ours).max()) == common
 
 
-def test_the_gradients_of_a_journey_are_the_mean_over_its_steps(pictures):
-    samples = pictures[1]
-    found = of(network(), pictures, journey=np.stack([samples, samples[::-1]]), common=True)
+def test_a_journeys_steps_are_each_noised_at_their_own_level(pictures):
+    """As in the published code of Journey-TRAK: an estimate at step t gets noise of level t."""
+    _, samples, names = pictures
+    at = {"journey": np.stack([samples, samples[::-1]]), "journey_levels": [700, 40]}
+    found = of(network(), pictures, **at, common=True)
     alone = of(network(), pictures, common=True)
     assert {name for name in found if name not in alone} == {"journey.samples"}
     for name, each in alone.items():
         assert np.array_equal(each, found[name])
-    expected = (alone["loss.samples"] + alone["loss.samples"][::-1]) / 2
+    steps = [
+        of(network(), (step, step, names), levels=np.array([level]), common=True)["loss.samples"]
+        for step, level in zip(at["journey"], at["journey_levels"], strict=True)
+    ]
+    expected = np.mean(steps, axis=0)
     assert np.allclose(found["journey.samples"], expected, atol=1e-5 * abs(expected).max())
-    still = of(
-        network(), pictures, journey=samples[None]
-    )  # with the noise of the samples themselves
-    assert np.allclose(still["journey.samples"], still["loss.samples"], rtol=1e-4, atol=1e-6)
+    swapped = of(network(), pictures, **at | {"journey_levels": [40, 700]}, common=True)
+    assert not np.allclose(found["journey.samples"], swapped["journey.samples"], rtol=0.01)
 
 
 def test_levels_are_evenly_spread():

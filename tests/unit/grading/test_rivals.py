@@ -110,9 +110,10 @@ def test_cost_by_hand():
         ["pixels", "trak.full", "retrac.mean"], pictures=5, levels=10, members=4
     )
     assert cost == {"pixels": 0, "trak.full": 150, "retrac.mean": 600}
-    name = "journey-trak.full"  # of 5 pictures 2 are samples, which have 3 steps each
-    assert rivals.member_evaluations([name], pictures=5, levels=10, members=4, journey=4) == {
-        name: 270
+    # Of 5 pictures 2 are samples; these have 3 steps of one level each in place of 10 levels.
+    name, less = "journey-trak.full", 2 * (3 - 10)
+    assert rivals.member_evaluations([name], pictures=5, levels=10, members=4, journey=less) == {
+        name: 3 * (3 * 10 + 2 * 3)
     }
 
 

@@ -174,10 +174,15 @@ def test_scores_that_are_graded_were_made_without_the_members_that_grade(tmp_pat
     )
     near = -rng.random((12, 6)).astype(np.float32)
     rivals = {"pixels": near, "features": near, "random": near, "damping": np.zeros(1, np.float32)}
+    rivals |= {"patches": np.stack([-near, near]), "patches_level": np.array([100, 300])}
+    rivals |= {"patches_width": np.array([3, 5])}
     files.write_tensors(at["rivals"], rivals)
     tables = {name: tmp_path / f"{name}.parquet" for name in ("expected", "calibration")}
     expect_influence(**at, **tables, choices=tmp_path / "choices.json", seed=3)
     made = files.read_tensors(at["scores"])
+    patches = files.read_facts(tmp_path / "choices.json")["patches"]
+    best = [(100, 3), (300, 5)].index((patches["level"], patches["width"]))
+    assert np.array_equal(made["patches"], rivals["patches"][best])
     folds = gains.member_folds(10, seed=3)
     assert np.array_equal(made["member_folds"], folds)
     for name, members in (("", folds >= 0), ("/0", folds == 1), ("/1", folds == 0)):

@@ -24,7 +24,9 @@ def expect_influence(
         Path, Option(help="output, .parquet with .csv: predicted against measured contrast")
     ],
     scores: Annotated[Path, Option(help="output, .safetensors: all methods, for grade-methods")],
-    choices: Annotated[Path, Option(help="output, .json: model and dampings chosen, and folds")],
+    choices: Annotated[
+        Path, Option(help="output, .json: model, dampings and patches chosen, and folds")
+    ],
     seed: Annotated[int, Option(help="seed of the folds")] = 0,
 ) -> None:
     """Learn from all contrasts the expected influence of each unit on each sample.
@@ -41,7 +43,7 @@ def expect_influence(
 
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.grading import gains
-    from encoded_ensembles.grading.rivals import choose_damping
+    from encoded_ensembles.grading.rivals import choose_settings
     from encoded_ensembles.influence import expected as learn
     from encoded_ensembles.influence.ablation import distances, ranks
     from encoded_ensembles.influence.tables import pair_table
@@ -67,7 +69,9 @@ def expect_influence(
         result = gains.gains(pull[valid], matrix, orders, folds=folds, draws=0, seed=seed)
         return float(gains.area(result.curve))
 
-    methods, damping = choose_damping(read_tensors(rivals), area)
+    scored = read_tensors(rivals)
+    methods, settings = choose_settings(scored, area)
+    patches = settings.pop("patches")
     factual = read_tensor(samples, "factual")
     others = LargeTensor(samples, "null")
     if not len(others):
@@ -115,7 +119,11 @@ def expect_influence(
         scores,
         {name: each.astype(np.float32) for name, each in methods.items()} | {"member_folds": folds},
     )
-    write_facts(choices, {"model": best, "areas": areas, "damping": damping, "facts": facts.names})
+    chosen = {
+        "damping": {name: float(scored["damping"][each]) for name, each in settings.items()},
+        "patches": {key: int(scored[f"patches_{key}"][patches]) for key in ("level", "width")},
+    }
+    write_facts(choices, {"model": best, "areas": areas, **chosen, "facts": facts.names})
     result = posteriors[best, ""]
     values = {"prior": result.prior, "expected": result.mean}
     values["low"] = result.mean - 1.96 * result.spread

@@ -23,7 +23,7 @@ def follow_members(
     output: Annotated[
         Path,
         Option(
-            help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64, journey (J, B, C, H, W) if asked for, and more"
+            help="output, .safetensors: pulls (B, U, n) float32, levels (K,) int64, journey (J, B, C, H, W) and journey_levels (J,) if asked for, and more"
         ),
     ],
     decoys: Decoys,
@@ -87,5 +87,8 @@ def follow_members(
         if step in kept:
             seen.append(estimate.mean(axis=0))
     tensors = {"levels": np.array(used), **watch.real.observed().arrays()}
-    write_tensors(output, tensors | ({"journey": np.stack(seen)} if seen else {}))
+    if seen:
+        at = np.array(all_levels)[sorted(kept)]
+        tensors |= {"journey": np.stack(seen), "journey_levels": at}
+    write_tensors(output, tensors)
     write_tensors(decoys, watch.decoy_arrays())

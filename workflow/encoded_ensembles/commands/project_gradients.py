@@ -65,6 +65,7 @@ def project_gradients(
         labels=images.labels if model.config.num_class_embeds else None,
         common=noise == "common",
         journey=read_tensor(pulls, "journey") if pulls else None,
+        journey_levels=read_tensor(pulls, "journey_levels").tolist() if pulls else (),
         track=lambda steps, total: track(steps, label="gradients", total=total),
     )
     write_tensors(output, tensors | {"levels": spread})

@@ -99,7 +99,7 @@ def score_methods(
     shape = (len(names), len(factual))
     statistics = read_table(influence) if influence else pd.DataFrame()
     methods |= _statistics(statistics, shape=shape)
-    dampings = {
+    several = {
         name: each
         for name, each in (read_tensors(rivals) if rivals else {}).items()
         if each.ndim == 3 and name in methods
@@ -119,7 +119,7 @@ def score_methods(
         table = truth_table(chosen, distances)
         units, how = chosen["unit"].to_numpy(), chosen["chosen"].to_numpy(str)
         new_grades, new_draws = scoreboard.by_retraining(
-            methods | dampings, units, how, distances["same"]
+            methods | several, units, how, distances["same"]
         )
         grades, drawn = grades + new_grades, drawn | new_draws
     if models:
@@ -130,7 +130,7 @@ def score_methods(
             "lds_features": -sample_distances(measurements, factual, features),
         }
         new_grades, new_draws = scoreboard.by_models(
-            methods | dampings, measurements["units"], measured
+            methods | several, measurements["units"], measured
         )
         grades, drawn = grades + new_grades, drawn | new_draws
     if planted:

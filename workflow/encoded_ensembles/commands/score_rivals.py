@@ -20,7 +20,7 @@ def score_rivals(
     output: Annotated[
         Path,
         Option(
-            help="output, .safetensors: random, pixels, features, patches, stlpips, retrac.* (U, B), trak.*, d-trak.*, journey-trak.* (D, U, B), damping (D,)"
+            help="output, .safetensors: random, pixels, features, stlpips, retrac.* (U, B), trak.*, d-trak.*, journey-trak.* (D, U, B), damping (D,), patches (S, U, B), patches_level and patches_width (S,)"
         ),
     ],
     cost: Annotated[Path, Option(help="output, .json: member evaluations of each method")],
@@ -55,7 +55,7 @@ def score_rivals(
     from encoded_ensembles.features.extractors import choose_extractor
     from encoded_ensembles.features.perceptual import STLPIPS, embedding
     from encoded_ensembles.grading import rivals
-    from encoded_ensembles.grading.patches import patch_scores
+    from encoded_ensembles.grading.patches import patch_scores, patch_settings
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.storage.files import (
         InputError,
@@ -87,7 +87,7 @@ def score_rivals(
         "features": likeness.nearest_scores(
             extractor.features(to_bytes(factual)), extractor.features(images), unit_of
         ),
-        "patches": patch_scores(factual, images, unit_of),
+        "patches": patch_scores(factual, images, unit_of, seed=seed, device=where),
     }
     if perceptual:
         scores[STLPIPS] = likeness.image_scores(
@@ -105,12 +105,16 @@ def score_rivals(
             first, map(read_tensors, members or []), unit_of, damping=np.array(damping)
         )
     tensors = {name: each.astype(np.float32) for name, each in scores.items()}
-    write_tensors(output, tensors | {"damping": np.array(damping, np.float32)})
+    level, width = np.array(patch_settings(min(factual.shape[2:]))).T
+    settings = {"damping": np.array(damping, np.float32)}
+    settings |= {"patches_level": level, "patches_width": width}
+    write_tensors(output, tensors | settings)
+    levels = len(first.get("levels", []))
     evaluations = rivals.member_evaluations(
         scores,
         pictures=len(images) + len(factual),
-        levels=len(first.get("levels", [])),
+        levels=levels,
         members=len(members or []),
-        journey=max(0, journey - 1) * len(factual),
+        journey=(journey - levels) * len(factual),
     )
     write_facts(cost, dict(evaluations))

@@ -9,7 +9,7 @@ from encoded_ensembles.storage.files import InputError
 
 # Names of the run's own methods, and of other arrays in the file of their scores.
 OWN = re.compile(
-    r"random|features|patches|stlpips|contrast|joint|undirected|damping|member_folds|pixels(-.*)?|calibrated(\..*)?"
+    r"random|features|patches(_level|_width)?|stlpips|contrast|joint|undirected|damping|member_folds|pixels(-.*)?|calibrated(\..*)?"
     r"|(trak|d-trak|journey-trak|retrac)(-sum)?(\..*)?"
 )
 

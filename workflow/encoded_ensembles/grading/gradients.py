@@ -186,6 +186,7 @@ def network_gradients(
     labels: np.ndarray | None = None,
     common: bool = False,
     journey: np.ndarray | None = None,
+    journey_levels: Sequence[int] = (),
     held: int = 1 << 27,
     track: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> dict[str, np.ndarray]:
@@ -203,18 +204,22 @@ def network_gradients(
         labels: (N,) int64, of the images; None for a network without labels.
         common: use the same noise for all images and samples of a level, not separate noise.
         journey: (J, B, C, H, W), estimates of the samples' final images along their trajectory.
+        journey_levels: J noise levels, at which each of them was made and gets its noise.
         held: numbers of the images' gradients in memory at once.
         track: wraps the iteration over chunks and levels; its second argument is their number.
 
     Returns:
         loss.images (N, k), loss.samples (B, k), norm.images and norm.samples: projected gradients,
         mean over levels; retrac (N, B), of `renormalised_products`; with `journey` also journey.samples (B, k),
-        the mean over its steps of the gradients of the loss. All float32.
+        the mean over its steps of the gradients of the loss at their own level. All float32.
     """
     import torch
 
     def follow(
-        pictures: np.ndarray, names: Sequence[str], sample_labels: np.ndarray | None
+        pictures: np.ndarray,
+        names: Sequence[str],
+        sample_labels: np.ndarray | None,
+        levels: np.ndarray = levels,
     ) -> Iterator[Any]:
         noise_names = ["common"] * len(pictures) if common else names
         steps = chunk_gradients(
@@ -228,7 +233,7 @@ def network_gradients(
         )
         return track(steps, -(-len(pictures) // CHUNK) * len(levels))
 
-    def averaged(total: "torch.Tensor") -> np.ndarray:
+    def averaged(total: "torch.Tensor", count: int = len(levels)) -> np.ndarray:
         flat = project(total.flatten(0, 1), dimensions=dimensions, seed=seed)
         return (flat / count).view(2, -1, dimensions).cpu().numpy()
 
@@ -247,10 +252,11 @@ def network_gradients(
     estimated = {}
     if journey is not None:
         total.zero_()
-        for pictures in journey:
-            for _, rows, loss, norm in follow(pictures, noise_names, sample_labels):
-                total[:, rows] += torch.stack([loss, norm]) / len(journey)
-        estimated["journey.samples"] = averaged(total)[0]
+        for pictures, level in zip(journey, journey_levels, strict=True):
+            at = np.array([level])
+            for _, rows, loss, norm in follow(pictures, noise_names, sample_labels, at):
+                total[:, rows] += torch.stack([loss, norm])
+        estimated["journey.samples"] = averaged(total, len(journey))[0]
     retrac, parts = np.zeros((len(images), len(samples)), np.float32), []
     step = -(-held // (2 * size * CHUNK)) * CHUNK
     for group in (slice(start, start + step) for start in range(0, len(images), step)):

@@ -176,27 +176,30 @@ def member_evaluations(
         pictures: N + B, images and samples.
         levels: K, noise levels at which each picture's gradient is computed.
         members: n.
-        journey: what journey-trak has in place of the B samples, more than these: (J - 1) B.
+        journey: what journey-trak has in place of the B samples at K levels, more than these: (J - K) B.
     """
     networks = {"full": 1, "one": 1, "mean": members}
     return {
         name: networks.get(name.rpartition(".")[2], 0)
         * (FORWARD + BACKWARD)
-        * (pictures + journey * name.startswith("journey-trak"))
-        * levels
+        * (pictures * levels + journey * name.startswith("journey-trak"))
         for name in methods
     }
 
 
-def choose_damping(
+def choose_settings(
     rivals: dict[str, np.ndarray], area: Callable[[np.ndarray, np.ndarray], float]
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Choose the damping of each method that has one, by the largest area under its gain curve."""
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Choose the setting (damping, or patches) of each method that has several, by the largest area of gains.
+
+    Returns:
+        the scores of each method, and the number of the setting that was chosen.
+    """
     methods, chosen = {}, {}
     for name, scores in rivals.items():
         if scores.ndim == 2:
             methods[name] = scores
         elif scores.ndim == 3:
-            best = max(range(len(scores)), key=lambda i: area(scores[i], scores[i]))
-            methods[name], chosen[name] = scores[best], float(rivals["damping"][best])
+            chosen[name] = max(range(len(scores)), key=lambda i: area(scores[i], scores[i]))
+            methods[name] = scores[chosen[name]]
     return methods, chosen

@@ -10,7 +10,7 @@ from encoded_ensembles.data.likeness import HELD as VALUES
 from encoded_ensembles.ensemble.given_pictures import DRAWS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.features.perceptual import STLPIPS
-from encoded_ensembles.grading.patches import patch_count
+from encoded_ensembles.grading.patches import LEVELS, PAIRS, patch_count, patch_settings
 from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
 from encoded_ensembles.influence.observer import SIZES
 from encoded_ensembles.members.network_size import NetworkSize
@@ -243,6 +243,13 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     }  # fmt: skip
 
 
+def patched(size: Size) -> float:
+    """Return the bytes of comparing patches of one sample with those of all images."""
+    places = size.shape[1] * size.shape[2]
+    pairs = max(PAIRS, places * patch_count(size.shape))  # at least one image at once
+    return 6 * FLOAT * pairs + 3 * DOUBLE * len(LEVELS) * size.images * patch_count(size.shape)
+
+
 def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     """Return the bytes of rules that score and grade attribution methods."""
     rivals, n = config["rivals"], config["code"]["members"]
@@ -260,6 +267,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     scored = (kernels * dampings + 1) * (n + 2) * DOUBLE * pairs + 40 * size.images * rivals[
         "projection"
     ]
+    settings = len(patch_settings(min(size.shape[1:])))
     facts = 14 + (9 if gradients else 0)
     depth, draws = min(size.units, 1024), config["grade"]["bootstrap"]
     free = free_words(config, size, 20_000)
@@ -269,14 +277,14 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "score_rivals": read(config, size) + nearest(config, size)
         + features(config, size, size.images)
         + bool(config["rivals"]["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES)
-        + 5 * DOUBLE * size.images * patch_count(size.shape) + methods * 12 * pairs + (scored if gradients else 0),
+        + patched(size) + (methods + settings) * 12 * pairs + (scored if gradients else 0),
         "expect_influence": read(config, size) + 100 * MB
         + pairs * (DOUBLE * (facts + methods + 15 + 8 + (29 if gradients else 0)) + FLOAT * n),
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)
         + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
         + 10 * DOUBLE * count * depth / 2,
         "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
-        + (3 * kernels * dampings * pairs * 3 * FLOAT if gradients else 0)
+        + (3 * kernels * dampings * gradients + settings) * pairs * 3 * FLOAT
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
         "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values

@@ -167,8 +167,8 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
     seen = code["weight"] / n
     controls = retrain["units"] + len(retrain["named"]) + retrain["fresh"]
     on_splits = n + code["weight"] * controls + (n if retrain["fresh"] else 0)
-    queries = config["sampling"]["samples"] * (1 + rivals["journey"])
-    gradients = rivals["levels"] * (size.images + queries)
+    samples = config["sampling"]["samples"]
+    gradients = rivals["levels"] * (size.images + samples) + rivals["journey"] * samples
     return {
         **{f"fetch_{part}": Work(bytes=FLOAT * count) for part, count in size.frozen.items()},
         "train_member": train(on_splits, seen)
@@ -176,6 +176,6 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
         + train(heldout["models"] * heldout["repeats"], heldout["share"]),
         "project_gradients": Work(
             steps=(((n + 1) * gradients * rivals["gradients"], 1),),
-            encoded=(n + 1) * gradients / rivals["levels"] * rivals["gradients"],
+            encoded=(n + 1) * (size.images + samples) * rivals["gradients"],
         ),
     }
