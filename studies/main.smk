@@ -104,6 +104,7 @@ rule keep_main:
             table=[
                 *("grade/null_check", "contrast/sets", "contrast/checks"),
                 *("contrast/answers", "expected/calibration"),
+                "influence/false_attribution",
             ],
         ),
     output:

@@ -29,13 +29,17 @@ def test_grades_by_retraining_find_the_method_that_is_right():
     right = rng.random((10, 5))
     right[units] = moved
     grades, draws = scoreboard.by_retraining(
-        {"right": right, "wrong": -right}, units, np.repeat(["near", "random"], 4), moved
-    )
+        {"right": right, "wrong": -right}, units, np.repeat(["near", "random"], 4), moved,
+        nearest=np.array([3, 7, 1, 4, 8]),
+    )  # fmt: skip
     value = {(each.method, each.grade): each.value for each in grades}
     for kind in ("within_samples", "within_units", "within_near", "within_random"):
         assert value["right", kind] == pytest.approx(1)
         assert value["wrong", kind] == pytest.approx(-1)
     assert (value["right", "auc"], value["wrong", "auc"]) == (1, 0)
+    # Three samples' most alike unit was left out; of 8 units the first moves them more than 7 others, or none.
+    assert (value["right", "near_first"], value["wrong", "near_first"]) == (15 / 16, 1 / 16)
+    assert draws["near_first"]["right"].shape == (scoreboard.DRAWS,)
     rows = scoreboard.agreement(
         {"gain": {"right": np.ones(3), "wrong": np.zeros(3)}, **draws}, grades
     )

@@ -17,6 +17,7 @@ LABELS = {
     "within_random": "retraining:\nrandom units",
     "within_units": "retraining:\nsamples of a unit",
     "auc": "retraining:\nAUC of the top tenth",
+    "near_first": "retraining: first\nunit, own samples",
     "lds_loss": "LDS, loss",
     "lds_features": "LDS, features",
     "planted_top": "planted unit first",
@@ -26,11 +27,12 @@ LABELS = {
 MEASURES = {
     "gain": "area under the gain curve",
     "auc": "area under the ROC curve",
+    "near_first": "share of units that\nmove the sample less",
     "planted_top": "share of samples",
     "planted_recall": "share of the plant's units",
     "planted_false": "share of samples",
 }  # all others: Spearman's correlation
-CHANCE = {"auc": 0.5}
+CHANCE = {"auc": 0.5, "near_first": 0.5}
 
 
 @styled

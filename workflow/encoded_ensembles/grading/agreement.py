@@ -73,6 +73,21 @@ def top_auc(scores: np.ndarray, truth: np.ndarray, *, share: float = 0.1) -> flo
     return _mean((rank - count * (count + 1) / 2) / (count * (units - count)))
 
 
+def first_share(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Return how far the unit with the highest score moves a sample, among all units.
+
+    Args:
+        scores: (K, B).
+        truth: (K, B).
+
+    Returns:
+        mean over samples of the share of units that move the sample less, ties and the unit itself by
+        half: 1 - 1 / (2 K) at best, 0.5 by chance.
+    """
+    found = np.take_along_axis(truth, scores.argmax(axis=0)[None], axis=0)
+    return _mean(((truth < found).mean(axis=0) + (truth <= found).mean(axis=0)) / 2)
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray, np.ndarray], float],
     shape: tuple[int, int],

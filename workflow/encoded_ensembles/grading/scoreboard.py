@@ -31,7 +31,11 @@ Damped = dict[str, np.ndarray]  # by method: scores (U, B), or (D, U, B) of D da
 
 
 def by_retraining(
-    methods: Damped, units: np.ndarray, chosen: np.ndarray, moved: np.ndarray
+    methods: Damped,
+    units: np.ndarray,
+    chosen: np.ndarray,
+    moved: np.ndarray,
+    nearest: np.ndarray,
 ) -> tuple[list[Grade], Draws]:
     """Grade by how far samples move when units are left out of training.
 
@@ -40,38 +44,37 @@ def by_retraining(
         units: (K,) int64, units left out.
         chosen: (K,) str, how each was chosen: random, near or named.
         moved: (K, B), distances.
+        nearest: (B,) int64, the unit most alike to each sample.
 
     Returns:
         grades within_samples, within_near and within_random (across units within a sample),
-        within_units (across samples within a unit), auc; and the bootstrap over units and samples.
+        within_units (across samples within a unit), auc, and near_first (how far the first unit moves
+        samples whose most alike unit was left out); and the bootstrap over units and samples.
     """
-
-    def take(statistic: Callable[..., float], rows: np.ndarray) -> "dict[str, Taken]":
-        found = moved[rows]
-        return {
-            name: partial(
-                _taken,
-                statistic,
-                cross_fitted(scores[..., units, :][..., rows, :], statistic, found),
-                found,
-            )
-            for name, scores in methods.items()
-        }
-
-    everything, near, random = np.ones(len(units), bool), chosen == "near", chosen == "random"
+    units_all, samples_all = np.ones(len(units), bool), np.ones(len(nearest), bool)
     kinds = {
-        "within_samples": take(truth.within_samples, everything),
-        "within_units": take(truth.within_units, everything),
-        "auc": take(truth.top_auc, everything),
-        "within_near": take(truth.within_samples, near),
-        "within_random": take(truth.within_samples, random),
+        "within_samples": (truth.within_samples, units_all, samples_all),
+        "within_units": (truth.within_units, units_all, samples_all),
+        "auc": (truth.top_auc, units_all, samples_all),
+        "within_near": (truth.within_samples, chosen == "near", samples_all),
+        "within_random": (truth.within_samples, chosen == "random", samples_all),
+        "near_first": (truth.first_share, units_all, np.isin(nearest, units)),
     }
     grades: list[Grade] = []
     draws: Draws = {}
-    for kind, statistics in kinds.items():
-        rows = {"within_near": near, "within_random": random}.get(kind, everything).sum()
-        if rows > 2:
-            new_grades, draws[kind] = _graded(kind, statistics, (int(rows), moved.shape[1]))
+    for kind, (statistic, rows, columns) in kinds.items():
+        if min(rows.sum(), columns.sum()) > 2:
+            found = moved[rows][:, columns]
+            statistics: dict[str, Taken] = {
+                name: partial(
+                    _taken,
+                    statistic,
+                    cross_fitted(scores[..., units[rows], :][..., columns], statistic, found),
+                    found,
+                )
+                for name, scores in methods.items()
+            }
+            new_grades, draws[kind] = _graded(kind, statistics, found.shape)
             grades += new_grades
     return grades, draws
 
