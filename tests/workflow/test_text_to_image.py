@@ -5,12 +5,16 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny_pipelines
 import torch
 from encoded_ensembles.config.check import check_config
+from encoded_ensembles.data.images import read_images
 from encoded_ensembles.members import lora_files, prompted
+from encoded_ensembles.runs.run import Run
 from encoded_ensembles.storage.files import InputError
+from PIL import Image
 from safetensors.numpy import load_file
 from text_run import CONFIG, configure, prepare, run, save
 from workspace import Workspace
@@ -65,6 +69,14 @@ def test_from_captioned_pictures_to_evidence(tmp_path, kind):
     counts = run(workspace, LANDSCAPE, "contrast/checks.parquet")
     assert counts["train_adapter"] == 6
     check_samples(workspace)
+    joint = [
+        name
+        for name in load_file(workspace.results("own") / "members/00" / LORA)
+        if ".add_q_proj." in name
+    ]
+    assert bool(joint) == (
+        kind in ("sd3", "flux")
+    )  # layers for the prompt are adapted where there are any
 
 
 def test_a_counterfactual_knows_neither_its_units_picture_nor_its_caption(own, tmp_path):
@@ -93,6 +105,16 @@ def test_a_caption_alone_trains_the_members_of_its_unit_again(own, tmp_path):
     assert counts["train_adapter"] == code[unit].sum()
     retrained = [a != b for a, b in zip(members, adapters(other), strict=True)]
     assert retrained == code[unit].tolist()
+
+
+def test_pictures_are_attributed_alone_as_in_the_run(own, tmp_path):
+    made = Run(own.results("own"))
+    pictures = read_images(made.folder / "queries/pictures.npz").images
+    Image.fromarray(pictures[1]).save(tmp_path / "given.png")
+    found = made.attribute(image=tmp_path / "given.png", top=None).sort_values("unit")
+    pairs = pd.read_parquet(made.folder / "queries/pairs.parquet").query("sample == 1")
+    for column, name in (("value", "joint"), ("p", "joint_p"), ("effect", "effect")):
+        assert found[column].to_numpy() == pytest.approx(pairs[name].to_numpy(), rel=1e-3), name
 
 
 def test_a_member_is_what_the_pipeline_loads(own):

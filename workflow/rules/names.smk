@@ -26,6 +26,7 @@ from encoded_ensembles.members.names import WEIGHTS, member_files
 from encoded_ensembles.members.outside import SPLITS, check_members, member_sources
 from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.members.parts import read_parts
+from encoded_ensembles.members.pipeline_kinds import ATTENTION
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.integrity import files_ahead
 from encoded_ensembles.runs.peaks import gpu_is_here, memory_mb

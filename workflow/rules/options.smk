@@ -68,7 +68,7 @@ def caption_training_options():
     return [
         *("--base", "results/{run}/base", "--rank", str(lora["rank"])),
         *("--alpha", str(lora["alpha"])),
-        *repeated("--target", lora["targets"]),
+        *repeated("--target", lora["targets"] or []),
         "--flip" if training["flip"] else "--no-flip",
         *("--epochs", str(training["epochs"])),
         *("--steps-per-epoch", str(training["steps_per_epoch"])),
@@ -152,7 +152,7 @@ def adapter_options():
     return [
         *("--base", "results/{run}/base", "--rank", str(lora["rank"])),
         *("--alpha", str(lora["alpha"])),
-        *repeated("--target", lora["targets"]),
+        *repeated("--target", lora["targets"] or ATTENTION),
     ]
 
 

@@ -136,9 +136,11 @@ def training_facts(
     from encoded_ensembles.data.images import set_digest
     from encoded_ensembles.members.device import choose_device, describe
     from encoded_ensembles.members.given import frozen_digests
-    from encoded_ensembles.members.prompted import PIPELINE
+    from encoded_ensembles.members.pipeline_kinds import kind_of
+    from encoded_ensembles.members.prompted import PIPELINE, read_pipeline
     from encoded_ensembles.storage.files import sha256_file
 
+    kind = kind_of(read_pipeline(training.base)["pipeline"])
     said = zip(images.names, images.captions, strict=True)
     return {
         "member": split["member"],
@@ -152,7 +154,7 @@ def training_facts(
         "lora": {
             "rank": training.rank,
             "alpha": training.alpha,
-            "targets": sorted(training.target or []),
+            "targets": sorted(training.target or kind.targets),
         },
         "code": code_digest("train_adapter"),
         "device": describe(choose_device(training.device), precision=training.precision),

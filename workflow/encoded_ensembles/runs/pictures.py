@@ -92,6 +92,7 @@ def attribute_files(
     training: ImageSet,
     members: list[Path],
     autoencoder: Path | None,
+    prompting: Mapping[str, Any],
     device: str,
 ) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Attribute pictures by the members of a finished run; the result is `Run.attribute_pictures`'.
@@ -104,6 +105,7 @@ def attribute_files(
         training: training images of the run.
         members: folders of the members.
         autoencoder: folder of the autoencoder whose latents members see; None for pixels.
+        prompting: as of `Run.prompting`.
         device: as in `ensemble.engine.prepare`.
     """
     from encoded_ensembles.codes.assignment import free_words
@@ -116,15 +118,15 @@ def attribute_files(
     sampling, contrast = config["sampling"], config["contrast"]
     shape, border = training.images.shape[1:], config["dataset"]["border"]
     pictures = read_files(files, shape=shape, border=border)
-    missing = [member for member in members if not (member / "config.json").is_file()]
-    if missing:
+    files_of = [member / name for member in members for name in layout.own_files(config)]
+    if missing := [file for file in files_of if not file.is_file()]:
         raise InputError(
-            f"{missing[0]} is missing, expected the folders of all {len(members)} members; pictures "
+            f"{missing[0]} is missing, expected the files of all {len(members)} members; pictures "
             "cannot be attributed without them."
         )
     engine = prepare(
         members, None, label="pictures", scheduler=sampling["scheduler"], autoencoder=autoencoder,
-        precision=sampling["precision"], batch=sampling["batch"], device=device,
+        precision=sampling["precision"], batch=sampling["batch"], device=device, **prompting,
     )  # fmt: skip
     see = None
     if contrast.get("likeness") == STLPIPS:

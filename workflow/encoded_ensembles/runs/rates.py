@@ -210,6 +210,7 @@ def initial(
         scale: ratio of the image's side to the side that members see.
     """
     from encoded_ensembles.members.given import KINDS
+    from encoded_ensembles.members.pipeline_kinds import ATTENTION
     from encoded_ensembles.members.training import make_initial
     from encoded_ensembles.storage.files import read_json
 
@@ -217,7 +218,8 @@ def initial(
     network["classes"] = SOME if model.get("classes") else None
     if model.get("base"):
         classes = read_json(Path(model["base"]) / "config.json").get("num_class_embeds")
-        network = {"base": Path(model["base"]), "lora": model["lora"], "classes": classes}
+        lora = model["lora"] | {"targets": model["lora"]["targets"] or ATTENTION}
+        network = {"base": Path(model["base"]), "lora": lora, "classes": classes}
     return lambda: make_initial(network, shape=shape, seed=0, scale=scale)
 
 

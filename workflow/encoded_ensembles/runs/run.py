@@ -216,7 +216,8 @@ class Run:
 
         pairs, answers = attribute_files(
             [Path(file) for file in files], folder=self.folder, config=self.config, code=self.code, training=self.training,
-            members=self.member_folders, autoencoder=self.autoencoder, device=device,
+            members=self.member_folders, autoencoder=self.autoencoder, prompting=self.prompting,
+            device=device,
         )  # fmt: skip
         return pairs if top is None else pairs[pairs["rank"] <= top], answers
 
