@@ -11,6 +11,7 @@ import tiny_pipelines
 import torch
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.data.images import read_images
+from encoded_ensembles.ensemble import engine
 from encoded_ensembles.members import lora_files, prompted
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.storage.files import InputError
@@ -49,6 +50,35 @@ def check_samples(workspace):
     assert np.isfinite(drawn).all()
 
 
+def check_pipeline(workspace, kind):
+    """Samples of one member are those of diffusers' pipeline with its LoRA: prompts, steps, guidance, pixels."""
+    folder = workspace.results("own")
+    member, noise = folder / "members/00", folder / "noise/landscape.safetensors"
+    sampling = CONFIG["sampling"]
+    found = engine.sample_rows(
+        [member], np.ones((1, 1), bool), noise, label="member", scheduler="base",
+        autoencoder=folder / "autoencoder", base=folder / "base",
+        prompts=folder / "text/prompts.npz", guidance=sampling["guidance"], device="cpu",
+    )[0]  # fmt: skip
+    pipe = tiny_pipelines.build(kind)
+    pipe.load_lora_weights(member)
+    latents = torch.from_numpy(load_file(noise)["noise"][0])
+    given = {"prompt": [sampling["prompts"][b % 2] for b in range(3)]}
+    if kind == "flux":
+        latents = pipe._pack_latents(latents, *latents.shape)
+    else:
+        given["negative_prompt"] = [sampling["negative"]] * 3
+    drawn = pipe(
+        **given, latents=latents, height=16, width=16, guidance_scale=sampling["guidance"],
+        num_inference_steps=sampling["steps"], output_type="pt",
+    ).images  # fmt: skip
+    assert np.abs(found.clip(-1, 1) - (2 * drawn.numpy() - 1)).max() < 1e-4
+
+
+def test_a_member_samples_as_the_pipeline_with_its_lora(own):
+    check_pipeline(own, "sd")
+
+
 def test_from_captioned_pictures_to_figures(own):
     assert own.jobs["train_adapter"] == 6
     check_samples(own)
@@ -69,14 +99,10 @@ def test_from_captioned_pictures_to_evidence(tmp_path, kind):
     counts = run(workspace, LANDSCAPE, "contrast/checks.parquet")
     assert counts["train_adapter"] == 6
     check_samples(workspace)
-    joint = [
-        name
-        for name in load_file(workspace.results("own") / "members/00" / LORA)
-        if ".add_q_proj." in name
-    ]
-    assert bool(joint) == (
-        kind in ("sd3", "flux")
-    )  # layers for the prompt are adapted where there are any
+    check_pipeline(workspace, kind)
+    names = load_file(workspace.results("own") / "members/00" / LORA)
+    # Layers for the prompt are adapted where there are any.
+    assert any(".add_q_proj." in name for name in names) == (kind in ("sd3", "flux"))
 
 
 def test_a_counterfactual_knows_neither_its_units_picture_nor_its_caption(own, tmp_path):
