@@ -2,11 +2,13 @@
 
 python studies/viability.py --output FOLDER RUN ...      folders of runs, finished up to frechet/scores
 
-Runs with the same number of training images differ in their seeds, so that each is one independent repetition. A model
-of the set `member` is a single model of as many images as a member sees, `full` one of all images. Writes viability
-(.parquet with .csv), a row per number of images and set or difference of two sets: runs; frechet, the mean over
-runs of the mean over the set's models or keep masks, with low and high of its 95 % interval (Student's t; empty for one
-run); viability_runs (.parquet with .csv), a row per run, whose seed is the end of its name; and viability (.pdf with .png).
+Runs with the same number of training images differ in their seeds, the ends of their names; runs of one seed have more than that in
+common. Each run has a classifier of its own, so distances are compared within a run only. A model of the set `member` is a
+single model of as many images as a member sees, `full` one of all images. Writes viability_runs (.parquet with .csv), a row per
+run: the mean distance over the models or keep masks of each set; viability (.parquet with .csv), for pairs of sets, a row per
+number of images and one, without number, for all: seeds; ratio, the geometric mean over seeds of the ratio of distances (for all
+numbers of images, of its geometric mean over them), with low and high of its 95 % interval (Student's t on logarithms; empty
+for one seed); and viability (.pdf with .png).
 """
 
 import argparse
@@ -17,7 +19,6 @@ import numpy as np
 import pandas as pd
 from encoded_ensembles.figures.style import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, save, styled
 from encoded_ensembles.storage.files import read_facts, read_table, write_table
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
@@ -28,7 +29,7 @@ SETS = {
     "full": ("single model, all images", RED),
     "real": ("real images", GREY),
 }
-DIFFERENCES = (("factual", "member"), ("factual", "full"), ("ablated", "member"))
+PAIRS = (("factual", "member"), ("factual", "full"), ("ablated", "member"))
 
 
 def distances(run: Path) -> dict[str, Any]:
@@ -46,53 +47,48 @@ def distances(run: Path) -> dict[str, Any]:
     return {"run": run.name, "images": images} | {name: found[name] for name in SETS}
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of sets and differences.
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of pairs of sets.
 
     Args:
-        table: a row per run: images, and the distance of each set.
+        runs: a row per run: its name, images, and the distance of each set.
     """
-    for one, other in DIFFERENCES:
-        table = table.assign(**{f"{one} - {other}": table[one] - table[other]})
+    seeds = runs["run"].str.rsplit("-", n=1).str[-1]
     rows = []
-    for images, part in table.groupby("images"):
-        for name in table.columns.drop("images"):
-            values = part[name].to_numpy()
+    for one, other in PAIRS:
+        logs = np.log(runs[one] / runs[other])
+        parts = [(images, logs[part.index]) for images, part in runs.groupby("images")]
+        for images, values in [*parts, (pd.NA, logs.groupby(seeds).mean())]:
             ends = (np.nan, np.nan)
             if len(values) > 1:
-                ends = ttest_1samp(values, 0).confidence_interval()
-            rows.append((images, name, len(values), values.mean(), *ends))
-    return pd.DataFrame(rows, columns=["images", "set", "runs", "frechet", "low", "high"])
+                ends = np.exp(ttest_1samp(values, 0).confidence_interval())
+            rows.append((images, f"{one} / {other}", len(values), np.exp(values.mean()), *ends))
+    table = pd.DataFrame(rows, columns=["images", "pair", "seeds", "ratio", "low", "high"])
+    return table.astype({"images": "Int64"})
 
 
 @styled
-def draw(table: pd.DataFrame) -> Figure:
-    """Draw the distance of each set against the number of images, and the differences of interest."""
+def draw(runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
+    """Draw the distances of each run, and the ratios of interest, against the number of images."""
     figure = Figure(figsize=(WIDTH, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     for place, (name, (label, colour)) in enumerate(SETS.items()):
-        _line(left, table[table["set"] == name], place, label=label, color=colour)
-    for place, ((one, other), colour) in enumerate(
-        zip(DIFFERENCES, (BLUE, RED, GREEN), strict=True)
-    ):
-        rows = table[table["set"] == f"{one} - {other}"]
-        label = f"{SETS[one][0]} minus {SETS[other][0]}"
-        _line(right, rows, place, label=label, color=colour)
-    right.axhline(0, color="black", lw=0.6)
-    for ax, label in ((left, "Frechet distance"), (right, "difference of Frechet distances")):
+        left.plot(runs["images"] * 1.05**place, runs[name], "o", ms=3, color=colour, label=label)
+    for place, ((one, other), colour) in enumerate(zip(PAIRS, (BLUE, RED, GREEN), strict=True)):
+        rows = table[table["pair"] == f"{one} / {other}"].dropna(subset="images")
+        ends = rows[["low", "high"]].sub(rows["ratio"], axis=0).abs().fillna(0).to_numpy().T
+        label = f"{SETS[one][0]} / {SETS[other][0]}"
+        images = rows["images"].astype(float) * 1.05**place
+        right.errorbar(images, rows["ratio"], ends, fmt="o", ms=3, lw=1, color=colour, label=label)
+    right.axhline(1, color="black", lw=0.6)
+    for ax, label in ((left, "Frechet distance, each run"), (right, "ratio of Frechet distances")):
         ax.set(xscale="log", xlabel="training images", ylabel=label)
-        ticks = sorted(table["images"].unique())
+        ticks = sorted(runs["images"].unique())
         ax.set_xticks(ticks, labels=map(str, ticks))
         ax.minorticks_off()
         ax.legend(fontsize=6, loc="lower left", bbox_to_anchor=(0, 1))
     left.set_ylim(0, None)
     return figure
-
-
-def _line(ax: Axes, rows: pd.DataFrame, place: int, **style: Any) -> None:
-    """Draw means with intervals, where there are any, beside those of other places."""
-    half = (rows["high"] - rows["frechet"]).fillna(0)
-    ax.errorbar(rows["images"] * 1.05**place, rows["frechet"], half, fmt="o-", ms=3, lw=1, **style)
 
 
 def main() -> None:
@@ -102,11 +98,11 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     given = parser.parse_args()
     runs = pd.DataFrame([distances(run) for run in given.runs])
-    table = summary(runs.drop(columns="run"))
+    table = summary(runs)
     print(table.to_string(index=False, float_format="{:.2f}".format))
     write_table(given.output / "viability.parquet", table)
     write_table(given.output / "viability_runs.parquet", runs)
-    save(draw(table), given.output / "viability.pdf")
+    save(draw(runs, table), given.output / "viability.pdf")
 
 
 if __name__ == "__main__":
