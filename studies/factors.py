@@ -3,7 +3,8 @@
 python studies/factors.py BASE RUN ... --output TABLE.parquet      folders of runs, finished up to influence/
 
 Writes a row per run: run; radius (mean over samples, in the published scale, 256x256x3 in [0, 1]); distance and
-null_distance (mean over samples, and over units or null code words, in the same scale); and ratio, the geometric mean over samples of
+null_distance (mean over samples, and over units or null code words, in the same scale; of exact landscapes, since
+a screened one predicts most units' distances from those of null words); and ratio, the geometric mean over samples of
 the radius divided by that of the first run, with low and high of its 95 % interval (Welch's t on logarithms over
 samples, which are not paired: at another size they begin with other noise; empty for the first run). The interval is that of one
 pair of ensembles: other seeds of training are not in it.

@@ -2,11 +2,11 @@
 
 python studies/paper.py RUN ... --scheduler NAME --output TABLE.parquet      folders of runs, with the sampler of all of them
 
-Writes a row per run and quantity: value, with low and high of its 95 % interval over samples (Student's t; empty where it is not a
-mean over samples). Quantities: frechet of each set of frechet/scores, mean over its models or keep masks; radius, distance and
-null_distance as in studies/factors.py; first_order, Spearman's correlation over null code words between their distances and
-those that the derivatives of a sample in its members' weights predict; and units, group and nothing, the
-samples with this answer.
+Writes a row per run and quantity: value, with low and high of its 95 % interval over samples (Student's t, for correlations on
+Fisher's z; empty where it is not a mean over samples). Quantities: frechet of each set of frechet/scores, mean over its models or keep
+masks; radius, the largest distance of a unit, and null_radius, that of a null code word, in the published scale; first_order,
+Spearman's correlation over null code words between their distances and those that the derivatives of a sample in its
+members' weights predict; and units, group and nothing, the samples with this answer.
 """
 
 import argparse
@@ -18,7 +18,6 @@ from encoded_ensembles.ensemble.engine import prepare
 from encoded_ensembles.ensemble.first_order import derivatives
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import read_arrays, read_table, read_tensors, write_table
-from factors import radii
 from scipy.stats import spearmanr, ttest_1samp
 
 SAMPLES = 8  # that are differentiated
@@ -47,14 +46,23 @@ def agreements(run: Path, scheduler: str) -> list[float]:
     return [spearmanr(*pair).statistic for pair in zip(*(each.T for each in lengths), strict=True)]
 
 
+def mean_correlation(values: list[float]) -> tuple[float, float, float]:
+    """Return the mean of correlations by Fisher's z, with the ends of its 95 % interval (Student's t)."""
+    z = np.arctanh(values)
+    ends = ttest_1samp(z, 0).confidence_interval()
+    return float(np.tanh(z.mean())), *np.tanh(ends)
+
+
 def rows_of(run: Path, scheduler: str) -> list[tuple[str, str, float, float, float]]:
     """Return the rows of a run: run, quantity, value, low, high."""
     scores = read_table(run / layout.SCORES).groupby("set")["frechet"].mean()
     rows = [(f"frechet {name}", value, np.nan, np.nan) for name, value in scores.items()]
-    by_sample = dict(radii(run).items()) | {"first_order": agreements(run, scheduler)}
-    for name, values in by_sample.items():
-        ends = ttest_1samp(values, 0).confidence_interval()
-        rows.append((name, np.mean(values), *ends))
+    table = read_table(run / layout.RADIUS)
+    scale = table["radius_published"] / table["radius"]
+    for name in ("radius", "null_radius"):
+        values = table[name] * scale
+        rows.append((name, values.mean(), *ttest_1samp(values, 0).confidence_interval()))
+    rows.append(("first_order", *mean_correlation(agreements(run, scheduler))))
     answers = read_table(run / layout.ANSWERS)["answer"].value_counts()
     rows += [(name, answers.get(name, 0), np.nan, np.nan) for name in ("units", "group", "nothing")]
     return [(run.name, *row) for row in rows]
