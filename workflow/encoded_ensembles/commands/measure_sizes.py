@@ -20,7 +20,8 @@ def measure_sizes(
     radius: units, sample, radius_published (256x256x3 in [0, 1]), distance (mean over all units, same
     scale), null_distance (mean over null code words). unchanged: units, metric, samples, unchanged
     (share of samples attributed to their nearest unit that stay nearest to it without it), low, high
-    (95 %, Wilson), unchanged_other (the same without another unit).
+    (95 %, Wilson), unchanged_other (the same without another unit), p (exact binomial test of unchanged
+    against it, two-sided; conservative, because samples differ in it).
     """
     import numpy as np
     import pandas as pd
@@ -51,7 +52,8 @@ def measure_sizes(
         )
         false = read_table(run / layout.FALSE_ATTRIBUTION)
         for metric, rows in false.groupby("metric"):
-            test = binomtest(int(rows["unchanged"].sum()), len(rows))
+            other = rows["unchanged_other"].mean()
+            test = binomtest(int(rows["unchanged"].sum()), len(rows), other)
             low, high = test.proportion_ci(method="wilson")
             shares.append(
                 {
@@ -61,7 +63,8 @@ def measure_sizes(
                     "unchanged": rows["unchanged"].mean(),
                     "low": low,
                     "high": high,
-                    "unchanged_other": rows["unchanged_other"].mean(),
+                    "unchanged_other": other,
+                    "p": test.pvalue,
                 }
             )
     write_table(radius, pd.concat(radii, ignore_index=True).sort_values(["units", "sample"]))

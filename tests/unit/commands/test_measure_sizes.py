@@ -1,0 +1,43 @@
+"""encens measure-sizes: the test of false attribution, by hand and in the kept table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from encoded_ensembles.commands.measure_sizes import measure_sizes
+from encoded_ensembles.runs import layout
+from encoded_ensembles.storage.files import write_table, write_tensors
+from scipy.stats import binomtest
+from workspace import REPOSITORY
+
+
+def test_unchanged_attributions_are_tested_against_those_without_another_unit(tmp_path):
+    """Of two samples none stays, and half do without another unit: p = 1/4 + 1/4, for none and for both."""
+    run, pair = tmp_path / "run", {"sample": [0, 1], "unit": [0, 0], "distance": 1.0}
+    tables = {
+        layout.RADIUS: {"sample": [0, 1], "radius_published": 2.0},
+        layout.INFLUENCE: pair,
+        layout.NULL: pair,
+        layout.FALSE_ATTRIBUTION: {
+            "metric": "pixels",
+            "unchanged": [False, False],
+            "unchanged_other": [0.25, 0.75],
+        },
+    }
+    for name, columns in tables.items():
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        write_table(run / name, pd.DataFrame(columns))
+    (run / layout.SAMPLES).parent.mkdir()
+    write_tensors(run / layout.SAMPLES, {"factual": np.zeros((2, 1, 2, 2), np.float32)})
+    measure_sizes([run], tmp_path / "radius.parquet", tmp_path / "unchanged.parquet")
+    found = pd.read_csv(tmp_path / "unchanged.csv").iloc[0]
+    assert found[["unchanged", "unchanged_other", "p"]].tolist() == pytest.approx([0, 0.5, 0.5])
+
+
+def test_kept_tests_are_those_of_the_kept_counts():
+    for row in pd.read_csv(REPOSITORY / "docs/studies/sizes/unchanged.csv").itertuples():
+        count = row.unchanged * row.samples
+        assert count == round(count)
+        test = binomtest(int(count), row.samples, row.unchanged_other)
+        assert (row.p, *test.proportion_ci(method="wilson")) == pytest.approx(
+            (test.pvalue, row.low, row.high)
+        )
