@@ -196,3 +196,26 @@ def test_scores_that_are_graded_were_made_without_the_members_that_grade(tmp_pat
         again = files.read_tensors(at["scores"])
         assert np.array_equal(again[f"contrast/{fold}"], made[f"contrast/{fold}"])
         assert not np.array_equal(again[f"contrast/{1 - fold}"], made[f"contrast/{1 - fold}"])
+
+
+def test_the_error_of_a_bin_is_that_of_units():
+    """Residuals of two units -1, -1 and 1, 1: sums -2 and 2, so sqrt(2/1 * 8) / 4 = 1; by pairs 1/2."""
+    found = np.array([[1.0, 1.0], [3.0, 3.0]])
+    ((_, _, mean, error, pairs),) = expected.compare(np.zeros((2, 2)), found, bins=1)
+    assert (mean, error, pairs) == (2, 1, 4)
+
+
+def test_samples_that_repeat_others_do_not_shrink_the_error():
+    found = np.random.default_rng(0).normal(size=(2, 6, 5))
+    once = expected.compare(np.zeros((2, 6, 5)), found, bins=1)[0]
+    twice = expected.compare(np.zeros((2, 6, 10)), np.concatenate([found, found], axis=2), bins=1)[
+        0
+    ]
+    assert once[3] == pytest.approx(twice[3])
+
+
+def test_a_bin_of_one_unit_has_no_error_and_unknown_pairs_do_not_count():
+    found = np.array([[1.0, 2.0], [np.nan, np.nan]])
+    ((_, _, mean, error, pairs),) = expected.compare(np.zeros((2, 2)), found, bins=1)
+    assert (mean, pairs) == (1.5, 2)
+    assert np.isnan(error)

@@ -133,28 +133,32 @@ def compare(
 ) -> list[tuple[int, float, float, float, int]]:
     """Compare predicted with measured contrasts, in bins of equal numbers of pairs.
 
+    Pairs of a unit share its word, so the standard error takes the units as what was drawn.
+
     Args:
-        predicted: predicted contrasts, of any shape.
+        predicted: predicted contrasts (..., U, B).
         found: measured contrasts, of the same shape, NaN where unknown.
         bins: number of bins.
 
     Returns:
-        for each bin its number, mean predicted, mean found, its standard error, and number of pairs.
+        for each bin its number, mean predicted, mean found, its standard error (NaN for a single unit), and
+        number of pairs.
     """
+    units = np.broadcast_to(np.arange(found.shape[-2])[:, None], found.shape).ravel()
     predicted, found = predicted.ravel(), found.ravel()
     order = np.argsort(predicted, kind="stable")
     order = order[np.isfinite(found[order])]
-    return [
-        (
-            number,
-            float(predicted[part].mean()),
-            float(found[part].mean()),
-            float(found[part].std() / np.sqrt(len(part))),
-            len(part),
-        )
-        for number, part in enumerate(np.array_split(order, bins))
-        if len(part)
-    ]
+    rows = []
+    for number, part in enumerate(np.array_split(order, bins)):
+        if len(part):
+            mean, count = found[part].mean(), len(np.unique(units[part]))
+            sums = np.bincount(units[part], found[part] - mean)
+            spread = np.square(sums).sum() * count / (count - 1) if count > 1 else np.nan
+            error = np.sqrt(spread) / len(part)
+            rows.append(
+                (number, float(predicted[part].mean()), float(mean), float(error), len(part))
+            )
+    return rows
 
 
 def strength(pull: np.ndarray) -> np.ndarray:
