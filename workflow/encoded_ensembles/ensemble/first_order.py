@@ -2,8 +2,8 @@
 
 With weights a_m the ensemble predicts the mean of its members' predictions, weighted by a_m / sum a. All
 are 1; dropping member m takes a_m to 0. Derivatives add up over the members of a unit's word to its
-predicted displacement. The published code of arXiv 2306.02174 computes the same derivatives, by weights that are
-not divided by their sum, and arXiv 2406.07908 calls this differential ablation.
+predicted displacement. Sources: the published code of arXiv 2306.02174, and arXiv 2406.07908, which calls this differential
+ablation.
 """
 
 from collections.abc import Sequence
@@ -48,6 +48,7 @@ def derivatives(
                 weight * member(x, level, class_labels=sample_classes(member, which)).sample
                 for weight, member in zip(weights, members, strict=True)
             ]
+            # DEVIATES: First-order influence.
             mean = torch.stack(said).sum(dim=0) / weights.sum()
             x = take_step(scheduler, mean, level, x, z[number], sampler=sampler)
         return x
