@@ -3,6 +3,7 @@
 # make test-slurm  set up, start a Slurm of one node (root; Debian's packages), run the tests on it
 # make bench   set up, run the benchmarks, write benchmarks/out/figures.json, say which failed
 # make families  set up, run every family of codes, draw docs/figures/families.png (half an hour)
+# make figures  set up, run the default configuration, copy its figures to docs/figures
 # make notebook  set up, run the default configuration, execute docs/example.ipynb on it
 # make docs    set up, build the documentation site: site/index.html
 # make check   set up, run the linters and the type checker
@@ -15,7 +16,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
 READY := $(VENV)/.ready-$(shell cat envs/requirements*.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test test-slow test-slurm bench families notebook docs check format install
+.PHONY: demo test test-slow test-slurm bench families figures notebook docs check format install
 
 demo: install
 	snakemake --cores $(CORES)
@@ -44,6 +45,11 @@ bench: install
 
 families: install
 	python studies/families.py
+
+OF_DIGITS := aliasing attribution code evidence gains influence landscape samples
+figures: install
+	snakemake --cores $(CORES)
+	cp $(OF_DIGITS:%=results/digits/figures/%.png) docs/figures
 
 notebook: install
 	snakemake --cores $(CORES)
