@@ -18,13 +18,21 @@ while [[ $1 == -* ]]; do
 done
 number=$(( $(ls jobs | wc -l) + 1 ))
 touch jobs/$number
-if [ -e kill-next ]; then rm kill-next; echo failed > jobs/$number
-else (bash "$1" > jobs/$number.log 2>&1 && echo success > jobs/$number || echo failed > jobs/$number) &
+if [ -e kill-next ]; then rm kill-next; echo "100 137" > jobs/$number
+else (bash "$1" > logs/$number; echo "0 $?" > jobs/$number) &
 fi </dev/null >/dev/null 2>&1
 echo $number
 """
-STATUS = """#!/bin/bash
-grep . jobs/$1 || echo running
+# A job leaves the queue when its end is noted; its account is there when it is asked for again.
+QSTAT = """#!/bin/bash
+[[ $1 == -j && -e jobs/$2 && ! -s jobs/$2 ]]
+"""
+QACCT = """#!/bin/bash
+[ -e logs/ended.$2 ] || { touch logs/ended.$2; echo "error: job id $2 not found" >&2; exit 1; }
+read failed status < jobs/$2
+echo "jobnumber    $2
+failed       $failed   $([ $failed = 0 ] || echo ": assumedly after job")
+exit_status  $status"
 """
 
 
@@ -33,9 +41,9 @@ def cluster(workspace):
     """A workspace with the profile, and such commands."""
     folder = workspace.folder
     shutil.copytree(folder / "workflow/profiles/cluster", folder / "cluster")
-    (folder / "jobs").mkdir()
-    (folder / "bin").mkdir()
-    for name, script in (("qsub", QSUB), ("status", STATUS)):
+    for name in ("jobs", "logs", "bin"):
+        (folder / name).mkdir()
+    for name, script in (("qsub", QSUB), ("qstat", QSTAT), ("qacct", QACCT)):
         (folder / "bin" / name).write_text(script)
         (folder / "bin" / name).chmod(0o755)
     workspace.environment["PATH"] = f"{folder / 'bin'}:{workspace.environment['PATH']}"
@@ -43,19 +51,26 @@ def cluster(workspace):
 
 
 def test_jobs_go_to_a_scheduler_by_its_own_commands(cluster):
-    """A job asks for the memory and time of its rule; one that is killed without a word runs again."""
+    """A job asks for the memory and time of its rule; one that is killed without a word runs again.
+
+    The jobs of a group start all at once: they are at most four, and ask for the processors of all, and for the memory
+    of one by processor.
+    """
     (cluster.folder / "kill-next").touch()
-    given = ["--profile", "cluster", "--cluster-generic-status-cmd", "bin/status",
-             "--latency-wait", "5", "--seconds-between-status-checks", "1"]  # fmt: skip
-    done = cluster.snakemake("results/toy/data/training.npz", *given)
+    splits = [f"results/toy/splits/{name}.json" for name in ("full", *range(5))]
+    given = ["--profile", "cluster", "--latency-wait", "5", "--seconds-between-status-checks", "1"]
+    done = cluster.snakemake(*splits, *given, cores=100)  # more than jobs: as without a limit
     assert done.returncode == 0, done.stderr
-    assert (cluster.results() / "data/training.npz").exists()
-    said = [file.read_text().strip() for file in (cluster.folder / "jobs").glob("?")]
-    assert sorted(said) == ["failed", *["success"] * (len(said) - 1)]
+    assert all((cluster.folder / split).exists() for split in splits)
+    jobs = sorted((cluster.folder / "jobs").iterdir())
+    assert [job.read_text().split() for job in jobs] == [["100", "137"], *[["0", "0"]] * 5]
     asked = (cluster.folder / "asked").read_text()
-    memory = [int(number) for number in re.findall(r"-l h_vmem=(\d+)M", asked)]
-    assert len(memory) == len(said) == 2
-    assert memory[1] == 2 * memory[0]  # of the second attempt
-    seconds = [int(number) for number in re.findall(r"-l h_rt=(\d+)", asked)]
+    slots, memory, seconds, gpus = (
+        [int(number) for number in re.findall(rf"{name}[= ](\d+)", asked)]
+        for name in ("-pe smp", "-l mem_free", "-l h_rt", "-l gpu")
+    )
+    assert slots == [1, 1, 1, 1, 4, 2]
+    assert memory[1] == 2 * memory[0] > 0  # of the second attempt
+    assert memory[4] == memory[5]
     assert seconds[1] == 2 * seconds[0] >= 120
-    assert "-l gpu=0" in asked
+    assert set(gpus) == {0}

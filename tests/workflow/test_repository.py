@@ -180,7 +180,7 @@ def test_memory_and_time_of_every_rule_grow_with_each_attempt():
             assert re.search(rf"^        {resource}", text, re.MULTILINE), name
 
 
-def test_the_slurm_profile_groups_splits_and_all_figures():
+def test_the_profiles_group_splits_and_all_figures():
     assert (REPOSITORY / "slurm").resolve() == REPOSITORY / "workflow/profiles/slurm"
     profile = yaml.safe_load((REPOSITORY / "slurm/config.yaml").read_text())
     figures = {name for name in rules() if name.startswith("plot_")} - {"plot_levels"}
@@ -191,9 +191,10 @@ def test_the_slurm_profile_groups_splits_and_all_figures():
     }
     assert profile["groups"] == groups
     other = yaml.safe_load((REPOSITORY / "cluster/config.yaml").read_text())
-    for key in ("groups", "group-components", "set-resource-scopes", "retries"):
+    for key in ("groups", "retries"):
         assert other[key] == profile[key], key
-    assert profile["group-components"].keys() == set(groups.values())
+    assert profile["group-components"] == dict.fromkeys(groups.values(), 100)  # one after another
+    assert other["group-components"] == dict.fromkeys(groups.values(), 4)  # all at once
 
 
 def test_the_page_on_clusters_without_gpus_names_every_rule_that_asks_for_one():
