@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.runs import array_terms, arrays_held, peaks
-from encoded_ensembles.runs.size import size_of
+from encoded_ensembles.runs.size import Size, size_of
 
 
 def test_a_peak_by_hand(schema):
@@ -44,6 +44,50 @@ def test_images_that_observers_hold_by_hand(schema):
     again = arrays_held._watched(config, size, 16, 0, single=True)
     moved = 4 * 16 * 20 * n
     assert 0 <= again - found <= 2 * moved
+
+
+def test_distances_of_a_block_are_bounded(schema):
+    """16 samples of 5,000 units from 50,000 images would be 32 GB of distances; 20 million are in memory at once."""
+    config = check_config(
+        {
+            "dataset": {"name": "cifar10"},
+            "landscape": {"blocks": 10},
+            "frechet": {"extractor": "pixels"},
+        },
+        schema,
+    )
+    size = Size(images=50_000, units=50_000, shape=(3, 32, 32), seen=(3, 32, 32), weights=0)
+    images = 50_000 * (3072 + 4 * 150) + 50_000 * 3072  # with names and digests, and sorted
+    blocks = 2 * 5000 * 16 * 3072 * 4  # one is read while the last one is in memory
+    compared = 20_000_000 * (2 * 8 + 2 * (4 + 8) + 2 * 8)  # images, pictures, distances
+    expected = images + blocks + compared + array_terms.features(config, size, 50_000)
+    assert arrays_held.measured(config, size)["check_attribution"] == expected
+
+
+def test_noise_of_all_steps_is_in_memory_only_while_screening(schema):
+    """4 of 16 samples of 64 values, for 100 more steps, twice: as a list of steps, and stacked."""
+    few, many = (
+        check_config(
+            {"sampling": {"steps": steps}, "landscape": {"mode": "screened", "blocks": 4}}, schema
+        )
+        for steps in (50, 150)
+    )
+    size, network = size_of(few, Path("nowhere"))
+    found, larger = (
+        arrays_held.sampled(each, size, network)["screen_block"] for each in (few, many)
+    )
+    assert larger - found == 2 * 100 * 4 * 64 * 4
+
+
+def test_all_draws_of_given_pictures_are_in_memory_at_once(schema):
+    """Members evaluate all six draws of 40 pictures in one batch."""
+    config = check_config({"queries": {"training": 20, "heldout": 20}}, schema)
+    size, network = size_of(config, Path("nowhere"))
+    one, two = (
+        arrays_held.sampled(config, size, network._replace(held=held))["follow_queries"]
+        for held in (1, 2)
+    )
+    assert two - one == pytest.approx(1.2 * 4 * 6 * 40)
 
 
 def test_noise_in_memory_does_not_grow_with_steps(schema):

@@ -145,9 +145,8 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     scored = math.ceil(masks / frechet["blocks"])  # masks of a block
     drawn = scored * frechet["samples"] * values
     block = math.ceil(size.units / config["landscape"]["blocks"])
-    alone = (
-        math.ceil(count / config["landscape"]["blocks"]) * values * FLOAT
-    )  # of a block's samples
+    own = math.ceil(count / config["landscape"]["blocks"])  # samples of a block
+    alone = own * values * FLOAT
     ablated = max(2 * config["landscape"]["top"], config["landscape"]["budget"] * size.units)
     controls = config["retrain"]["units"] + len(config["retrain"]["named"])
     models = config["heldout"]["models"] * config["heldout"]["repeats"]
@@ -159,12 +158,12 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "sample_ensemble": engine(n + 1, count, 2 + n + null) + (2 + n + null) * picture,
         "ablate_block": engine(n, count, block),
         "ablate_units": members + picture,
+        # Noise of all steps, of a block's samples, is taken step by step and stacked.
         "screen_block": engine(n, count, n) + null * picture
-        + alone * (2 * (1 + n + null) + 3 * ablated)
+        + alone * (2 * (1 + n + null) + 3 * ablated) + 2 * (sampling["steps"] + 1) * own * seen * FLOAT
         + 4 * DOUBLE * (1 + n + null + ablated) * (values + size.units),
         "follow_members": follow + watched(count, config["contrast"]["decoys"]),
-        "follow_queries": engine(n, shown, 1)
-        + shown * seen * (n * (DOUBLE + FLOAT) + 5 * DRAWS * FLOAT)
+        "follow_queries": engine(n, DRAWS * shown, 1) + shown * seen * n * (DOUBLE + FLOAT)
         + watched(shown, queries["decoys"], single=True),
         "measure_levels": follow + watched(count, 0),
         "sample_frechet": engine(n + 1, frechet["samples"], scored) + drawn * (FLOAT + 2),
@@ -228,8 +227,12 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + features(config, size, count) + (STLPIPS in config["influence"]["distances"]) * perceived(size, 0),
         "measure_screened": table(pairs, 20) + 8 * null * picture
         + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
+        # Training images that are compared at once, and their squares; a block while the next is read; some of its
+        # pictures as measured, of double precision; their distances.
         "check_attribution": read(config, size) + size.images * values
-        + 2 * DOUBLE * min(VALUES, size.images * values) + 3 * block * picture + DOUBLE * block * count * size.images
+        + 2 * DOUBLE * min(VALUES, size.images * values) + block * picture
+        + 2 * (FLOAT + DOUBLE) * min(VALUES, block // 2 * count * values)
+        + 2 * DOUBLE * min(VALUES, block // 2 * count * size.images)
         + features(config, size, size.images)
         + bool(config["rivals"]["perceptual"]) * (perceived(size, size.images + count) + DOUBLE * VALUES),
         "measure_contrast": tested(count, config["contrast"]["decoys"]),
