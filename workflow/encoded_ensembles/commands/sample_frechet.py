@@ -38,7 +38,8 @@ def sample_frechet(
 
     from encoded_ensembles.codes.masks import sized_keep
     from encoded_ensembles.data.images import to_bytes
-    from encoded_ensembles.ensemble.engine import sample_rows
+    from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.ensemble.sampling import sample_groups
     from encoded_ensembles.storage.files import write_arrays
 
     n = len(members)
@@ -48,12 +49,14 @@ def sample_frechet(
     keep[:-1, :n], keep[-1, n] = masks, True
     number, blocks = share_of(block)
     keep = keep[number::blocks]
-    shape: tuple[int, ...] = ()
-    images = []
-    if len(keep):
-        label = f"block {block}"
-        samples = sample_rows([*members, full], keep, noise, label=label, **vars(sampling))
-        images = [to_bytes(each) for each in samples]
-        shape = images[0].shape
-    stacked = np.stack(images) if images else np.zeros((0, *shape), np.uint8)
-    write_arrays(output, {"keep": keep, "images": stacked})
+    if not len(keep):  # more blocks than masks
+        write_arrays(output, {"keep": keep, "images": np.zeros(0, np.uint8)})
+        return
+    engine = prepare([*members, full], noise, label=f"block {block}", **vars(sampling))
+    _, samples, *shape = engine["noise"].shape
+    channels, height, width = engine["space"].image(tuple(shape))
+    images = np.empty((len(keep), samples, height, width, channels), np.uint8)
+    drawn = (each for group in sample_groups(keep=keep, **engine) for each in group)
+    for row, each in enumerate(drawn):
+        images[row] = to_bytes(each)
+    write_arrays(output, {"keep": keep, "images": images})

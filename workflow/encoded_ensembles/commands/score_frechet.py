@@ -78,12 +78,18 @@ def score_frechet(
 
 def _sets(blocks: list[Path], weight: int) -> "Iterator[tuple[tuple[str, int, str], np.ndarray]]":
     """Yield each set of samples as (set, kept, keep) and its images, with one block in memory."""
+    for file in blocks:
+        yield from _sets_of(file, weight)
+
+
+def _sets_of(file: Path, weight: int) -> "Iterator[tuple[tuple[str, int, str], np.ndarray]]":
+    """Yield the sets of a block, with copies of their images: a view would keep the block."""
     from encoded_ensembles.codes.words import spell
     from encoded_ensembles.storage.files import read_arrays
 
-    for block in map(read_arrays, blocks):
-        for mask, images in zip(block["keep"], block["images"], strict=True):
-            n, kept = len(mask) - 1, int(mask[:-1].sum())
-            sizes = {n: "factual", 1: "member", n - weight: "ablated"}
-            name = "full" if mask[-1] else sizes.get(kept, "subset")
-            yield (name, kept, spell(mask[None, :-1])[0]), images
+    block = read_arrays(file)
+    for mask, images in zip(block["keep"], block["images"], strict=True):
+        n, kept = len(mask) - 1, int(mask[:-1].sum())
+        sizes = {n: "factual", 1: "member", n - weight: "ablated"}
+        name = "full" if mask[-1] else sizes.get(kept, "subset")
+        yield (name, kept, spell(mask[None, :-1])[0]), images.copy()

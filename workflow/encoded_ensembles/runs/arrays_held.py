@@ -143,7 +143,7 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     picture = count * values * FLOAT  # all samples once
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
     scored = math.ceil(masks / frechet["blocks"])  # masks of a block
-    drawn = scored * frechet["samples"] * values
+    drawn = frechet["samples"] * values  # under one of them
     block = math.ceil(size.units / config["landscape"]["blocks"])
     own = math.ceil(count / config["landscape"]["blocks"])  # samples of a block
     alone = own * values * FLOAT
@@ -166,7 +166,7 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "follow_queries": engine(n, DRAWS * shown, 1) + shown * seen * n * (DOUBLE + FLOAT)
         + watched(shown, queries["decoys"], single=True),
         "measure_levels": follow + watched(count, 0),
-        "sample_frechet": engine(n + 1, frechet["samples"], scored) + drawn * (FLOAT + 2),
+        "sample_frechet": engine(n + 1, frechet["samples"], scored) + drawn * (scored + 4 * FLOAT),
         "sample_controls": engine(n + code["weight"], count, 1) + 3 * controls * picture,
         "measure_heldout": engine(models, count, models) + 3 * models * picture,
     }  # fmt: skip
@@ -216,8 +216,8 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
 
     compared = null + held + block + 6
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
-    # A block of samples is read while the last one is in memory; and those scored as real.
-    drawn = (2 * math.ceil(masks / frechet["blocks"]) + 1) * frechet["samples"] * values
+    # A block of samples; the set that is scored, and the next one; and those scored as real.
+    drawn = (math.ceil(masks / frechet["blocks"]) + 3) * frechet["samples"] * values
     # Distances of all masks from some units' images, and the merged table.
     influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
     influence += table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 100 * MB
