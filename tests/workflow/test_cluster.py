@@ -2,8 +2,12 @@
 
 import re
 import shutil
+from functools import cache
+from types import SimpleNamespace
 
 import pytest
+from snakemake.resources import Resources
+from workspace import REPOSITORY
 
 # qsub refuses options that SGE has not, starts the job's script, and prints its number.
 QSUB = """#!/bin/bash
@@ -74,3 +78,26 @@ def test_jobs_go_to_a_scheduler_by_its_own_commands(cluster):
     assert memory[4] == memory[5]
     assert seconds[1] == 2 * seconds[0] >= 120
     assert set(gpus) == {0}
+
+
+@pytest.mark.parametrize(
+    ("set_resources", "wanted"),
+    [
+        (["gpu=1"], True),
+        (["gpu=0"], False),
+        ([], False),
+        (["gpu=0", "gres=gpu:a100:1"], True),
+        (["gpu=0", "gres=nvme:1"], False),
+    ],
+)
+def test_a_job_has_a_gpu_by_gpu_or_by_gres(set_resources, wanted):
+    """Then it requests the memory of one; without a GPU on this machine, not if it runs here."""
+    resources = Resources.parse(set_resources, allow_expressions=True)
+    workflow = SimpleNamespace(
+        get_rule=lambda _: SimpleNamespace(resources=resources), local_exec=False
+    )
+    names = {"workflow": workflow, "cache": cache, "gpu_is_here": lambda: False}
+    exec((REPOSITORY / "workflow/rules/options.smk").read_text(), names)  # functions alone
+    assert names["on_gpu"]("train_member") == wanted
+    workflow.local_exec = True
+    assert not names["on_gpu"]("train_member")

@@ -286,11 +286,11 @@ def memory(rule):
 
 def on_gpu(rulename):
     """Return whether the jobs of a rule run on a GPU, here or on another machine."""
-    asked = workflow.get_rule(rulename).resources.get("gpu")
+    resources = workflow.get_rule(rulename).resources
     # Of a rule that requests none, Snakemake gives an empty resource.
-    wanted = getattr(asked, "raw", None)
+    gpu, gres = (getattr(resources.get(kind), "raw", None) for kind in ("gpu", "gres"))
     here = workflow.local_exec and not gpu_is_here()
-    return wanted is not None and str(wanted) != "0" and not here
+    return (str(gpu or 0) != "0" or "gpu" in str(gres)) and not here
 
 
 @cache
