@@ -35,7 +35,7 @@ def measure_screened(
     The tables are those of measure-influence, with the statistics distance and contrast; the column
     `exact` says whether a distance was measured or is predicted. radius: of the ablated units, with
     the columns missed (expected number of the largest distances that are missed) and evaluations (of
-    a member at each step). aliasing: of null code words.
+    a member at each step, with those of null code words). aliasing: of null code words.
     """
     import numpy as np
 

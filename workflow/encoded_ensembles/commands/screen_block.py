@@ -35,7 +35,10 @@ def screen_block(
         float, Option(help="stop when the expected number of missed ones is at most this")
     ] = 0.5,
     budget: Annotated[
-        float, Option(help="most evaluations, as a share of those of the exact landscape")
+        float,
+        Option(
+            help="most evaluations, as a share of those of the exact landscape; null code words count in neither"
+        ),
     ] = 0.15,
 ) -> None:
     """Ablate the units that move each sample of a block most, and predict the others' distances.
@@ -43,7 +46,7 @@ def screen_block(
     The ablated units are those of largest predicted distance, until few of the `top` are expected to
     be missed, and the `top` units of largest joint score. screened: numbers of the block's samples;
     predicted: distance of every unit; missed: expected number of missed units of the `top`;
-    evaluations: of a member at each step, for the sample.
+    evaluations: of a member at each step, for the sample, of which the null code words are a part.
     """
     import numpy as np
 
@@ -155,6 +158,8 @@ def _summary(searches: "list[Search]", samples: "np.ndarray", code: "np.ndarray"
         "predicted": np.array([each.predicted for each in searches]).reshape(-1, units),
         "missed": np.array([each.missed for each in searches]),
         "evaluations": np.array(
-            [n * (n - 1) + (n - weight) * len(each.done) for each in searches], np.int64
+            # Of a known word of weight w; all but the empty one and those of single members.
+            [n * (n - 1) + (n - weight) * (len(each.known) - 1 - n) for each in searches],
+            np.int64,
         ),
     }

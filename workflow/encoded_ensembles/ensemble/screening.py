@@ -126,6 +126,8 @@ def expected_missed(short: np.ndarray, errors: np.ndarray) -> float:
 def most_units(*, units: int, members: int, weight: int, budget: float, least: int) -> int:
     """Return the number of units of a sample that a share of the exact landscape's cost allows to ablate.
 
+    Null code words count on neither side: every run samples them.
+
     Args:
         units: U.
         members: n; each is dropped once, which costs n (n - 1) evaluations at each step.
