@@ -78,7 +78,7 @@ def caption_training_options():
         *("--precision", training["precision"]),
         *("--prompt-dropout", str(training["prompt_dropout"])),
         *optional("--density", training["density"]),
-        *("--accumulation", str(training["accumulation"])),
+        *optional("--accumulation", training["accumulation"]),
         "--checkpointing" if training["checkpointing"] else "--no-checkpointing",
         *randomness_options(),
     ]

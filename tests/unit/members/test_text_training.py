@@ -103,8 +103,21 @@ def test_the_loss_is_that_of_diffusers_training_example():
     assert trainer.step_on(x, levels, noise, text) == pytest.approx(expected, rel=1e-6)
 
 
-def test_parts_of_a_batch_and_checkpointing_change_no_weight(plain):
-    for changes in ({"accumulation": 3}, {"checkpointing": True}):
+def test_parts_of_a_batch_and_checkpointing_change_no_weight(plain, monkeypatch):
+    rows, predict = [], text_training.predict
+
+    def counting(network, noisy, *others):
+        rows.append(len(noisy))
+        return predict(network, noisy, *others)
+
+    monkeypatch.setattr(text_training, "predict", counting)
+    run()
+    assert max(rows) > 2
+    assert sum(rows) == 2 * COUNT  # two epochs
+    rows.clear()
+    run(recipe=dataclasses.replace(RECIPE, accumulation=2))
+    assert (max(rows), sum(rows)) == (2, 2 * COUNT)
+    for changes in ({"accumulation": 2}, {"checkpointing": True}):
         weights, losses = run(recipe=dataclasses.replace(RECIPE, **changes))
         assert losses == pytest.approx(plain[1], rel=1e-5)
         for name, up in weights.items():

@@ -1,5 +1,8 @@
 """Bytes of arrays that several rules hold."""
 
+import numpy as np
+import pytest
+from encoded_ensembles.members.batches import Recipe, draw_use
 from encoded_ensembles.runs import array_terms
 from encoded_ensembles.runs.size import Size
 
@@ -14,3 +17,19 @@ def test_terms_by_hand():
     assert (array_terms.words(shared), array_terms.free_words(shared, size, 9)) == (0, 0)
     assert array_terms.read(config, size) == 20 * (64 + 4 * 150)
     assert array_terms.table(10, 3) == 10 * (2 * 8 * 3 + 2 * 150)
+
+
+def test_the_largest_batch_is_what_is_drawn_at_most():
+    """Of 50 or 100 pictures at 8 steps an epoch; mean batches are of 6.25 and 12.5."""
+    training = {"steps_per_epoch": 8, "accumulation": None}
+    recipe = Recipe(100, 8, learning_rate=1e-4, ema=0, precision="float32", seed=0)
+    counts = np.zeros((100, 8), int)
+    for images, bound in ((50, 16.25), (100, 26.6)):
+        for epoch in range(100):
+            for key in range(images - 50, images):
+                counts[epoch, draw_use(recipe=recipe, key=key, epoch=epoch, shape=None)[0]] += 1
+        largest = array_terms.largest_batch(training, images)
+        assert largest == pytest.approx(bound, abs=0.1)
+        assert largest / 2 < counts.max() <= largest
+        assert array_terms.largest_batch(training | {"accumulation": 4}, images) == 4
+    assert array_terms.largest_batch({"steps_per_epoch": 1, "accumulation": None}, 60) == 60

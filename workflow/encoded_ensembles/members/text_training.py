@@ -34,14 +34,14 @@ class TextRecipe:
         recipe: as of other members.
         prompt_dropout: share of the uses of an image in which no prompt stands for its caption, 0..1.
         density: of levels, one of `processes.DENSITIES`.
-        accumulation: parts that a batch is split into, which bounds memory; at least 1.
+        accumulation: largest number of images at once, at least 1, which bounds memory; None for the whole batch.
         checkpointing: whether activations are computed again in the backward pass, which saves memory.
     """
 
     recipe: Recipe
     prompt_dropout: float = 0.0
     density: str = "uniform"
-    accumulation: int = 1
+    accumulation: int | None = None
     checkpointing: bool = False
 
 
@@ -79,7 +79,7 @@ class TextTrainer(Trainer):
     ) -> None:
         """Start from the initial weights of the adapter of `denoiser`; moves it to `device`."""
         super().__init__(denoiser, recipe=recipe.recipe, device=device)
-        self.process, self.parts = process, recipe.accumulation
+        self.process, self.at_once = process, recipe.accumulation
         if recipe.checkpointing:
             denoiser.enable_gradient_checkpointing()
 
@@ -99,7 +99,8 @@ class TextTrainer(Trainer):
             embeddings: of b captions.
         """
         total = 0.0
-        for rows in torch.arange(len(latents), device=self.device).chunk(self.parts):
+        indices = torch.arange(len(latents), device=self.device)
+        for rows in indices.split(self.at_once or len(latents)):
             part = latents[rows], noise[rows], levels[rows]
             noisy, target = self.process.noised(*part), self.process.target(*part)
             with torch.autocast(
@@ -180,8 +181,8 @@ def train_adapter(
                 torch.from_numpy(noise).to(device),
                 without_prompts(embeddings.rows(index), dropped, nothing),
             )
-            advice = "raise training.accumulation, or set training.checkpointing"
-            with explain_full_memory(len(index), advice):
+            advice = "set a lower training.accumulation, or training.checkpointing"
+            with explain_full_memory(min(len(index), trainer.at_once or len(index)), advice):
                 loss = trainer.step_on(*batch)
             if not np.isfinite(loss):
                 raise InputError(

@@ -34,6 +34,15 @@ def read(config: Mapping[str, Any], size: Size) -> float:
     return size.images * (math.prod(size.shape) + 4 * NAME)
 
 
+def largest_batch(training: Mapping[str, Any], images: float) -> float:
+    """Return the most images at once in a training step, of a model that trains on so many.
+
+    Steps are drawn for each image, so a batch is Poisson distributed: four standard deviations above its mean.
+    """
+    mean = images / training["steps_per_epoch"]
+    return float(min(images, mean + 4 * math.sqrt(mean), training["accumulation"] or math.inf))
+
+
 def nearest(config: Mapping[str, Any], size: Size) -> float:
     """Return the bytes of finding the units nearest to samples, by pixels, without the images themselves."""
     block = 3 * DOUBLE * min(VALUES, size.images * math.prod(size.shape))

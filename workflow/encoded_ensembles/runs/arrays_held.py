@@ -31,6 +31,7 @@ from encoded_ensembles.runs.array_terms import (
     evidence,
     features,
     free_words,
+    largest_batch,
     nearest,
     perceived,
     pulled,
@@ -80,8 +81,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
 
     def train(share: float) -> float:
         images = share * size.images
-        mean = images / training["steps_per_epoch"]
-        batch = min(images, mean + 4 * math.sqrt(mean))
+        batch = largest_batch(training, images)
         weights = FLOAT * (network.weights + 4 * size.weights)
         # Pixels are in memory twice at a time: as read and of the split, then of the split and sorted.
         images_bytes = images * (values + FLOAT * seen * flipped)

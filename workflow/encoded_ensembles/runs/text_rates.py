@@ -12,6 +12,7 @@ from typing import Any
 from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.members.latents import Shape
 from encoded_ensembles.members.network_size import NetworkSize
+from encoded_ensembles.runs.array_terms import largest_batch
 from encoded_ensembles.runs.rates import TURNS, Networks, Rates, clock, starts
 from encoded_ensembles.runs.size import FLOAT, frozen_config, seen_shape
 from encoded_ensembles.storage.files import InputError
@@ -92,8 +93,6 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     guided = (sampling["guidance"] or 0) > 1 and "Flux" not in base["_class_name"]
     passes = 2 if guided else 1
     speed = REACHED * _speed(device, sampling["precision"])
-    share = code["weight"] / code["members"]
-    together = share * images / training["steps_per_epoch"] / training["accumulation"]
     rows = sampling["batch"] or batch_of(seen, kind="cuda")
     number = 2 if sampling["precision"] == "bfloat16" else FLOAT
     return TextRates(
@@ -114,7 +113,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         passes=passes,
         training_bytes=cost.weight_bytes
         + KEPT * FLOAT * cost.adapter
-        + max(1, together) * cost.trained,
+        + max(1, largest_batch(training, images)) * cost.trained,  # of the model that sees all
         sampling_bytes=cost.weight_bytes
         + code["members"] * number * cost.adapter
         + FLOAT * coder.weights

@@ -51,7 +51,10 @@ class TextTraining:
         str | None,
         Option(help="of noise levels: uniform or logit_normal; that of the base's kind if absent"),
     ] = None
-    accumulation: Annotated[int, Option(help="parts that a batch is split into, for memory")] = 1
+    accumulation: Annotated[
+        int | None,
+        Option(help="largest number of images at once in a step; absent for the whole batch"),
+    ] = None
     checkpointing: Annotated[
         bool, Option(help="compute activations again in the backward pass, for memory")
     ] = False
@@ -74,7 +77,7 @@ class TextTraining:
 
         if not 0 <= self.prompt_dropout < 1:
             raise InputError(f"--prompt-dropout is {self.prompt_dropout}, expected 0 to below 1.")
-        if self.accumulation < 1:
+        if self.accumulation is not None and self.accumulation < 1:
             raise InputError(f"--accumulation is {self.accumulation}, expected at least 1.")
         plain = Training(
             widths="", layers_per_block=1, epochs=self.epochs, steps_per_epoch=self.steps_per_epoch,
