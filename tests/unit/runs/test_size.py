@@ -3,12 +3,15 @@
 import json
 
 import pytest
+import torch
 import yaml
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.data import catalogue
+from encoded_ensembles.runs import frozen_size
 from encoded_ensembles.runs import size as run_size
 from encoded_ensembles.storage.files import InputError
 from PIL import Image
+from safetensors.torch import save_file
 from workspace import REPOSITORY
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
@@ -179,3 +182,29 @@ def test_a_plan_counts_the_pictures_that_are_read(tmp_path, heldout, numbers):
         (run_size.count_images(each), run_size.count_heldout(each))
         for each in (mnist, mnist | {"part": "test"}, mnist | {"part": "all"})
     ] == [(60_000, 1000), (10_000, 6000), (63_000, 7000)]
+
+
+def test_a_prompted_run_counts_the_networks_of_its_pipeline(schema, tmp_path):
+    """In a folder, of any type of number; the run's own copy of the base once the folder is gone."""
+    parts = {"unet": torch.bfloat16, "vae": torch.float32, "text_encoder": torch.float16}
+    for number, (role, dtype) in enumerate(parts.items(), 1):
+        (tmp_path / role).mkdir()
+        save_file({"a": torch.zeros(number, 10, dtype=dtype)}, tmp_path / role / "a.safetensors")
+    save_file({"a": torch.zeros(99)}, tmp_path / "whole.safetensors")  # beside them, as on the hub
+    config = configured(schema, "sdxl-lora", model={"base": str(tmp_path)})
+    size, network = run_size.size_of(config, tmp_path / "run")
+    assert (size.frozen, network.weights) == ({"base": 10, "autoencoder": 20}, 10)
+    assert frozen_size.count_frozen(config, "encoders", tmp_path) == 30
+    unknown = configured(schema, "sdxl-lora", model={"base": "some/pipeline"})
+    assert run_size.size_of(unknown, tmp_path / "run")[0].frozen["base"] == 2_567_463_684
+    (tmp_path / "run/base").mkdir(parents=True)
+    save_file({"a": torch.zeros(7)}, tmp_path / "run/base/a.safetensors")
+    assert run_size.size_of(unknown, tmp_path / "run")[0].frozen["base"] == 7
+
+
+def test_a_published_pipeline_without_prompts_is_refused_at_the_start(schema):
+    config = configured(schema, "lora", model={"base": "black-forest-labs/FLUX.1-dev"})
+    with pytest.raises(
+        InputError, match=r"a text-to-image pipeline, but sampling.prompts is not set"
+    ):
+        run_size.check_network(config)

@@ -11,6 +11,8 @@ from encoded_ensembles.features.classifier import batch_of as classifier_batch
 from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.features.perceptual import PARTS
 from encoded_ensembles.influence.observer import DECOYS, SIZES
+from encoded_ensembles.runs.frozen_size import count_frozen
+from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.size import Size, count_heldout
 
 MB = 1_000_000
@@ -24,7 +26,6 @@ INCEPTION_BYTES = 1_500 * MB
 LATE_TORCH = 600 * MB  # PyTorch, where a rule imports it only for some configurations
 # Sets that are read from text, and one whose package is large.
 TEXT = {"mnist5k": 240 * MB, "digits": 150 * MB}
-ENCODERS = 2_500 * MB  # text encoders in float32, up to those of SDXL; T5 takes up to 20 GB more
 EMBEDDED = 1_000_000  # bytes of the embeddings of a caption
 NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
 
@@ -41,6 +42,17 @@ def largest_batch(training: Mapping[str, Any], images: float) -> float:
     """
     mean = images / training["steps_per_epoch"]
     return float(min(images, mean + 4 * math.sqrt(mean), training["accumulation"] or math.inf))
+
+
+def held_weight(config: Mapping[str, Any], key: str) -> int:
+    """Return the bytes of a weight of a denoiser in `training` or `sampling`."""
+    return 2 if prompted(config) and config[key]["precision"] == "bfloat16" else FLOAT
+
+
+def encoders(config: Mapping[str, Any]) -> float:
+    """Return the bytes of a pipeline's text encoders in float32; 0 without a pipeline."""
+    folder = Path("results", config["run"])
+    return FLOAT * count_frozen(config, "encoders", folder) if prompted(config) else 0
 
 
 def nearest(config: Mapping[str, Any], size: Size) -> float:

@@ -20,7 +20,6 @@ from encoded_ensembles.runs.array_terms import (
     COMPARED_VALUES,
     DOUBLE,
     EMBEDDED,
-    ENCODERS,
     FLOAT,
     HELD,
     LATE_TORCH,
@@ -28,9 +27,11 @@ from encoded_ensembles.runs.array_terms import (
     NAME,
     TEXT,
     count_decoys,
+    encoders,
     evidence,
     features,
     free_words,
+    held_weight,
     largest_batch,
     nearest,
     perceived,
@@ -82,7 +83,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     def train(share: float) -> float:
         images = share * size.images
         batch = largest_batch(training, images)
-        weights = FLOAT * (network.weights + 4 * size.weights)
+        weights = held_weight(config, "training") * network.weights + 4 * FLOAT * size.weights
         # Pixels are in memory twice at a time: as read and of the split, then of the split and sorted.
         images_bytes = images * (values + FLOAT * seen * flipped)
         return read(config, size) + weights + images_bytes + batch * FLOAT * network.trained
@@ -99,12 +100,13 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         )
     )
     latents = size.images * FLOAT * seen * flipped
-    prompts = ENCODERS + size.images * EMBEDDED
+    texts = size.images * EMBEDDED
     return {
         "train_member": train(1),
-        "train_adapter": train(1) + latents + prompts - ENCODERS,
-        "encode_captions": read(config, size) + prompts,
-        "encode_prompts": read(config, size) + prompts,
+        "train_adapter": train(1) + latents + texts,
+        **dict.fromkeys(
+            ("encode_captions", "encode_prompts"), read(config, size) + encoders(config) + texts
+        ),
         "encode_pictures": read(config, size) + size.images * values + 2 * latents
         + 2 * FLOAT * size.frozen.get("autoencoder", 0) + CODED * size.shape[1] * size.shape[2],
         "train_classifier": values * config["dataset"]["spare"] + max(
@@ -124,7 +126,7 @@ def _engine(
     values, seen = math.prod(size.shape), math.prod(size.seen)
     together = min(masks, max(1, at_once(size.shape, limit=8192) // samples)) * samples
     activations = bool(network.held) * FLOAT * together * (14 * seen + 2 * values)
-    weights = FLOAT * (networks * size.weights + network.weights)
+    weights = held_weight(config, "sampling") * (networks * size.weights + network.weights)
     coder = 2 * FLOAT * size.frozen.get("autoencoder", 0)
     if coder and network.held:
         coder += CODED * size.shape[1] * size.shape[2]

@@ -22,18 +22,20 @@ from encoded_ensembles.members.latents import Shape, latent_shape
 from encoded_ensembles.members.network import unet_config
 from encoded_ensembles.members.network_size import NetworkSize, network_size
 from encoded_ensembles.members.part_files import INDEX
+from encoded_ensembles.members.published import PUBLISHED
 from encoded_ensembles.runs import layout
-from encoded_ensembles.storage.files import InputError, read_json
+from encoded_ensembles.runs.frozen_size import FLOAT, GUESSED_FROZEN, count_frozen, frozen_config
+from encoded_ensembles.storage.files import InputError
 
-FLOAT = 4  # bytes
 GUESSED_IMAGES = 10_000  # for a folder that does not exist
 GUESSED_LABELS = 10
 # For networks that are neither in a folder nor in the run yet.
 GUESSED_LATENT = (4, 8)  # channels, and pixels of a side: those of Stable Diffusion's autoencoder
-GUESSED_FROZEN = 100_000_000  # weights
 GUESSED_HELD = (20_000, 5_000)  # numbers per input pixel, as in `NetworkSize`
 ADAPTED = 10  # assumed: an adapter has at most a tenth of the base's weights
-ROLES = {"base": ("unet", "transformer"), "autoencoder": ("vae",)}  # folders in a pipeline
+ADAPTED_BY_RANK = (
+    1500  # one of attention layers less than rank/1500: 1/1769 in SDXL, 1/10,000 in FLUX
+)
 # Defaults of diffusers for keys that a configuration of UNet2DModel lacks.
 UNSAID = {"layers_per_block": 2, "num_class_embeds": None, "add_attention": True, "sample_size": 0}
 
@@ -146,24 +148,6 @@ def count_units(config: Mapping[str, Any], images: int) -> int | None:
     return max(1, images - together - len(config["units"]["exclude"]))
 
 
-def frozen_config(model: Mapping[str, Any], part: str, folder: Path) -> dict[str, Any] | None:
-    """Return the configuration of a frozen network; None if it is not on this machine.
-
-    Args:
-        model: keys of `model`.
-        part: base or autoencoder.
-        folder: folder of the run, which may already hold a copy.
-    """
-    places = [Path(model[part] or ""), folder / part] if model[part] else []
-    if places:  # of a text-to-image pipeline
-        places += [places[0] / role for role in ROLES[part]]
-    for place in places:
-        if (place / "config.json").is_file():
-            content = read_json(place / "config.json")
-            return content if isinstance(content, dict) else None
-    return None
-
-
 def seen_shape(config: Mapping[str, Any], shape: Shape, folder: Path) -> Shape:
     """Return (c, h, w) that members see of an image (C, H, W); a guess without the autoencoder.
 
@@ -225,7 +209,7 @@ def check_network(config: Mapping[str, Any], results: Path = Path("results")) ->
         network_arguments(config, seen, scale=scale)
     elif layout.prompted(config):
         return  # checked where the pipeline is read
-    elif (Path(model["base"]) / INDEX).is_file():
+    elif (Path(model["base"]) / INDEX).is_file() or model["base"] in PUBLISHED:
         raise InputError(
             f"config key model.base is {model['base']}, a text-to-image pipeline, but sampling.prompts is not "
             "set, expected prompts for its samples; set sampling.prompts and dataset.captions, or name a UNet2DModel."
@@ -253,9 +237,12 @@ def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]
         units = _made(folder / layout.PROPERTIES, "units") or units
     shape = image_shape(dataset)
     seen = seen_shape(config, shape, folder)
-    frozen = {part: _weights(part, model[part], folder / part) for part in KINDS if model[part]}
+    frozen = {part: count_frozen(config, part, folder) for part in KINDS if model[part]}
     network = _network(config, seen, folder)
     trained = network.weights // ADAPTED if model["base"] else network.weights
+    if layout.prompted(config):
+        network = network._replace(weights=frozen["base"])
+        trained = frozen["base"] * model["lora"]["rank"] // ADAPTED_BY_RANK
     return Size(images, units or images, shape, seen, trained, frozen), network
 
 
@@ -279,12 +266,3 @@ def _made(file: Path, *keys: str) -> int | None:
             value = value[key]
         return int(value)
     return None
-
-
-def _weights(part: str, named: str, copy: Path) -> int:
-    """Return the number of weights of a frozen network, from the size of its file."""
-    for place in (Path(named), *(Path(named, role) for role in ROLES[part]), copy):
-        sizes = [file.stat().st_size for file in place.glob("*.safetensors")]
-        if sizes:
-            return sum(sizes) // FLOAT
-    return GUESSED_FROZEN

@@ -12,9 +12,11 @@ from typing import Any
 from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.members.latents import Shape
 from encoded_ensembles.members.network_size import NetworkSize
+from encoded_ensembles.members.published import PUBLISHED
 from encoded_ensembles.runs.array_terms import largest_batch
+from encoded_ensembles.runs.frozen_size import FLOAT, frozen_config
 from encoded_ensembles.runs.rates import TURNS, Networks, Rates, clock, starts
-from encoded_ensembles.runs.size import FLOAT, frozen_config, seen_shape
+from encoded_ensembles.runs.size import seen_shape
 from encoded_ensembles.storage.files import InputError
 
 REACHED = 0.4  # assumed: share of the speed of products of matrices
@@ -67,7 +69,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         device: auto, cpu, cuda or cuda:N.
 
     Raises:
-        InputError: the pipeline is not on this machine, or its autoencoder does not fit the pictures.
+        InputError: the pipeline is neither on this machine nor `published`, or its autoencoder does not fit the pictures.
     """
     from encoded_ensembles.members.text_cost import coder_cost, text_cost
 
@@ -76,8 +78,8 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     base, autoencoder = (frozen_config(model, part, folder) for part in ("base", "autoencoder"))
     if base is None or autoencoder is None:
         raise InputError(
-            f"config key model.base is {model['base']}, expected the folder of a pipeline on this machine, "
-            "whose networks a plan can count; download it and name its folder."
+            f"config key model.base is {model['base']}, expected the folder of a pipeline on this machine, or one of "
+            f"{', '.join(PUBLISHED)}, whose networks a plan can count; download it and name its folder."
         )
     seen = seen_shape(config, shape, folder)
     cost = text_cost(

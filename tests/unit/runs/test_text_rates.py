@@ -1,0 +1,102 @@
+"""What text-to-image runs take, before anything is downloaded."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from encoded_ensembles.config.check import check_config
+from encoded_ensembles.members import text_cost
+from encoded_ensembles.members.published import PUBLISHED
+from encoded_ensembles.runs import peaks, plan, text_rates
+from encoded_ensembles.runs.size import Size, image_shape, size_of
+from encoded_ensembles.storage.files import InputError
+from workspace import REPOSITORY
+
+SEEN = {
+    "sd15-lora": (4, 64, 64),
+    "sdxl-lora": (4, 128, 128),
+    "sd3-lora": (16, 128, 128),
+    "flux-lora": (16, 128, 128),
+}
+GB = 1e9
+
+
+def preset(schema, name, **parts):
+    written = yaml.safe_load((REPOSITORY / f"presets/{name}.yaml").read_text())
+    for key, value in parts.items():
+        written[key] = written[key] | value
+    return check_config(written, schema)
+
+
+@pytest.fixture
+def counted(monkeypatch, tmp_path):
+    """Costs in round numbers in place of counted ones, which take minutes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(text_rates, "_speed", lambda *_: 1e9)
+    nothing = dict.fromkeys(("start", "start_figure", "start_light"), 0.0)
+    monkeypatch.setattr(text_rates, "starts", lambda: nothing)
+
+    def text(config, latent, **_):
+        weights = next(each.weights["base"] for each in PUBLISHED.values() if each.base == config)
+        return text_cost.TextCost(weights, 10**7, 2 * weights, 1e12, trained=2 * GB, held=GB)
+
+    def coder(config, image, latent):
+        assert config["latent_channels"] == latent[0]
+        return text_cost.CoderCost(10**8, 1e9, 1e9, held=GB)
+
+    monkeypatch.setattr(text_cost, "text_cost", text)
+    monkeypatch.setattr(text_cost, "coder_cost", coder)
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_presets_are_planned_before_their_download(schema, counted, name):
+    config = preset(schema, name)
+    shape = image_shape(config["dataset"])
+    found = text_rates.text_rates(config, shape, 100, device="cpu")
+    base = PUBLISHED[config["model"]["base"]].weights["base"]
+    assert found.networks.seen == SEEN[name]
+    assert found.networks.frozen["base"] == base
+    together = {"sd15-lora": 16, "flux-lora": 4}.get(name, 8)
+    assert found.training_bytes == 2 * base + 5 * 4 * 10**7 + together * 2 * GB
+    work = plan.plan(config, Size(100, 100, shape, **found.networks.__dict__), passes=found.passes)
+    assert all(each.flops(found.rates) >= 0 for each in work.values())
+
+
+def test_the_model_that_sees_all_images_needs_most(schema, counted):
+    """12.5 of 100 images in a step on average, and 26.6 at most; members see half of them."""
+    config = preset(schema, "sd15-lora", training={"accumulation": None})
+    found = text_rates.text_rates(config, (3, 512, 512), 100, device="cpu")
+    base = PUBLISHED[config["model"]["base"]].weights["base"]
+    most = 12.5 + 4 * 12.5**0.5
+    assert found.training_bytes == pytest.approx(2 * base + 20 * 10**7 + most * 2 * GB)
+
+
+def test_a_pipeline_that_is_not_known_has_to_be_downloaded(schema, counted):
+    config = preset(schema, "sdxl-lora", model={"base": "some/pipeline"})
+    with pytest.raises(
+        InputError, match="some/pipeline, expected the folder of a pipeline on this"
+    ):
+        text_rates.text_rates(config, (3, 1024, 1024), 100, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "training", "encoding"),
+    [
+        ("sd15-lora", 2, 0.5),
+        ("sdxl-lora", 5.1, 3.2),
+        ("sd3-lora", 4.5, 22.3),
+        ("flux-lora", 23.8, 19.5),
+    ],
+)
+def test_host_memory_holds_the_networks(schema, name, training, encoding):
+    """GB: the denoiser in bfloat16, and text encoders in float32."""
+    config = preset(schema, name, dataset={"images": 100})
+    size, network = size_of(config, Path("nowhere"))
+    found = {
+        rule: peaks.memory_mb(rule, config, size, network, gpu=True) / 1e3
+        for rule in ("train_adapter", "encode_captions", "sample_ensemble")
+    }
+    least = peaks.MARGIN * training
+    assert least < found["train_adapter"] < least + 10
+    assert least < found["sample_ensemble"] < 2 * least + 15
+    assert peaks.MARGIN * encoding < found["encode_captions"] < peaks.MARGIN * encoding + 6
