@@ -7,7 +7,13 @@ import tiny_pipelines
 import torch
 from encoded_ensembles.members import lora
 from encoded_ensembles.members.pipeline_kinds import network_kind
-from encoded_ensembles.members.text_cost import Bytes, _embeddings, coder_cost, text_cost
+from encoded_ensembles.members.text_cost import (
+    Bytes,
+    _embeddings,
+    coder_cost,
+    text_cost,
+    training_passes,
+)
 from encoded_ensembles.members.text_denoiser import predict
 from tiny_lora import denoiser
 from torch.utils.flop_counter import FlopCounterMode
@@ -48,6 +54,23 @@ def test_weights_and_operations_are_those_of_the_real_denoiser(kind):
     lora.add_lora(real, rank=2, alpha=2.0, seed=0)
     trained = [weight.numel() for weight in real.parameters() if weight.requires_grad]
     assert found.adapter == sum(trained)
+
+
+@pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
+def test_a_training_step_takes_two_passes_or_three(kind):
+    """Counted; a little less, since the adapter's own operations are few and some outputs need no gradient."""
+    real, forward = denoiser(tiny_pipelines.build(kind)), cost(kind).flops
+    lora.add_lora(real.train(), rank=2, alpha=2.0, seed=0)
+    prompts = _embeddings(network_kind(real), real.config, 1, torch.float32)
+    for checkpointing in (False, True):
+        if checkpointing:
+            real.enable_gradient_checkpointing()
+        with FlopCounterMode(display=False) as counter:
+            predict(
+                real, torch.zeros(1, *LATENT), torch.ones(1), prompts
+            ).square().mean().backward()
+        passes = training_passes(checkpointing=checkpointing)
+        assert passes - 0.5 < counter.get_total_flops() / forward < passes
 
 
 def test_precision_and_checkpointing_take_less():

@@ -1,5 +1,7 @@
 """A plan counts what a run does; times follow from rates."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from encoded_ensembles.commands import plan as command
@@ -36,6 +38,7 @@ def test_seconds_and_operations_by_hand():
     both = plan.Work(calls=3, rows=10) + plan.Work(steps=((2, 8.0),))
     assert both.seconds(RATES) == 3 * 2 + 10 * 0.5 + 2 * (3 + 8 * 0.25)
     assert both.flops(RATES) == (10 + 3 * 16) * 1e6
+    assert both.flops(replace(RATES, passes=2)) == (10 + 2 * 16) * 1e6
 
 
 def test_jobs_start_by_what_they_import():

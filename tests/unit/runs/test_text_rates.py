@@ -59,7 +59,10 @@ def test_presets_are_planned_before_their_download(schema, counted, name):
     together = {"sd15-lora": 16, "flux-lora": 4}.get(name, 8)
     assert found.training_bytes == 2 * base + 5 * 4 * 10**7 + together * 2 * GB
     work = plan.plan(config, Size(100, 100, shape, **found.networks.__dict__), passes=found.passes)
-    assert all(each.flops(found.rates) >= 0 for each in work.values())
+    trained = work["train_adapter"].steps  # a forward pass takes 1e12 operations
+    images = sum(count * each for count, each in trained)
+    assert work["train_adapter"].flops(found.rates) == 3e12 * images
+    assert found.rates.image == 3 * found.rates.row
 
 
 def test_the_model_that_sees_all_images_needs_most(schema, counted):

@@ -146,6 +146,14 @@ def text_cost(
     )
 
 
+def training_passes(*, checkpointing: bool) -> int:
+    """Return how many forward passes a training step costs: there and back, and there again with checkpointing.
+
+    One less than for a whole network: frozen weights have no gradients.
+    """
+    return 3 if checkpointing else 2
+
+
 @dataclass(frozen=True)
 class CoderCost:
     """What an autoencoder costs, for one picture at a time in float32.

@@ -11,9 +11,10 @@ from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, batch_of
+from encoded_ensembles.runs.frozen_size import FLOAT
 from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.rates import Rates
-from encoded_ensembles.runs.size import FLOAT, Size, count_queries
+from encoded_ensembles.runs.size import Size, count_queries
 
 ROW = 1000  # bytes of a (sample, unit) pair in all tables, parquet and CSV (measured)
 
@@ -66,9 +67,9 @@ class Work:
         return self.calls * rates.call + self.rows * rates.row + trained + coded
 
     def flops(self, rates: Rates) -> float:
-        """Return the floating point operations of networks; a training step counts as three passes."""
+        """Return the floating point operations of networks."""
         trained = sum(count * images for count, images in self.steps)
-        return (self.rows + 3 * trained) * rates.flops
+        return (self.rows + rates.passes * trained) * rates.flops
 
 
 def start(rule: str, rates: Rates) -> float:

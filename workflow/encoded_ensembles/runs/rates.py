@@ -55,6 +55,7 @@ class Rates:
         start_figure: start of a job that draws a figure, with the drawing.
         start_light: start of another job.
         flops: floating point operations of one image's forward pass, not a time.
+        passes: forward passes that a training step costs.
         encode: encoding an image by the autoencoder; 0 without one.
         decode: decoding an image by the autoencoder; 0 without one.
     """
@@ -69,6 +70,7 @@ class Rates:
     flops: float
     encode: float = 0.0
     decode: float = 0.0
+    passes: float = 3
 
 
 @dataclass(frozen=True)

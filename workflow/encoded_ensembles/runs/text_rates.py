@@ -71,7 +71,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     Raises:
         InputError: the pipeline is neither on this machine nor `published`, or its autoencoder does not fit the pictures.
     """
-    from encoded_ensembles.members.text_cost import coder_cost, text_cost
+    from encoded_ensembles.members.text_cost import coder_cost, text_cost, training_passes
 
     folder, model = Path("results", config["run"]), config["model"]
     training, sampling, code = config["training"], config["sampling"], config["code"]
@@ -94,6 +94,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     coder = coder_cost(autoencoder, shape, seen)
     guided = (sampling["guidance"] or 0) > 1 and "Flux" not in base["_class_name"]
     passes = 2 if guided else 1
+    backward = training_passes(checkpointing=training["checkpointing"])
     speed = REACHED * _speed(device, sampling["precision"])
     rows = sampling["batch"] or batch_of(seen, kind="cuda")
     number = 2 if sampling["precision"] == "bfloat16" else FLOAT
@@ -102,7 +103,8 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
             call=0.0,
             row=cost.flops / speed,
             step=0.0,
-            image=(4 if training["checkpointing"] else 3) * cost.flops / speed,
+            image=backward * cost.flops / speed,
+            passes=backward,
             **starts(),
             flops=cost.flops,
             encode=coder.encode / speed,
