@@ -45,3 +45,16 @@ def test_guidance_leads_away_from_no_prompt_or_the_negative_one(denoiser):
     torch.testing.assert_close(predict(3.0), expected, rtol=1e-5, atol=1e-5)
     other = prompted.Prompts(THREE, THREE.rows(torch.tensor([1])))
     assert not torch.allclose(predict(3.0, other), predict(3.0))
+
+
+def test_members_share_one_copy_of_the_prompts():
+    known = prompted.Prompts(THREE, NOTHING)
+    networks = [tiny_lora.denoiser(tiny_pipelines.build("sd")).bfloat16() for _ in range(2)]
+    members = [prompted.Prompted(each, known, channels=4, guidance=None) for each in networks]
+    texts = []
+    for member in members:
+        with torch.inference_mode():
+            member(LATENTS, LEVEL, torch.arange(4))
+        texts.append(member.prompts.embeddings.sequence)
+    assert texts[0] is texts[1]
+    assert texts[0].dtype == torch.bfloat16

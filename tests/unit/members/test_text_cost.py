@@ -92,6 +92,7 @@ def test_the_size_of_stable_diffusion_is_the_published_one():
     assert found.weights == 859_520_964
     assert found.flops == pytest.approx(0.677e12, rel=0.01)
     assert found.adapter == 3_188_736
+    assert found.embedded == 77 * 768
 
 
 def test_an_autoencoder_is_counted():

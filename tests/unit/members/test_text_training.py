@@ -124,6 +124,19 @@ def test_parts_of_a_batch_and_checkpointing_change_no_weight(plain, monkeypatch)
             np.testing.assert_allclose(up, plain[0][name], rtol=1e-3, atol=1e-5)
 
 
+def test_only_a_batch_of_embeddings_is_moved_to_the_device(monkeypatch):
+    moved, to = [], prompts.Embeddings.to
+
+    def counting(embedded, *where):
+        moved.append(len(embedded))
+        return to(embedded, *where)
+
+    monkeypatch.setattr(prompts.Embeddings, "to", counting)
+    run()
+    assert sum(moved) == 2 * COUNT  # two epochs
+    assert max(moved) < COUNT
+
+
 def test_prompts_are_dropped_by_image_and_epoch(plain):
     keys = [name_key(name) for name in NAMES]
     all_ = [text_training.dropped_prompts(keys, epoch=e, recipe=RECIPE) for e in range(50)]

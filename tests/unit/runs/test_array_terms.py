@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import yaml
+from encoded_ensembles.config.check import check_config
 from encoded_ensembles.members.batches import Recipe, draw_use
 from encoded_ensembles.runs import array_terms
 from encoded_ensembles.runs.size import Size
+from workspace import REPOSITORY
 
 
 def test_terms_by_hand():
@@ -17,6 +20,17 @@ def test_terms_by_hand():
     assert (array_terms.words(shared), array_terms.free_words(shared, size, 9)) == (0, 0)
     assert array_terms.read(config, size) == 20 * (64 + 4 * 150)
     assert array_terms.table(10, 3) == 10 * (2 * 8 * 3 + 2 * 150)
+
+
+@pytest.mark.parametrize(
+    ("preset", "numbers"),
+    [("sd15", 77 * 768), ("sdxl", 77 * 2048), ("sd3", 589 * 4096), ("flux", 589 * 4096)],
+)
+def test_embeddings_of_a_caption_by_hand(schema, preset, numbers):
+    """Tokens of CLIP, and with T5 up to 512 more; SD3 takes 256 of them."""
+    written = yaml.safe_load((REPOSITORY / f"presets/{preset}-lora.yaml").read_text())
+    assert array_terms.embedded(check_config(written, schema)) == 4 * numbers
+    assert array_terms.embedded(check_config({}, schema)) == 0
 
 
 def test_the_largest_batch_is_what_is_drawn_at_most():

@@ -32,7 +32,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Prompts:
-    """Embeddings of the prompts of a run, with what guidance leads away from."""
+    """Embeddings of the prompts of a run, with what guidance leads away from; one object for all members."""
 
     def __init__(self, embeddings: Embeddings, nothing: Embeddings) -> None:
         """Take the embeddings of P prompts, and those (1, ...) of no prompt."""
@@ -43,9 +43,10 @@ class Prompts:
         """Return those in the arrays of a file of encode-prompts or encode-captions."""
         return Prompts(to_embeddings(arrays), to_embeddings(arrays, prefix=NOTHING))
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Prompts":
-        """Return the embeddings on a device, of a dtype."""
-        return Prompts(self.embeddings.to(device, dtype), self.nothing.to(device, dtype))
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the embeddings to a device and a dtype, for all members that share them."""
+        self.embeddings = self.embeddings.to(device, dtype)
+        self.nothing = self.nothing.to(device, dtype)
 
     def of(self, numbers: torch.Tensor) -> Embeddings:
         """Return the embeddings of samples of these numbers (N,); of negative ones, no prompt."""
@@ -117,7 +118,8 @@ class Prompted(torch.nn.Module):
             level: (N,), or one for all.
             numbers: (N,) int64 of the samples; negative ones are not prompted.
         """
-        self.prompts = prompts = self.prompts.to(self.device, self.dtype)  # moves them once
+        prompts = self.prompts
+        prompts.move(self.device, self.dtype)  # the first member that is evaluated moves them
         predicted = predict(
             self.denoiser,
             latents.to(self.dtype),

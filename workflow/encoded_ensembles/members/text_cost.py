@@ -74,6 +74,7 @@ class TextCost:
         flops: operations of one evaluation of one latent, without guidance.
         trained: bytes of activations of a training step, of one latent.
         held: bytes of activations of an evaluation, of one latent, without guidance.
+        embedded: numbers in the embeddings of one prompt.
     """
 
     weights: int
@@ -82,6 +83,7 @@ class TextCost:
     flops: float
     trained: float
     held: float
+    embedded: int
 
 
 def text_cost(
@@ -126,6 +128,7 @@ def text_cost(
     with FakeTensorMode():
         denoiser, kind = _build(config, sampling)
         weights = list(denoiser.eval().requires_grad_(False).parameters())
+        prompt = _embeddings(kind, denoiser.config, 1, torch.float32)
         # Not while memory is counted: it keeps what checkpointing gives up.
         with _flops() as operations, torch.no_grad():
             predict(denoiser, *_inputs(denoiser, kind, 1, latent, DTYPES[sampling]))
@@ -143,6 +146,7 @@ def text_cost(
         flops=float(operations.get_total_flops()),
         trained=max(double - single, double / 2),
         held=max(two - one, two / 2),
+        embedded=sum(each.numel() for each in prompt.tensors.values()),
     )
 
 

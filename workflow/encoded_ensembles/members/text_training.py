@@ -157,8 +157,6 @@ def train_adapter(
         if plain.flip and images.mirrored is not None
         else None
     )
-    embeddings = images.embeddings.rows(torch.from_numpy(order)).to(device)
-    nothing = images.nothing.to(device)
     trainer = TextTrainer(denoiser, process=process, recipe=recipe, device=device)
     losses: list[float] = []
     if checkpoint and (saved := checkpoint.load()):
@@ -175,11 +173,13 @@ def train_adapter(
             index = torch.from_numpy(rows).to(device)
             epoch = step // plain.steps_per_epoch
             dropped = dropped_prompts([keys[row] for row in rows], epoch=epoch, recipe=recipe)
+            # Embeddings of all captions can be larger than the denoiser: they stay in host memory.
+            said = images.embeddings.rows(torch.from_numpy(order[rows]))
             batch = (
                 mirror(latents[index], flipped, None if turned is None else turned[index]),
                 levels_of(levels, process).to(device),
                 torch.from_numpy(noise).to(device),
-                without_prompts(embeddings.rows(index), dropped, nothing),
+                without_prompts(said, dropped, images.nothing).to(device),
             )
             advice = "set a lower training.accumulation, or training.checkpointing"
             with explain_full_memory(min(len(index), trainer.at_once or len(index)), advice):

@@ -11,7 +11,8 @@ from encoded_ensembles.features.classifier import batch_of as classifier_batch
 from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.features.perceptual import PARTS
 from encoded_ensembles.influence.observer import DECOYS, SIZES
-from encoded_ensembles.runs.frozen_size import count_frozen
+from encoded_ensembles.members.published import PUBLISHED, TYPICAL
+from encoded_ensembles.runs.frozen_size import count_frozen, frozen_config
 from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.size import Size, count_heldout
 
@@ -26,7 +27,7 @@ INCEPTION_BYTES = 1_500 * MB
 LATE_TORCH = 600 * MB  # PyTorch, where a rule imports it only for some configurations
 # Sets that are read from text, and one whose package is large.
 TEXT = {"mnist5k": 240 * MB, "digits": 150 * MB}
-EMBEDDED = 1_000_000  # bytes of the embeddings of a caption
+TOKENS = 77, 512  # of CLIP, and at most of T5
 NAME = 150  # bytes of a unit's or image's name in an array, and as a Python object
 
 
@@ -53,6 +54,17 @@ def encoders(config: Mapping[str, Any]) -> float:
     """Return the bytes of a pipeline's text encoders in float32; 0 without a pipeline."""
     folder = Path("results", config["run"])
     return FLOAT * count_frozen(config, "encoders", folder) if prompted(config) else 0
+
+
+def embedded(config: Mapping[str, Any]) -> float:
+    """Return the bytes of the embeddings of a caption in float32; 0 without a pipeline."""
+    if not prompted(config):
+        return 0
+    base = frozen_config(config["model"], "base", Path("results", config["run"]))
+    base = base or dict(PUBLISHED[TYPICAL].base)
+    if wide := base.get("joint_attention_dim"):
+        return float(FLOAT * sum(TOKENS) * wide)
+    return float(FLOAT * TOKENS[0] * base["cross_attention_dim"])
 
 
 def nearest(config: Mapping[str, Any], size: Size) -> float:

@@ -19,7 +19,6 @@ from encoded_ensembles.runs.array_terms import (
     COMPARED,
     COMPARED_VALUES,
     DOUBLE,
-    EMBEDDED,
     FLOAT,
     HELD,
     LATE_TORCH,
@@ -27,6 +26,7 @@ from encoded_ensembles.runs.array_terms import (
     NAME,
     TEXT,
     count_decoys,
+    embedded,
     encoders,
     evidence,
     features,
@@ -100,7 +100,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         )
     )
     latents = size.images * FLOAT * seen * flipped
-    texts = size.images * EMBEDDED
+    texts = 2 * size.images * embedded(config)  # of all captions, and of the split or joined
     return {
         "train_member": train(1),
         "train_adapter": train(1) + latents + texts,

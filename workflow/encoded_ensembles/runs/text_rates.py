@@ -4,6 +4,7 @@ A step of such a network would take minutes on a processor. Seconds are operatio
 products of matrices, of which networks reach a part.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,9 +118,12 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         passes=passes,
         training_bytes=cost.weight_bytes
         + KEPT * FLOAT * cost.adapter
-        + max(1, largest_batch(training, images)) * cost.trained,  # of the model that sees all
+        + max(1, largest_batch(training, images)) * cost.trained  # of the model that sees all
+        + largest_batch(training | {"accumulation": None}, images) * FLOAT * cost.embedded
+        + FLOAT * images * math.prod(seen) * (1 + training["flip"]),
         sampling_bytes=cost.weight_bytes
         + code["members"] * number * cost.adapter
+        + (len(sampling["prompts"]) + 1) * number * cost.embedded
         + FLOAT * coder.weights
         + max(rows * passes * cost.held, coder.held),
     )
