@@ -82,3 +82,12 @@ def test_initial_weights_follow_from_the_seed():
 def test_whole_networks_are_trained_whole():
     network = build()
     assert list(unet.trained_weights(network)) == [name for name, _ in network.named_parameters()]
+
+
+def test_a_network_without_memory_has_all_shapes_and_no_values(tmp_path):
+    network = build()
+    unet.save_network(network, tmp_path)
+    found = unet.empty_network(tmp_path).state_dict()
+    shapes = {name: each.shape for name, each in network.state_dict().items()}
+    assert {name: each.shape for name, each in found.items()} == shapes
+    assert all(each.is_meta for each in found.values())

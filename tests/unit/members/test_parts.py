@@ -4,9 +4,12 @@ import hashlib
 import shutil
 
 import pytest
+import tiny_lora
 import tiny_pipelines
 import torch
+from encoded_ensembles.members import network as networks
 from encoded_ensembles.members import parts
+from encoded_ensembles.members.names import WEIGHTS
 from encoded_ensembles.storage.errors import InputError
 
 
@@ -68,6 +71,42 @@ def test_weights_are_loaded_in_the_precision_asked_for(folders):
     found = parts.read_parts(folders["flux"])
     for role in ("transformer", "text_encoder_2"):
         assert parts.load_part(found, role, dtype=torch.bfloat16).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_a_base_keeps_the_precision_of_its_files(folders, tmp_path, kind, dtype):
+    """Half the bytes, and the same network as if it were stored in float32, in both precisions of a run."""
+    source = shutil.copytree(folders[kind], tmp_path / "pipeline")
+    role = parts.read_parts(source).kind.denoiser
+    tiny = tiny_lora.denoiser(tiny_pipelines.build(kind)).to(dtype)
+    shutil.rmtree(source / role)
+    tiny.save_pretrained(source / role)
+    found = parts.read_parts(source)
+    assert parts.stored_dtype(found, role) == dtype
+    denoiser = parts.load_part(found, role, dtype=parts.stored_dtype(found, role))
+    networks.save_network(denoiser, tmp_path / "base")
+    again = type(denoiser).from_pretrained(tmp_path / "base", torch_dtype=dtype)
+    same(again, tiny)
+    size = (tmp_path / "base" / WEIGHTS).stat().st_size
+    numbers = sum(each.numel() for each in tiny.state_dict().values())
+    assert 0 < size - dtype.itemsize * numbers < 150 * len(tiny.state_dict()) + 1000  # the header
+    options = {"device": torch.device("cpu"), "kind": type(denoiser).__name__}
+    wide = parts.load_part(found, role)
+    loaded = networks.load_network(tmp_path / "base", **options)
+    same(loaded, wide)
+    same(networks.load_network(tmp_path / "base", **options, dtype=torch.bfloat16), wide.bfloat16())
+    assert not any(each.is_meta or each.data_ptr() % 64 for each in loaded.state_dict().values())
+    assert not any(each.is_meta or each.requires_grad for each in loaded.buffers())
+
+
+def same(one, other):
+    """Compare two networks."""
+    tensors = other.state_dict()
+    assert one.state_dict().keys() == tensors.keys()
+    for name, each in one.state_dict().items():
+        assert each.dtype == tensors[name].dtype
+        assert torch.equal(each, tensors[name]), name
 
 
 def test_sd3_without_t5_is_complete(folders, tmp_path):

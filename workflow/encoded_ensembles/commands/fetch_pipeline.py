@@ -19,13 +19,13 @@ def fetch_pipeline(
         Path, Option(help="output, .json: SHA-256 of the autoencoder's files")
     ],
 ) -> None:
-    """Copy the denoiser, the autoencoder and the scheduler of a pipeline into the run, in float32.
+    """Copy the denoiser, the autoencoder and the scheduler of a pipeline into the run.
 
-    The digest of the base also covers the files of the pipeline, its text encoders included.
+    The denoiser stays in the precision of its files, the autoencoder is written in float32. The digest of the base also covers the files of the pipeline, its text encoders included.
     """
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.network import save_network
-    from encoded_ensembles.members.parts import digests, load_part, read_parts
+    from encoded_ensembles.members.parts import digests, load_part, read_parts, stored_dtype
     from encoded_ensembles.members.prompted import PIPELINE
     from encoded_ensembles.storage.files import InputError, sha256_file, write_facts
 
@@ -37,7 +37,8 @@ def fetch_pipeline(
         )
     config = parts.config(parts.kind.denoiser)
     patch = 2 if parts.kind.name == "flux" else config.get("patch_size") or 1
-    save_network(load_part(parts, parts.kind.denoiser), base)
+    denoiser = parts.kind.denoiser
+    save_network(load_part(parts, denoiser, dtype=stored_dtype(parts, denoiser)), base)
     save_network(load_part(parts, "vae"), autoencoder)
     facts = {
         "pipeline": parts.kind.pipeline,

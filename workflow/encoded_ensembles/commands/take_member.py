@@ -58,9 +58,11 @@ def _take_lora(source: Path, base: Path, output: Path, facts: dict[str, Any]) ->
     """Write a LoRA in the layout of diffusers; add its rank, alpha and layers to the facts."""
     from encoded_ensembles.members.lora import even_changes, write_member
     from encoded_ensembles.members.lora_files import read_lora
-    from encoded_ensembles.members.prompted import load_denoiser
+    from encoded_ensembles.members.network import empty_network
+    from encoded_ensembles.members.pipeline_kinds import kind_of
+    from encoded_ensembles.members.prompted import read_pipeline
 
-    denoiser = load_denoiser(base)
+    denoiser = empty_network(base, kind=kind_of(read_pipeline(base)["pipeline"]).network)
     changes = even_changes(read_lora(source, denoiser))
     first = next(iter(changes.values()))
     rank = len(first.down)

@@ -15,8 +15,10 @@ from encoded_ensembles.storage.files import (
     write_tensors,
     write_text,
 )
+from encoded_ensembles.storage.tensor_format import BFLOAT16
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from diffusers import UNet2DModel
 
@@ -135,12 +137,12 @@ def trained_weights(network: "UNet2DModel") -> "dict[str, torch.Tensor]":
 
 
 def save_network(model: Any, folder: Path) -> None:
-    """Write config.json and weights of a network in the format of diffusers, sealed."""
+    """Write config.json and weights of a network in the format of diffusers and its own precision, sealed."""
     config = folder / "config.json"
     facts = json.loads(model.to_json_string())
     facts.pop("_name_or_path", None)  # a folder of this machine
     write_text(config, json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    tensors = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
+    tensors = {name: _array(tensor.cpu()) for name, tensor in model.state_dict().items()}
     write_tensors(
         folder / WEIGHTS,
         tensors,
@@ -149,13 +151,43 @@ def save_network(model: Any, folder: Path) -> None:
     )
 
 
-def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -> Any:
+def _array(tensor: "torch.Tensor") -> "np.ndarray":
+    """Return a tensor as an array to write."""
+    import torch
+
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(BFLOAT16)
+    return tensor.numpy()
+
+
+def empty_network(folder: Path, *, kind: str = NETWORK) -> Any:
+    """Return a network of a run without memory for its weights, which have shapes and no values."""
+    import torch
+
+    with torch.device("meta"):
+        return import_network(kind).from_config(read_json(folder / "config.json"))
+
+
+def load_network(
+    folder: Path,
+    *,
+    device: "torch.device",
+    kind: str = NETWORK,
+    dtype: "torch.dtype | None" = None,
+) -> Any:
     """Load a whole network of a run for inference, from its sealed files only.
+
+    Args:
+        folder: of the network.
+        device: to load to.
+        kind: its class, of diffusers.
+        dtype: of the weights; None for float32.
 
     Raises:
         InputError: the folder does not hold a complete, unchanged network.
     """
-    from safetensors.torch import load_file
+    import torch
+    from safetensors import safe_open
 
     weights = folder / WEIGHTS
     if not weights.is_file():
@@ -163,8 +195,14 @@ def load_network(folder: Path, *, device: "torch.device", kind: str = NETWORK) -
     check_kept(folder / "config.json", keeper=weights)
     try:
         # Not from_pretrained: it prefers an index of several weight files, if there is one.
-        network = import_network(kind).from_config(read_json(folder / "config.json"))
-        network.load_state_dict(load_file(weights), strict=True)
+        network = empty_network(folder, kind=kind)
+        with safe_open(weights, framework="pt") as opened:
+            # Copied one by one: tensors of the file are not aligned, which may change last digits.
+            tensors = {
+                name: opened.get_tensor(name).to(dtype or torch.float32, copy=True)
+                for name in opened.keys()  # noqa: SIM118
+            }
+        network.load_state_dict(tensors, strict=True, assign=True)
     except Exception as error:  # diffusers, safetensors and torch each raise their own
         raise InputError(
             f"{folder} does not hold a network's weights ({' '.join(str(error).split())[:200]}); "

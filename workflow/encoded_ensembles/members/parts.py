@@ -178,6 +178,20 @@ def load_part(
     return model.eval().requires_grad_(False).to(device)
 
 
+def stored_dtype(parts: Parts, role: str) -> "torch.dtype":
+    """Return bfloat16 or float16 if all weights of a part are stored in it, else float32."""
+    import torch
+    from safetensors import safe_open
+
+    found = set()
+    for file in part_files(parts.folder / role, role):
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="pt") as opened:
+                found |= {opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
+    halves = {"BF16": torch.bfloat16, "F16": torch.float16}
+    return halves.get(found.pop(), torch.float32) if len(found) == 1 else torch.float32
+
+
 def _options(text: bool, dtype: "torch.dtype") -> dict[str, Any]:
     """Return options of from_pretrained in transformers (`text`) or diffusers."""
     options: dict[str, Any] = {"local_files_only": True}

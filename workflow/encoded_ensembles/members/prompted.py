@@ -184,9 +184,8 @@ def load_denoiser(base: Path, *, precision: str = "float32") -> Any:
     if precision not in DTYPES:
         raise InputError(f"--precision is {precision}, expected {' or '.join(DTYPES)}.")
     kind = kind_of(read_pipeline(base)["pipeline"])
-    network = load_network(base, device=torch.device("cpu"), kind=kind.network)
-    # Diffusers warns of any conversion, even to the same type.
-    return network if precision == "float32" else network.to(DTYPES[precision])
+    cpu = torch.device("cpu")
+    return load_network(base, device=cpu, kind=kind.network, dtype=DTYPES[precision])
 
 
 def load_prompted(
@@ -236,7 +235,7 @@ def load_networks(folders: Sequence[Path], denoiser: Any) -> list[Any]:
     for folder in folders:
         if (folder / WEIGHTS).is_file():
             kind, cpu = network_kind(denoiser).network, torch.device("cpu")
-            networks.append(load_network(folder, device=cpu, kind=kind).to(denoiser.dtype))
+            networks.append(load_network(folder, device=cpu, kind=kind, dtype=denoiser.dtype))
             continue
         changes = read_lora(folder, denoiser)
         changed = {name: change.down.shape for name, change in changes.items()}

@@ -14,6 +14,7 @@ from encoded_ensembles.grading.patches import LEVELS, PAIRS, patch_count, patch_
 from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
 from encoded_ensembles.influence.observer import SIZES
 from encoded_ensembles.members.network_size import NetworkSize
+from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.array_terms import (
     CODED,
     COMPARED,
@@ -55,8 +56,10 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     scored = size.units * config["sampling"]["samples"] * bool(config["grade"]["scores"])
     compared = 3 * DOUBLE * size.images * values if config["units"]["metric"] == "pixels" else 0
     frozen = {f"fetch_{part}": 3 * FLOAT * count for part, count in size.frozen.items()}
-    frozen["fetch_pipeline"] = 3 * FLOAT * max(size.frozen.values(), default=0)
-    frozen["take_member"] = 3 * FLOAT * max([size.weights, *size.frozen.values()])
+    # Of SD3 and FLUX, which are in bfloat16, these are two copies.
+    frozen["fetch_pipeline"] = FLOAT * max(size.frozen.values(), default=0)
+    taken = [size.weights, *(size.frozen.values() if layout.whole(config) else ())]
+    frozen["take_member"] = 3 * FLOAT * max(taken)
     return frozen | {
         # First an archive's bytes, parts and all images; then all images, those taken, and the largest part with a border.
         "fetch_dataset": TEXT.get(dataset["name"], 0) + whole * 8 * NAME + compared

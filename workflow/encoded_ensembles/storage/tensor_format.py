@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-KINDS = {"b": "BOOL", "i": "I", "u": "U", "f": "F"}  # by NumPy's kind; the number of bits follows
+# By NumPy's kind; the number of bits follows. NumPy has no bfloat16: two bytes without a meaning stand for it.
+KINDS = {"b": "BOOL", "i": "I", "u": "U", "f": "F", "V": "BF"}
+BFLOAT16 = np.dtype("V2")
 
 Kind = tuple[np.dtype[Any], tuple[int, ...]]  # dtype and shape of a tensor
 Shapes = Mapping[str, Kind]  # by name
