@@ -75,6 +75,17 @@ def test_streamed_members_take_turns_in_one_network(members):
     assert followed[0] == followed[1]
 
 
+def test_the_network_on_the_device_is_not_copied_in_host_memory(members, monkeypatch):
+    def twice(*_):
+        raise AssertionError("a weight was copied on its own device")
+
+    monkeypatch.setattr(torch.nn.Parameter, "__deepcopy__", twice)
+    places = {each.data_ptr() for each in members[0].parameters()}
+    slot = placement.hold(members, device=CPU, resident=False).slot
+    assert not places & {each.data_ptr() for each in slot.parameters()}
+    assert not any(each.requires_grad for each in slot.parameters())
+
+
 def test_of_adapters_only_the_adapters_are_transferred(members, monkeypatch):
     """Issue 16.7: the base was pinned and copied once for each member."""
     base = {name: each.data for name, each in members[0].named_parameters()}

@@ -4,7 +4,7 @@ import copy
 import os
 import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from encoded_ensembles.storage.files import InputError
 
@@ -44,7 +44,7 @@ def hold(
     if resident is None:
         resident = fit(members, device)
     if not resident:
-        slot = copy.deepcopy(members[0]).to(device)
+        slot = _copy(members[0], device)
         set_arithmetic(slot, precision=precision, compiled=compiled)
         return Streamed(members, slot)
     for member in members:
@@ -64,6 +64,17 @@ def fit(members: Sequence["UNet2DModel"], device: "torch.device") -> bool:
         for tensor in member.state_dict().values()
     }
     return sum(sizes.values()) <= SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def _copy(network: "UNet2DModel", device: "torch.device") -> "UNet2DModel":
+    """Return a copy of a network on a device, without another one in host memory on the way."""
+    import torch
+
+    done: dict[int, Any] = {id(each): each.to(device, copy=True) for each in network.buffers()}
+    for each in network.parameters():
+        moved = each.detach().to(device, copy=True)
+        done[id(each)] = torch.nn.Parameter(moved, requires_grad=each.requires_grad)
+    return copy.deepcopy(network, done)
 
 
 def set_arithmetic(network: "UNet2DModel", *, precision: str, compiled: bool) -> None:
