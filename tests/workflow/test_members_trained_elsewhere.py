@@ -279,8 +279,18 @@ def test_an_exported_ensemble_draws_what_the_run_drew(taken, tmp_path, monkeypat
     ):
         with pytest.raises(InputError, match=said):
             pipe("a cat", **options)
+    moves = []
+    monkeypatch.setattr(pipe.encoders, "to", lambda device: moves.append(str(device)))
+    pipe.device = torch.device("cpu", 0)  # another name, to be seen in the moves
     with pytest.raises(InputError, match="too long"):
         pipe("abcdefghijklmnop")
+    pipe.facts["cut"] = True  # as in a run that cut its own prompts
+    cut, first = (
+        pipe(prompt, num_inference_steps=1, output_type="np").images
+        for prompt in ("abcdefghijklmnop", "abcdefghijponmlk")
+    )
+    assert np.array_equal(cut, first)
+    assert moves == 3 * ["cpu:0", "cpu"]
     tiny_pipelines.write("sd", tmp_path / "other", seed=1)
     with pytest.raises(InputError, match="than the base of this ensemble"):
         TextEnsemble.from_pretrained(tmp_path / "ensemble", base=tmp_path / "other")

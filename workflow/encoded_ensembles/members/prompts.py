@@ -103,6 +103,11 @@ class TextEncoders:
         self.t5_tokens = t5_tokens or kind.t5_tokens
         self.clip_count = len([name for name in kind.encoders.values() if name != T5])
 
+    def to(self, device: "torch.device | str") -> None:
+        """Move the encoders to a device."""
+        for encoder in self.encoders:
+            encoder.to(device)
+
     def limits(self) -> list[int]:
         """Return the largest number of tokens of each tokenizer, with first and last tokens."""
         clip = self.tokenizers[0].model_max_length

@@ -65,7 +65,7 @@ def export(run: Run, folder: Path) -> None:
     shutil.copyfile(run.folder / "base" / PIPELINE, folder / PIPELINE)
     write_arrays(folder / CODE, {name: run.code[name] for name in ("code", "unit_names")})
     sampling, size = run.config["sampling"], run.samples.shape[-1]
-    keys = ("scheduler", "steps", "guidance", "negative", "precision", "batch")
+    keys = ("scheduler", "steps", "guidance", "negative", "cut", "precision", "batch")
     facts = {"run": run.config["run"], "base": run.config["model"]["base"], "size": size}
     write_facts(folder / ENSEMBLE, facts | {key: sampling[key] for key in keys})
 
@@ -119,7 +119,7 @@ class TextEnsemble:
         folders = [folder / f"{member:02d}" for member in range(arrays["code"].shape[1])]
         return cls(
             load_networks(folders, denoiser),
-            encoders=load_encoders(parts, device=where),
+            encoders=load_encoders(parts),
             vae=load_part(parts, "vae", device=where),
             pipeline=pipeline, facts=facts, code=arrays["code"],
             unit_names=arrays["unit_names"].tolist(), device=where,
@@ -150,7 +150,7 @@ class TextEnsemble:
             output_type: "pil", "np" or "pt"; "latent" returns (B, C, H, W) as in the run, not clipped.
 
         Raises:
-            InputError: a prompt is too long, a name is no unit's, no member stays, or noise does not fit.
+            InputError: a prompt is too long and the run cut none, a name is no unit's, no member stays, or noise does not fit.
         """
         from encoded_ensembles.ensemble.noise import draw_noise
 
@@ -182,7 +182,7 @@ class TextEnsemble:
                 f"noise has shape {z.shape}, expected (T+1, {len(prompts)}, {', '.join(map(str, shape))})."
             )
         negative = self.facts["negative"] if negative_prompt is None else negative_prompt
-        arrays = embedded_prompts(self.encoders, prompts, negative, size=(size, size))
+        arrays = self._embedded(prompts, negative)
         guidance = self.facts["guidance"] if guidance_scale is None else guidance_scale
         texts, channels = Prompts.read(arrays), latent_channels(self.networks[0])
         members = [
@@ -195,3 +195,20 @@ class TextEnsemble:
         )[0]  # fmt: skip
         images = VaeImageProcessor().postprocess(torch.from_numpy(drawn), output_type=output_type)
         return ImagePipelineOutput(images=images)
+
+    def _embedded(self, prompts: list[str], negative: str | None) -> dict[str, np.ndarray]:
+        """Return the embeddings of prompts; a GPU may not hold text encoders and members at once.
+
+        Raises:
+            InputError: a prompt is too long and the run cut none.
+        """
+        for network in self.networks:
+            network.to("cpu")
+        size, cut = self.facts["size"], self.facts["cut"]
+        try:
+            self.encoders.to(self.device)
+            return embedded_prompts(self.encoders, prompts, negative, size=(size, size), cut=cut)
+        finally:
+            self.encoders.to("cpu")
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()  # else it would not count as free for the members
