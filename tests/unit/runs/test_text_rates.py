@@ -8,7 +8,7 @@ import yaml
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.members import text_cost
 from encoded_ensembles.members.published import PUBLISHED
-from encoded_ensembles.runs import peaks, plan, text_rates
+from encoded_ensembles.runs import array_terms, peaks, plan, text_rates
 from encoded_ensembles.runs.size import Size, image_shape, size_of
 from encoded_ensembles.storage.files import InputError
 from workspace import REPOSITORY
@@ -57,13 +57,15 @@ def test_presets_are_planned_before_their_download(schema, counted, name):
     found = text_rates.text_rates(config, shape, 100, device="cpu")
     base = PUBLISHED[config["model"]["base"]].weights["base"]
     assert found.networks.seen == SEEN[name]
-    assert found.networks.frozen["base"] == base
+    assert found.networks.frozen["base"] == found.size.weights == base
     together = {"sd15-lora": 16, "flux-lora": 4}.get(name, 8)
     arrays = 4 * (100 * np.prod(SEEN[name]) + MOST * 10**6)  # latents, and embeddings of a batch
     assert found.training_bytes == pytest.approx(
         2 * base + 5 * 4 * 10**7 + together * 2 * GB + arrays
     )
     work = plan.plan(config, Size(100, 100, shape, **found.networks.__dict__), passes=found.passes)
+    assert work["fetch_pipeline"].bytes == 4 * (base + 10**8)
+    assert work["encode_captions"].bytes == 100 * array_terms.embedded(config)
     trained = work["train_adapter"].steps  # a forward pass takes 1e12 operations
     images = sum(count * each for count, each in trained)
     assert work["train_adapter"].flops(found.rates) == 3e12 * images

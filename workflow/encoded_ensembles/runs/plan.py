@@ -11,6 +11,7 @@ from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, batch_of
+from encoded_ensembles.runs.array_terms import embedded
 from encoded_ensembles.runs.frozen_size import FLOAT
 from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.rates import Rates
@@ -90,6 +91,8 @@ def plan(config: Mapping[str, Any], size: Size, *, passes: int = 1) -> dict[str,
     sampled, trained = _sampled(config, size), _trained(config, size)
     if prompted(config):
         trained["train_adapter"] = replace(trained.pop("train_member"), encoded=0)
+        trained["fetch_pipeline"] = trained.pop("fetch_base") + trained.pop("fetch_autoencoder")
+        trained["encode_captions"] = Work(bytes=size.images * embedded(config))
         trained["encode_pictures"] = Work(encoded=size.images * (1 + config["training"]["flip"]))
     return trained | {
         rule: replace(work, calls=passes * work.calls, rows=passes * work.rows)

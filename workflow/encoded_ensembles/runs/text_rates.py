@@ -113,7 +113,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         ),
         networks=Networks(seen, cost.adapter, {"base": cost.weights, "autoencoder": coder.weights}),
         size=NetworkSize(
-            cost.weight_bytes // FLOAT, int(cost.trained // FLOAT), int(passes * cost.held // FLOAT)
+            cost.weights, int(cost.trained // FLOAT), int(passes * cost.held // FLOAT)
         ),
         passes=passes,
         training_bytes=cost.weight_bytes
