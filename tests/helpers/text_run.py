@@ -35,7 +35,7 @@ def prepare(folder, kind):
     for number in range(12):
         save(folder / "pictures", number)
     tiny_pipelines.write(kind, folder / "base")
-    configure(workspace)
+    configure(workspace, sampling={"negative": None} if kind == "flux" else {})
     return workspace
 
 

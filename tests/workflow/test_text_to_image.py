@@ -180,6 +180,21 @@ def test_a_wrong_base_is_one_sentence(own, tmp_path, changes, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"sampling": {"negative": "mud"}}, "sampling.negative is 'mud', expected null for a FluxPipeline"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_base_is_refused_at_once(tmp_path, changes, said):
+    workspace = prepare(tmp_path, "flux")
+    configure(workspace, **changes)
+    done = workspace.snakemake("-n", config="own.yaml")
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         ({"dataset": {"captions": False}}, "config key dataset.captions is False"),
         ({"model": {"base": None}}, "config key model.base is None"),
         ({"model": {"classes": True}}, "config key model.classes is True"),

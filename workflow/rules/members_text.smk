@@ -53,6 +53,8 @@ rule encode_prompts:
         "results/{run}/logs/encode_prompts.log",
     benchmark:
         "results/{run}/benchmarks/encode_prompts.tsv"
+    # Before training: prompts that do not fit the base are refused.
+    priority: 1
     conda:
         "../../envs/encens.yaml"
     resources:

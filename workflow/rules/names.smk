@@ -26,7 +26,7 @@ from encoded_ensembles.members.names import WEIGHTS, member_files
 from encoded_ensembles.members.outside import SPLITS, check_members, member_sources
 from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.members.parts import read_parts
-from encoded_ensembles.members.pipeline_kinds import ATTENTION
+from encoded_ensembles.members.pipeline_kinds import ATTENTION, check_negative
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.integrity import files_ahead
 from encoded_ensembles.runs.peaks import gpu_is_here, memory_mb
@@ -186,7 +186,9 @@ def pipeline_sources():
             given("model.base", f"{named}/{INDEX}")
         return []
     try:
-        return [str(file) for file in read_parts(named).files()]
+        parts = read_parts(named)
+        check_negative(parts.kind, config["sampling"]["negative"])
+        return [str(file) for file in parts.files()]
     except InputError as error:
         sys.exit(f"Error: config key model.base is {named}: {error}")
 

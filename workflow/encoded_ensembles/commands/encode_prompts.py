@@ -19,7 +19,7 @@ def encode_prompts(
     output: Annotated[
         Path,
         Option(
-            help="output, .npz: prompts (P,), their embeddings, and nothing_*, what guidance leads away from"
+            help="output, .npz: prompts (P,), their embeddings, nothing_*, those of no prompt, and negative_*, of the negative one"
         ),
     ],
     negative: Annotated[

@@ -139,6 +139,19 @@ def kind_of(pipeline: str) -> PipelineKind:
     )
 
 
+def check_negative(kind: PipelineKind, negative: str | None) -> None:
+    """Check that a pipeline that is conditioned on the value of guidance gets no negative prompt.
+
+    Raises:
+        InputError: it gets one.
+    """
+    if kind.name == "flux" and negative is not None:
+        raise InputError(
+            f"sampling.negative is {negative!r}, expected null for a {kind.pipeline}, which computes without "
+            "classifier-free guidance; leave it out."
+        )
+
+
 def network_kind(denoiser: Any) -> PipelineKind:
     """Return the kind of the pipeline that a denoiser of diffusers is from.
 

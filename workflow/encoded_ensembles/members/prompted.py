@@ -20,7 +20,7 @@ from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of, netw
 from encoded_ensembles.members.processes import make_process
 from encoded_ensembles.members.prompts import Embeddings
 from encoded_ensembles.members.samplers import Sampler, make_sampler
-from encoded_ensembles.members.text_arrays import NOTHING, to_embeddings
+from encoded_ensembles.members.text_arrays import NEGATIVE, NOTHING, to_embeddings
 from encoded_ensembles.members.text_denoiser import predict
 from encoded_ensembles.storage.files import InputError, read_arrays, read_facts
 
@@ -32,25 +32,42 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Prompts:
-    """Embeddings of the prompts of a run, with what guidance leads away from; one object for all members."""
+    """Embeddings of the prompts of a run, of no prompt and of a negative one; one object for all members."""
 
-    def __init__(self, embeddings: Embeddings, nothing: Embeddings) -> None:
-        """Take the embeddings of P prompts, and those (1, ...) of no prompt."""
-        self.embeddings, self.nothing = embeddings, nothing
+    def __init__(
+        self, embeddings: Embeddings, nothing: Embeddings, negative: Embeddings | None = None
+    ) -> None:
+        """Take the embeddings of P prompts, and those (1, ...) of no prompt and of a negative one."""
+        self.embeddings, self.nothing, self.negative = embeddings, nothing, negative
 
     @staticmethod
     def read(arrays: Mapping[str, np.ndarray]) -> "Prompts":
         """Return those in the arrays of a file of encode-prompts or encode-captions."""
-        return Prompts(to_embeddings(arrays), to_embeddings(arrays, prefix=NOTHING))
+        negative = any(name.startswith(NEGATIVE) for name in arrays)
+        return Prompts(
+            to_embeddings(arrays),
+            to_embeddings(arrays, prefix=NOTHING),
+            to_embeddings(arrays, prefix=NEGATIVE) if negative else None,
+        )
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move the embeddings to a device and a dtype, for all members that share them."""
         self.embeddings = self.embeddings.to(device, dtype)
         self.nothing = self.nothing.to(device, dtype)
+        self.negative = self.negative and self.negative.to(device, dtype)
 
     def of(self, numbers: torch.Tensor) -> Embeddings:
         """Return the embeddings of samples of these numbers (N,); of negative ones, no prompt."""
-        rows = self.embeddings.rows(numbers.clamp(min=0) % len(self.embeddings))
+        return self._or_nothing(
+            numbers, self.embeddings.rows(numbers.clamp(min=0) % len(self.embeddings))
+        )
+
+    def without(self, numbers: torch.Tensor) -> Embeddings:
+        """Return what guidance leads away from, (N, ...); for negative numbers, no prompt."""
+        return self._or_nothing(numbers, self.negative or self.nothing)
+
+    def _or_nothing(self, numbers: torch.Tensor, rows: Embeddings) -> Embeddings:
+        """Return rows (N, ...) or (1, ...) for numbers (N,); for negative ones, no prompt."""
         # Not by a mask as an index, for which a GPU would wait.
         return Embeddings(
             **{
@@ -60,15 +77,6 @@ class Prompts:
                     tensor,
                 )
                 for name, tensor in rows.tensors.items()
-            }
-        )
-
-    def without(self, count: int) -> Embeddings:
-        """Return what guidance leads away from, (count, ...)."""
-        return Embeddings(
-            **{
-                name: tensor.expand(count, *tensor.shape[1:])
-                for name, tensor in self.nothing.tensors.items()
             }
         )
 
@@ -126,7 +134,7 @@ class Prompted(torch.nn.Module):
             level,
             prompts.of(numbers),
             guidance=self.guidance,
-            without=prompts.without(len(latents)),
+            without=prompts.without(numbers),
         )
         return SimpleNamespace(sample=predicted.to(latents.dtype))
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from encoded_ensembles.members.pipeline_kinds import check_negative
 from encoded_ensembles.members.prompts import Embeddings, with_sizes
 from encoded_ensembles.progress import report
 
 if TYPE_CHECKING:
     from encoded_ensembles.members.prompts import TextEncoders
 
-NOTHING = "nothing_"  # prefix of the arrays that stand for no prompt, or for the negative prompt
+NOTHING = "nothing_"  # prefix of the arrays that stand for no prompt
+NEGATIVE = "negative_"  # and for the negative prompt, if there is one
 PARTS = ("sequence", "pooled", "time_ids")
 
 
@@ -35,7 +37,7 @@ def embedded(
         InputError: a text is too long.
     """
     if texts is None:
-        return nothing_is(_arrays(encoders, encoders.nothing(1), size))
+        return _prefixed(NOTHING, _arrays(encoders, encoders.nothing(1), size))
     for long in encoders.too_long(texts) if cut else ():
         report(f"{long.prompt[:60]!r} is cut: {long.tokens} tokens, at most {long.limit} are used")
     return _arrays(encoders, encoders.encode(texts, cut=cut), size)
@@ -49,33 +51,34 @@ def embedded_prompts(
     size: tuple[int, int],
     cut: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return the embeddings of prompts, and of what guidance leads away from: a negative prompt, or none.
+    """Return the embeddings of prompts, of no prompt, and of a negative prompt.
 
     Args:
         encoders: as of `embedded`, like all others.
         prompts: K texts.
-        negative: None for no prompt.
+        negative: what guidance leads away from; None for no prompt.
         size: (height, width) of the images in pixels.
         cut: cut texts that are too long.
 
     Raises:
-        InputError: a text is too long.
+        InputError: a text is too long, or the pipeline knows no negative prompt.
     """
-    away = (
-        embedded(encoders, None, size=size)
-        if negative is None
-        else nothing_is(embedded(encoders, [negative], size=size, cut=cut))
+    check_negative(encoders.kind, negative)
+    away = {} if negative is None else embedded(encoders, [negative], size=size, cut=cut)
+    return (
+        embedded(encoders, prompts, size=size, cut=cut)
+        | embedded(encoders, None, size=size)
+        | _prefixed(NEGATIVE, away)
     )
-    return embedded(encoders, prompts, size=size, cut=cut) | away
 
 
-def nothing_is(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return arrays under the names of what stands for no prompt."""
-    return {NOTHING + name: array for name, array in arrays.items()}
+def _prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return arrays under names with a prefix."""
+    return {prefix + name: array for name, array in arrays.items()}
 
 
 def to_embeddings(arrays: Mapping[str, np.ndarray], *, prefix: str = "") -> Embeddings:
-    """Return the embeddings in the arrays of a file, or with the prefix NOTHING those of no prompt."""
+    """Return the embeddings in the arrays of a file, or with a prefix those of no or a negative prompt."""
     return Embeddings(
         **{
             name: torch.from_numpy(arrays[prefix + name])

@@ -35,7 +35,8 @@ def watch_pictures(
     """Denoise pictures with every member, and return what members do, and the noise levels.
 
     Noise depends on a picture's pixels and `seed`, not on the other pictures. Members with classes are
-    conditioned on the class of the training image most alike to the picture; members with prompts get none.
+    conditioned on the class of the training image most alike to the picture; members with prompts get none, and
+    no negative one.
 
     Args:
         engine: from `ensemble.engine.prepare` without noise.
