@@ -225,6 +225,20 @@ def test_a_variant_of_peft_is_refused(write, tmp_path):
         lora_files.read_lora(tmp_path, denoiser(tiny_pipelines.pipeline("sd")))
 
 
+def test_a_file_of_peft_without_its_configuration_is_refused(write, tmp_path):
+    """Its alpha would be lost."""
+    base = denoiser(tiny_pipelines.pipeline("sd"))
+    tensors = {f"base_model.model.{key}": tensor for key, tensor in own_tensors().items()}
+    file = write(tensors, "00.safetensors")
+    with pytest.raises(InputError, match=r"but no adapter_config.json lies beside it"):
+        lora_files.read_lora(file, base)
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": 6, "r": 2}))
+    assert {change.scale for change in lora_files.read_lora(file, base).values()} == {3.0}
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"use_rslora": True}))
+    with pytest.raises(InputError, match="was made with use_rslora"):
+        lora_files.read_lora(file, base)
+
+
 def test_a_folder_without_one_file_is_refused(write, tmp_path):
     base = denoiser(tiny_pipelines.pipeline("sd"))
     (tmp_path / "pytorch_lora_weights.bin").write_bytes(b"x")

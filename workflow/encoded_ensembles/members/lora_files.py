@@ -103,7 +103,8 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
     """Return the tensors of a file, and its facts as peft names them; alpha may be among them.
 
     Raises:
-        InputError: the file is damaged, or was made by a method that is not supported.
+        InputError: the file is damaged, lacks peft's configuration, or was made by a method that is not
+            supported.
     """
     import json
 
@@ -121,9 +122,17 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
         key.removeprefix(f"{kind.denoiser}."): value
         for key, value in (json.loads(text) if text else {}).items()
     }
-    config = file.with_name(ADAPTER_CONFIG)
-    if file.name == ADAPTER_WEIGHTS and config.is_file():
+    config, of_peft = (
+        file.with_name(ADAPTER_CONFIG),
+        [key for key in tensors if key.startswith(PEFT)],
+    )
+    if config.is_file() and (of_peft or file.name == ADAPTER_WEIGHTS):
         facts = read_json(config)
+    elif of_peft and not facts:
+        raise InputError(
+            f"{file} holds {of_peft[0]}, a key of peft, but no {config.name} lies beside it, expected both, since "
+            "alpha is in the latter; put both into a folder of the member."
+        )
     unknown = [name for name in VARIANTS if facts.get(name) and name not in HANDLED]
     if unknown:
         raise InputError(
