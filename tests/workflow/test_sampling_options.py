@@ -1,12 +1,9 @@
 """Keys of sampling reach every command that samples for a run."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from encoded_ensembles.commands import ablate_block
 from encoded_ensembles.ensemble import engine
-from encoded_ensembles.sharing import resampling
 from encoded_ensembles.storage.files import InputError
 from safetensors.numpy import load_file
 
@@ -39,11 +36,3 @@ def test_bfloat16_on_a_finished_run(finished, tmp_path):
     assert 0 < np.abs(lower - exact).max() < 0.2
     with pytest.raises(InputError, match="--precision is float16, expected float32 or bfloat16"):
         engine.load_placed(folders, "cpu", precision="float16", compiled=False)
-
-
-def test_certificates_refuse_what_is_not_the_same_to_the_byte():
-    exact = {"scheduler": "ddpm", "precision": "float32", "compile": False}
-    for keys in ({"precision": "bfloat16"}, {"compile": True}):
-        run = SimpleNamespace(sampling=exact | keys)
-        with pytest.raises(InputError, match="expected float32 and false"):
-            resampling.counterfactual(run, 0, [], "cpu")

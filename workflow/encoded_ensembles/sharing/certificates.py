@@ -122,7 +122,7 @@ def statement(
         InputError: every member saw one of these units, or the files do not support the claim.
     """
     numbers, keep = kept_without(run, units)
-    known = digests or {}
+    known, precision = digests or {}, run.sampling["precision"]
     frozen = frozen_files(run)
     frozen_names = [name for files in frozen.values() for name in files]
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
@@ -147,6 +147,7 @@ def statement(
             "run": run.config["run"],
             "sample": int(sample),
             "scheduler": run.config["sampling"]["scheduler"],
+            **({} if precision == "float32" else {"precision": precision}),
             "units": [
                 {
                     "name": name,
