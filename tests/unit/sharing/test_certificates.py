@@ -1,6 +1,10 @@
 """What a certificate may say: of which members and images, on a run of files alone."""
 
+import pandas as pd
 import pytest
+from encoded_ensembles.data.images import set_digest
+from encoded_ensembles.members.lora_names import LORA_FILES
+from encoded_ensembles.runs.run import Run
 from encoded_ensembles.sharing import certificates
 from encoded_ensembles.storage import files
 from encoded_ensembles.storage.files import InputError
@@ -55,3 +59,40 @@ def test_units_that_every_member_saw_are_refused(run):
         certificates.kept_without(run, ["a", "c"])
     numbers, keep = certificates.kept_without(run, ["b", "a"])
     assert (numbers.tolist(), keep.tolist()) == ([0, 1], [False, False, False, True])
+
+
+WORDS = ["red", "blue", "red", "green"]
+
+
+def prompted(run, trained=WORDS, **more):
+    """Return the run as one of adapters, of which those without unit a recorded the captions `trained`."""
+    names = run.images["name"].tolist()
+    captions = pd.DataFrame({"part": "training", "name": names, "caption": WORDS})
+    files.write_table(run.folder / "data/captions.parquet", captions)
+    for name in ("base/pipeline.json", "text/prompts.npz"):
+        files.write_text(run.folder / name, name)
+    for member, rows in (("02", [2, 3]), ("03", [3])):
+        folder = run.folder / "members" / member
+        for name in LORA_FILES:
+            files.write_text(folder / name, name)
+        digest = set_digest([f"{names[row]}\0{trained[row]}" for row in rows])
+        facts = files.read_facts(folder / "training.json") | {"given": {}, "captions": digest}
+        files.write_facts(folder / "training.json", facts)
+    config = run.config | {"sampling": run.config["sampling"] | {"prompts": ["a"]}} | more
+    files.write_facts(run.folder / "run.json", {"config": config})
+    return Run(run.folder)
+
+
+def test_captions_are_listed_bound_and_compared(run):
+    own = prompted(run)
+    predicate = certificates.statement(own, sample=0, units=["a"], subjects=[])["predicate"]
+    (unit,) = predicate["units"]
+    assert [image["caption"] for image in unit["images"]] == ["red", "blue"]
+    assert "may have the same words" in predicate["captions"]["claim"]
+    assert {"data/captions.parquet", "text/prompts.npz"} <= set(predicate["files"])
+    other = prompted(run, trained=["red", "blue", "red", "gray"])
+    with pytest.raises(InputError, match="member 02 was trained on captions with digest"):
+        certificates.statement(other, sample=0, units=["a"], subjects=[])
+    taken = prompted(run, trained=["", "", "", "x"], members={"given": "trained", "whole": False})
+    predicate = certificates.statement(taken, sample=0, units=["a"], subjects=[])["predicate"]
+    assert "trained on the base of this run" in predicate["trained_elsewhere"]["claim"]

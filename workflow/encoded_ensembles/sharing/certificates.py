@@ -1,8 +1,8 @@
 """Certificates of non-influence: a counterfactual was sampled without certain units.
 
 A certificate is an in-toto Statement (v1) in JSON. It binds the picture to the digests of the files
-that determine it: noise, code, and weights and split of each kept member; the base of adapters; and the
-autoencoder of latents. It says nothing about the training of base and autoencoder. It is checked from
+that determine it: noise, code, and weights and split of each kept member; the base of adapters; the
+autoencoder of latents; and captions and prompts. It says nothing about the training of base and autoencoder. It is checked from
 these files alone: its content is computed again from them and compared field by field, so that
 any change is detected. docs/certificates.md says what is proved, and what is not.
 
@@ -19,6 +19,7 @@ import numpy as np
 from encoded_ensembles.codes.masks import set_keep
 from encoded_ensembles.codes.splits import from_ranges
 from encoded_ensembles.codes.words import spell
+from encoded_ensembles.data.captions import training_captions
 from encoded_ensembles.data.images import set_digest, to_bytes
 from encoded_ensembles.data.units import find_units, same_pixels
 from encoded_ensembles.members.names import ADAPTER_CONFIG, member_files
@@ -28,6 +29,7 @@ from encoded_ensembles.storage.files import (
     InputError,
     read_facts,
     read_json,
+    read_table,
     replacing,
     sha256_file,
     write_tensors,
@@ -39,9 +41,13 @@ CLAIM = (
     "The subject was sampled from the bound noise by the kept members alone, and the split of no "
     "kept member holds an image of the units."
 )
+CAPTIONS_CLAIM = (
+    "The captions of the units' images are of no image in the splits of the kept members. Images of other units "
+    "may have the same words; the words of the prompt are no part of the claim."
+)
 TAKEN_CLAIM = (
-    "The kept members were trained elsewhere. That each was trained on the images of its split and on no others "
-    "is the statement of whoever trained them; it is not proved."
+    "The kept members were trained elsewhere. That each was trained on the base of this run, on the images of its "
+    "split and on no others is the statement of whoever trained them; it is not proved."
 )
 # Claims on frozen networks, by their keys in `model`.
 FROZEN_CLAIMS = {
@@ -127,14 +133,17 @@ def statement(
     frozen_names = [name for files in frozen.values() for name in files]
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
     names = run.code["unit_names"][numbers].tolist()
-    rows = run.images[run.images["unit_name"].isin(names)]
+    rows, captions = run.images[run.images["unit_name"].isin(names)], _captions(run)
+    listed = ["name", "sha256", "pixels_sha256"]
+    if captions:
+        listed, rows = [*listed, "caption"], rows.assign(caption=rows["name"].map(captions))
     files = {
         name: known.get(name) or sha256_file(run.folder / name)
         for name in [*frozen_names, *bound_files(kept, run.config)]
     }
     bound = {part: {Path(name).name: files[name] for name in frozen[part]} for part in frozen}
     for member in kept:
-        check_member(run, member, forbidden=set(rows["sha256"]))
+        check_member(run, member, forbidden=set(rows["sha256"]), captions=captions)
         check_frozen(run, member, digests=bound)
     return {
         "_type": STATEMENT,
@@ -152,15 +161,14 @@ def statement(
                 {
                     "name": name,
                     "word": word,
-                    "images": rows.loc[
-                        rows["unit_name"] == name, ["name", "sha256", "pixels_sha256"]
-                    ].to_dict("records"),
+                    "images": rows.loc[rows["unit_name"] == name, listed].to_dict("records"),
                 }
                 for name, word in zip(names, spell(run.code["code"][numbers]), strict=True)
             ],
             "members": len(keep),
             "kept": kept,
             "same_pixels_in_other_units": same_pixels(run.images, names).to_dict("records"),
+            **({"captions": {"claim": CAPTIONS_CLAIM}} if captions else {}),
             **_taken(run, kept),
             **{
                 part: {"claim": FROZEN_CLAIMS[part], "files": names}
@@ -169,6 +177,15 @@ def statement(
             "files": files,
         },
     }
+
+
+def _captions(run: Run) -> dict[str, str]:
+    """Return the captions of the training images by name; empty in a run without prompts."""
+    if not layout.prompted(run.config):
+        return {}
+    return training_captions(
+        read_table(run.folder / layout.CAPTIONS), run.images["name"].to_numpy()
+    )
 
 
 def _taken(run: Run, kept: list[str]) -> dict[str, Any]:
@@ -198,7 +215,7 @@ def bound_files(kept: list[str], config: Mapping[str, Any]) -> list[str]:
     """
     member_names = [*layout.own_files(config), "training.json"]
     return [
-        *(layout.SAMPLING_TEXTS if layout.prompted(config) else ()),
+        *((*layout.SAMPLING_TEXTS, layout.CAPTIONS) if layout.prompted(config) else ()),
         layout.NOISE,
         layout.CODE,
         layout.IMAGES,
@@ -213,19 +230,23 @@ def bound_files(kept: list[str], config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
+def check_member(
+    run: Run, member: str, *, forbidden: set[str], captions: Mapping[str, str]
+) -> None:
     """Check that a member was trained on its split, and that the split holds no forbidden image.
 
     Args:
         run: a finished run.
         member: name of the member.
         forbidden: digests of images.
+        captions: of the training images by name; empty in a run without prompts.
 
     Raises:
         InputError: a check fails.
     """
     manifest = read_facts(run.folder / layout.SPLITS / f"{member}.json")
-    trained = read_facts(run.folder / layout.MEMBERS / member / "training.json")["split"]
+    facts = read_facts(run.folder / layout.MEMBERS / member / "training.json")
+    trained = facts["split"]
     digests = run.images["sha256"].to_numpy()
     rows = from_ranges(manifest["images"])
     if len(rows) and rows[-1] >= len(digests):
@@ -239,6 +260,14 @@ def check_member(run: Run, member: str, *, forbidden: set[str]) -> None:
             f"member {member} was trained on a split with digest {trained}, its manifest says "
             f"{manifest['digest']}, and the images it names give {digest}, expected all three equal: "
             "the run is not up to date; run snakemake again."
+        )
+    names = run.images["name"].to_numpy()[rows].tolist()
+    said = set_digest(f"{name}\0{captions[name]}" for name in names) if captions else None
+    # A member that was trained elsewhere records none: its split's were compared when it was taken.
+    if not layout.taken(run.config) and facts.get("captions") != said:
+        raise InputError(
+            f"member {member} was trained on captions with digest {facts.get('captions')}, but those of its split in "
+            f"{layout.CAPTIONS} give {said}, expected both equal: the run is not up to date; run snakemake again."
         )
     seen = forbidden.intersection(digests[rows])
     if seen:
