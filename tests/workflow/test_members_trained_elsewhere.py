@@ -292,7 +292,7 @@ def test_an_exported_ensemble_draws_what_the_run_drew(taken, tmp_path, monkeypat
     assert np.array_equal(cut, first)
     assert moves == 3 * ["cpu:0", "cpu"]
     tiny_pipelines.write("sd", tmp_path / "other", seed=1)
-    with pytest.raises(InputError, match="than the base of this ensemble"):
+    with pytest.raises(InputError, match="than the base of the members"):
         TextEnsemble.from_pretrained(tmp_path / "ensemble", base=tmp_path / "other")
     with pytest.raises(InputError, match="holds no ensemble"):
         TextEnsemble.from_pretrained(tmp_path / "other")

@@ -69,6 +69,7 @@ rule encode_prompts:
         cut="--cut" if config["sampling"]["cut"] else "--no-cut",
     shell:
         """
-        encens encode-prompts --pipeline {params.pipeline:q} --data {input.data:q} \
+        encens encode-prompts --pipeline {params.pipeline:q} --base results/{wildcards.run}/base \
+            --data {input.data:q} \
             {params.prompts:q} {params.cut} --output {output.prompts:q} >{log:q} 2>&1
         """

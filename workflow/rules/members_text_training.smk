@@ -32,7 +32,8 @@ rule encode_captions:
         cut="--cut" if config["sampling"]["cut"] else "--no-cut",
     shell:
         """
-        encens encode-captions --pipeline {params.pipeline:q} --data {input.data:q} \
+        encens encode-captions --pipeline {params.pipeline:q} --base results/{wildcards.run}/base \
+            --data {input.data:q} \
             --captions {input.captions:q} {params.cut} --output {output.captions:q} >{log:q} 2>&1
         """
 

@@ -182,7 +182,7 @@ def pipeline_sources():
     """
     named = config["model"]["base"]
     if not Path(named).is_dir():
-        if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", named):
+        if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", named):
             given("model.base", f"{named}/{INDEX}")
         return []
     try:

@@ -204,6 +204,29 @@ def test_a_pipeline_of_the_hub_is_downloaded_without_other_weights(folder, monke
     assert calls[1][1]["revision"] == folder.name  # the index and the parts are of one version
     assert "unet/*.safetensors" in calls[1][1]["allow_patterns"]
     assert not any("bin" in pattern for pattern in calls[1][1]["allow_patterns"])
+    assert calls[0][1]["revision"] is None
+    assert parts.read_parts("someone/pipeline@v1.2").folder == folder
+    assert [(name, options["revision"]) for name, options in calls[2:]] == [
+        ("someone/pipeline", "v1.2"),
+        ("someone/pipeline", folder.name),
+    ]
+
+
+def test_files_of_another_revision_are_refused(folder):
+    found = parts.read_parts(folder)
+    kept = parts.digests(found)
+    parts.check_files(found, kept)
+    file = folder / "tokenizer/tokenizer_config.json"
+    tiny_pipelines.edit_json(file, more="x")
+    for roles in (None, ["tokenizer"]):
+        with pytest.raises(
+            InputError, match=r"another tokenizer/tokenizer_config.json than the base"
+        ):
+            parts.check_files(found, kept, roles=roles)
+    parts.check_files(found, kept, roles=["text_encoder"])
+    gone = kept | {"text_encoder/model-00001.safetensors": "0" * 64}
+    with pytest.raises(InputError, match="another text_encoder/model-00001"):
+        parts.check_files(found, gone, roles=["text_encoder"])
 
 
 def test_a_pipeline_of_the_hub_offline_is_one_sentence(monkeypatch):

@@ -155,6 +155,33 @@ def test_given_networks_are_checked_at_the_start(schema, tmp_path):
         run_size.check_network(configured(schema, "lora", model={"base": str(tmp_path)}))
 
 
+@pytest.mark.parametrize(
+    ("preset", "network", "fits"), [("sd3-lora", {"patch_size": 2}, 20), ("sd15-lora", {}, 18),
+    ("flux-lora", {"_class_name": "FluxTransformer2DModel", "patch_size": 1}, 20)]
+)  # fmt: skip
+def test_pictures_are_divisible_into_tokens(schema, tmp_path, preset, network, fits):
+    """Of 2x2 latent pixels in SD3 and FLUX, each of 2x2 pixels here; a U-Net knows none."""
+    coder = {
+        "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [8, 8],
+    }  # fmt: skip
+    for role, config in {
+        "vae": coder,
+        "transformer" if "1" not in preset else "unet": network,
+    }.items():
+        (tmp_path / role).mkdir()
+        (tmp_path / role / "config.json").write_text(json.dumps(config))
+    own = {"model": {"base": str(tmp_path)}, "dataset": {"size": 18}}
+    config = configured(schema, preset, **own)
+    if fits == 18:
+        run_size.check_network(config)
+        return
+    with pytest.raises(
+        InputError, match=r"4x4 pixels, but images of 18x18 .* set dataset.size to 20"
+    ):
+        run_size.check_network(config)
+    run_size.check_network(configured(schema, preset, **own | {"dataset": {"size": fits}}))
+
+
 @pytest.mark.parametrize("preset", [each.stem for each in PRESETS])
 @pytest.mark.parametrize("smoke", [False, True])
 def test_presets_pass_the_checks_of_the_start(schema, preset, smoke):

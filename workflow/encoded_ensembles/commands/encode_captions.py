@@ -7,11 +7,12 @@ from typer import Option
 
 from encoded_ensembles.commands.options.features import Device
 from encoded_ensembles.commands.options.files import Data
-from encoded_ensembles.commands.options.pipeline import Cut, Pipeline
+from encoded_ensembles.commands.options.pipeline import Base, Cut, Pipeline, read_fetched
 
 
 def encode_captions(
     pipeline: Pipeline,
+    base: Base,
     data: Data,
     captions: Annotated[Path, Option(help="captions, .parquet of fetch-dataset")],
     output: Annotated[
@@ -27,14 +28,13 @@ def encode_captions(
     from encoded_ensembles.data.captions import with_captions
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.device import choose_device
-    from encoded_ensembles.members.parts import read_parts
     from encoded_ensembles.members.prompts import load_encoders
     from encoded_ensembles.members.text_arrays import embedded
     from encoded_ensembles.storage.files import write_arrays
 
     images = with_captions(read_images(data), captions)
     texts = images.label_names
-    encoders = load_encoders(read_parts(pipeline), device=choose_device(device))
+    encoders = load_encoders(read_fetched(pipeline, base, images), device=choose_device(device))
     size = images.images.shape[1:3]
     write_arrays(
         output,

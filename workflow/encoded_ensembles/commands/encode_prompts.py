@@ -7,11 +7,12 @@ from typer import Option
 
 from encoded_ensembles.commands.options.features import Device
 from encoded_ensembles.commands.options.files import Data
-from encoded_ensembles.commands.options.pipeline import Cut, Pipeline
+from encoded_ensembles.commands.options.pipeline import Base, Cut, Pipeline, read_fetched
 
 
 def encode_prompts(
     pipeline: Pipeline,
+    base: Base,
     data: Data,
     prompt: Annotated[
         list[str], Option(help="prompt; repeatable: sample b has the prompt b modulo their number")
@@ -33,13 +34,13 @@ def encode_prompts(
 
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.device import choose_device
-    from encoded_ensembles.members.parts import read_parts
     from encoded_ensembles.members.prompts import load_encoders
     from encoded_ensembles.members.text_arrays import embedded_prompts
     from encoded_ensembles.storage.files import write_arrays
 
-    size = read_images(data).images.shape[1:3]
-    encoders = load_encoders(read_parts(pipeline), device=choose_device(device))
+    images = read_images(data)
+    encoders = load_encoders(read_fetched(pipeline, base, images), device=choose_device(device))
+    size = images.images.shape[1:3]
     write_arrays(
         output,
         {"prompts": np.array(prompt)}

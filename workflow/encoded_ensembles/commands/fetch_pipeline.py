@@ -26,6 +26,7 @@ def fetch_pipeline(
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.network import save_network
     from encoded_ensembles.members.parts import digests, load_part, read_parts, stored_dtype
+    from encoded_ensembles.members.pipeline_kinds import token_side
     from encoded_ensembles.members.prompted import PIPELINE
     from encoded_ensembles.storage.files import InputError, sha256_file, write_facts
 
@@ -35,15 +36,13 @@ def fetch_pipeline(
             f"the autoencoder in {parts.folder / 'vae'} sets latents_mean, which is not supported, expected "
             "one with a scaling_factor only; use another base."
         )
-    config = parts.config(parts.kind.denoiser)
-    patch = 2 if parts.kind.name == "flux" else config.get("patch_size") or 1
     denoiser = parts.kind.denoiser
     save_network(load_part(parts, denoiser, dtype=stored_dtype(parts, denoiser)), base)
     save_network(load_part(parts, "vae"), autoencoder)
     facts = {
         "pipeline": parts.kind.pipeline,
         "scheduler": parts.config("scheduler") | {"_class_name": parts.classes["scheduler"]},
-        "patch": patch,
+        "patch": token_side(parts.config(parts.kind.denoiser)),
         "files": digests(parts),
     }
     write_facts(base / PIPELINE, facts)

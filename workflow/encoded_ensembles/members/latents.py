@@ -98,12 +98,13 @@ def halvings(config: Mapping[str, Any]) -> int:
     return 2 ** (len(config["block_out_channels"]) - 1)
 
 
-def latent_shape(config: Mapping[str, Any], image: Shape) -> Shape:
+def latent_shape(config: Mapping[str, Any], image: Shape, *, patch: int = 1) -> Shape:
     """Return the shape (c, h, w) of the latent of an image (C, H, W).
 
     Args:
         config: of the autoencoder.
         image: shape of an image.
+        patch: side in latent pixels that height and width have to be divisible by.
 
     Raises:
         InputError: the autoencoder has other channels, or the image size is not divisible.
@@ -121,11 +122,13 @@ def latent_shape(config: Mapping[str, Any], image: Shape) -> Shape:
             f"this run have {channels}; set dataset.channels to {config['in_channels']}, or use another "
             "autoencoder."
         )
-    if height % factor or width % factor:
+    side = factor * patch
+    if height % side or width % side:
+        what = "model.autoencoder combines" if patch == 1 else "a token of model.base stands for"
         raise InputError(
-            f"model.autoencoder combines {factor}x{factor} pixels, but images of "
-            f"{height}x{width} pixels are not divisible by {factor}; set dataset.size to "
-            f"{-(-max(height, width) // factor) * factor}."
+            f"{what} {side}x{side} pixels, but images of "
+            f"{height}x{width} pixels are not divisible by {side}; set dataset.size to "
+            f"{-(-max(height, width) // side) * side}."
         )
     return config["latent_channels"], height // factor, width // factor
 

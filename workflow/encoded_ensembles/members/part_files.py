@@ -19,21 +19,27 @@ PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors")
 def download(name: str) -> Path:
     """Return the folder of a pipeline of the Hugging Face Hub, downloaded at need.
 
+    Args:
+        name: NAME for its newest revision, or NAME@REVISION.
+
     Raises:
         InputError: it could not be downloaded, and is not in the cache of the hub on this machine.
     """
     from huggingface_hub import snapshot_download
 
+    repository, _, revision = name.partition("@")
     try:
         # The index first: it says which parts to download. The folder's name is the revision.
-        folder = Path(snapshot_download(name, allow_patterns=[INDEX]))
+        folder = Path(
+            snapshot_download(repository, revision=revision or None, allow_patterns=[INDEX])
+        )
         if not (folder / INDEX).is_file():
             return folder
         roles = kind_of(str(read_json(folder / INDEX).get("_class_name"))).roles
         wanted = [f"{role}/{pattern}" for role in roles for pattern in PATTERNS]
         return Path(
             snapshot_download(
-                name,
+                repository,
                 revision=folder.name,
                 allow_patterns=[INDEX, *wanted],
                 ignore_patterns=["*.fp16*", "*.bf16*", "*.non_ema*"],
@@ -44,7 +50,8 @@ def download(name: str) -> Path:
     except Exception as error:  # the hub's client raises many kinds
         raise InputError(
             f"{name} is not an existing folder and could not be loaded from the Hugging Face Hub "
-            f"({' '.join(str(error).split())[:200]}); name a folder, or download it first."
+            f"({' '.join(str(error).split())[:200]}); name a folder, or download it first: some pipelines need their "
+            "licence accepted on the hub, and hf auth login."
         ) from error
 
 

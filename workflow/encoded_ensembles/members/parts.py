@@ -1,9 +1,10 @@
 """The parts of a text-to-image pipeline: checked, named by digests, and loaded one by one.
 
-A pipeline is a folder as diffusers' save_pretrained writes it, or a name on the Hugging Face Hub.
+A pipeline is a folder as diffusers' save_pretrained writes it, or a name on the Hugging Face Hub, NAME or
+NAME@REVISION.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def read_parts(source: str | Path) -> Parts:
     """Find the parts of a pipeline, and check that they are complete and fit together.
 
     Args:
-        source: a folder, or a name on the Hugging Face Hub; then its files are downloaded.
+        source: a folder, or a name on the Hugging Face Hub, with @REVISION or not; then its files are downloaded.
 
     Raises:
         InputError: there is no pipeline, its class is not supported, a part or a file is missing, or
@@ -135,6 +136,30 @@ def digests(parts: Parts) -> dict[str, str]:
     The seal of a certificate can bind it, and `sha256sum` checks it.
     """
     return {path.relative_to(parts.folder).as_posix(): sha256_file(path) for path in parts.files()}
+
+
+def check_files(
+    parts: Parts, expected: Mapping[str, str], *, roles: Collection[str] | None = None
+) -> None:
+    """Check that the files of a pipeline are those whose digests were kept.
+
+    Args:
+        parts: of the pipeline.
+        expected: of `digests`, when the pipeline was copied.
+        roles: of the parts to compare, with model_index.json; None for all.
+
+    Raises:
+        InputError: a file is another, missing or new.
+    """
+    files = {path.relative_to(parts.folder).as_posix(): path for path in parts.files()}
+    for name in sorted(files.keys() | expected.keys()):
+        if roles is not None and name.split("/")[0] not in (INDEX, *roles):
+            continue
+        if name not in files or sha256_file(files[name]) != expected.get(name):
+            raise InputError(
+                f"{parts.folder} holds another {name} than the base of the members, expected the same files; name the "
+                "pipeline that they were trained on (model.base, base=), of the Hugging Face Hub as NAME@REVISION."
+            )
 
 
 def load_part(

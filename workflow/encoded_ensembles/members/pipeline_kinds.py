@@ -139,6 +139,16 @@ def kind_of(pipeline: str) -> PipelineKind:
     )
 
 
+def token_side(denoiser: Mapping[str, Any]) -> int:
+    """Return the side in latent pixels of a token of a picture; 1 for a denoiser without tokens.
+
+    Args:
+        denoiser: its configuration.
+    """
+    packed = denoiser.get("_class_name") == PIPELINES["flux"].network  # by the pipeline
+    return 2 if packed else denoiser.get("patch_size") or 1
+
+
 def check_negative(kind: PipelineKind, negative: str | None) -> None:
     """Check that a pipeline that is conditioned on the value of guidance gets no negative prompt.
 

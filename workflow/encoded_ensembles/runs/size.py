@@ -22,6 +22,7 @@ from encoded_ensembles.members.latents import Shape, latent_shape
 from encoded_ensembles.members.network import unet_config
 from encoded_ensembles.members.network_size import NetworkSize, network_size
 from encoded_ensembles.members.part_files import INDEX
+from encoded_ensembles.members.pipeline_kinds import token_side
 from encoded_ensembles.members.published import PUBLISHED
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.frozen_size import FLOAT, GUESSED_FROZEN, count_frozen, frozen_config
@@ -158,7 +159,8 @@ def seen_shape(config: Mapping[str, Any], shape: Shape, folder: Path) -> Shape:
         return shape
     autoencoder = frozen_config(config["model"], "autoencoder", folder)
     if autoencoder:
-        return latent_shape(autoencoder, shape)
+        base = frozen_config(config["model"], "base", folder) if layout.prompted(config) else None
+        return latent_shape(autoencoder, shape, patch=token_side(base or {}))
     channels, scale = GUESSED_LATENT
     return channels, max(1, shape[1] // scale), max(1, shape[2] // scale)
 

@@ -21,7 +21,7 @@ from encoded_ensembles.ensemble.sampling import sample
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import Latents
 from encoded_ensembles.members.lora_names import LORA_FILES
-from encoded_ensembles.members.parts import digests, load_part, read_parts
+from encoded_ensembles.members.parts import check_files, load_part, read_parts
 from encoded_ensembles.members.prompted import (
     DTYPES,
     PIPELINE,
@@ -107,13 +107,7 @@ class TextEnsemble:
             )
         facts, pipeline = dict(read_facts(folder / ENSEMBLE)), dict(read_pipeline(folder))
         parts, where = read_parts(base or facts["base"]), choose_device(device)
-        expected, found = pipeline["files"], digests(parts)
-        other = sorted(name for name in expected if found.get(name) != expected[name])
-        if other:
-            raise InputError(
-                f"{parts.folder} holds another {other[0]} than the base of this ensemble, expected the same files; "
-                "name the pipeline that its members were trained on with base=."
-            )
+        check_files(parts, pipeline["files"])
         denoiser = load_part(parts, parts.kind.denoiser, dtype=DTYPES[facts["precision"]])
         arrays = read_arrays(folder / CODE)
         folders = [folder / f"{member:02d}" for member in range(arrays["code"].shape[1])]

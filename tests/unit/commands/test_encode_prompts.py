@@ -1,0 +1,28 @@
+"""Texts are encoded by the pipeline that the base was taken from, for images that it can draw."""
+
+import numpy as np
+import pytest
+import tiny_pipelines
+from encoded_ensembles.commands.options.pipeline import read_fetched
+from encoded_ensembles.data.images import ImageSet
+from encoded_ensembles.members import parts
+from encoded_ensembles.storage.files import InputError, write_facts
+
+
+def images(side):
+    labels, names = np.zeros(1, np.int64), np.array(["a"])
+    return ImageSet(np.zeros((1, side, side, 3), np.uint8), labels, names, names)
+
+
+def test_another_text_encoder_or_size_is_refused(tmp_path):
+    folder = tiny_pipelines.write("flux", tmp_path / "flux")
+    facts = {"files": parts.digests(parts.read_parts(folder))}
+    write_facts(tmp_path / "base/pipeline.json", facts)
+    assert read_fetched(str(folder), tmp_path / "base", images(16)).kind.name == "flux"
+    with pytest.raises(InputError, match="4x4 pixels, but images of 18x18 pixels"):
+        read_fetched(str(folder), tmp_path / "base", images(18))
+    (folder / "scheduler/scheduler_config.json").write_text("{}")  # encodes no text
+    read_fetched(str(folder), tmp_path / "base", images(16))
+    tiny_pipelines.edit_json(folder / "text_encoder_2/config.json", more="x")
+    with pytest.raises(InputError, match=r"another text_encoder_2/config.json than the base"):
+        read_fetched(str(folder), tmp_path / "base", images(16))
