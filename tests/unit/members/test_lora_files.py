@@ -81,6 +81,28 @@ def test_kohyas_layout_is_read(kind, write):
     assert torch.allclose(predict(kind, denoiser(pipe)), predict(kind, own), atol=1e-4)
 
 
+def test_comfyuis_layout_of_flux_is_read(write):
+    """Kohya's layers by their names in FLUX's own code, with A and B as in diffusers."""
+    network, base = train("flux"), denoiser(tiny_pipelines.pipeline("flux"))
+    tensors = {}
+    for key, tensor in kohya_flux(lora.lora_changes(network)).items():
+        layer, _, part = key.removeprefix("lora_unet_double_blocks_0_").partition(".")
+        name = f"diffusion_model.double_blocks.0.{layer.replace('attn_', 'attn.')}"
+        part = part.replace("lora_down", "lora_A").replace("lora_up", "lora_B")
+        tensors[f"{name}.{part}"] = tensor
+    assert "diffusion_model.double_blocks.0.img_attn.qkv.lora_A.weight" in tensors
+    own = lora.with_lora(base, lora_files.read_lora(write(tensors), base))
+    assert torch.allclose(predict("flux", own), predict("flux", network), atol=1e-5)
+
+
+@pytest.mark.parametrize("stem", ["lora_unet_joint_blocks_0", "diffusion_model.joint_blocks.0"])
+def test_kohyas_layout_of_sd3_is_refused_by_name(stem, write):
+    base = denoiser(tiny_pipelines.pipeline("sd3"))
+    names = [f"{stem}_x_block_attn_qkv.lora_{part}.weight" for part in ("down", "up")]
+    with pytest.raises(InputError, match="expected the layout of diffusers or peft for SD3"):
+        lora_files.read_lora(write({name: torch.ones(2, 2) for name in names}), base)
+
+
 def test_feed_forward_and_convolutional_layers_are_read_too(write):
     network = trained("sd", targets=["to_q", "ff.net.2", "proj_in", "conv1", "time_emb_proj"])
     base = denoiser(tiny_pipelines.pipeline("sd"))

@@ -1,4 +1,4 @@
-"""Reading LoRA files in the layouts of diffusers, peft and kohya's sd-scripts.
+"""Reading LoRA files in the layouts of diffusers, peft, kohya's sd-scripts, and ComfyUI's of FLUX.
 
 Each tensor of a file has to change a layer of the denoiser. Diffusers and peft skip keys that they do
 not know, some with a warning; a member read so would be another than the one that was trained.
@@ -30,7 +30,7 @@ PART = re.compile(  # of a key: the layer in the file's naming, then A, B or alp
     r"|(?P<alpha>\.alpha))"
 )
 PEFT = "base_model.model."
-KOHYA = ("lora_unet_", "lora_transformer_")
+KOHYA = ("lora_unet_", "lora_transformer_", "diffusion_model.")  # the last is ComfyUI's
 OF_TEXT = ("lora_te", "text_encoder", "te1_", "te2_")
 HANDLED = ("rank_pattern", "alpha_pattern")  # of adapters.VARIANTS
 
@@ -186,6 +186,11 @@ def _converted(
         raise InputError(
             f"{file} holds {parts['down']} of a text encoder, expected changes of the {kind.denoiser} "
             "only; train without the text encoders."
+        )
+    if kind.name == "sd3" and stem.startswith(KOHYA):
+        raise InputError(
+            f"{file} holds {parts['down']}, a key of kohya or ComfyUI, expected the layout of diffusers or peft for "
+            "SD3, where diffusers converts no other; train it with a program that writes one of these."
         )
     if not stem.startswith(KOHYA):
         plain = stem.removeprefix(PEFT).removeprefix(f"{kind.denoiser}.")
