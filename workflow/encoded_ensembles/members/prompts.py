@@ -68,11 +68,13 @@ class TooLong(NamedTuple):
         prompt: the text.
         tokens: that it has.
         limit: of the tokenizer; of several, the one that cuts most.
+        reader: what is cut, CLIP or T5, and what still reads more.
     """
 
     prompt: str
     tokens: int
     limit: int
+    reader: str
 
 
 class TextEncoders:
@@ -125,13 +127,18 @@ class TextEncoders:
 
     def too_long(self, prompts: Sequence[str]) -> list[TooLong]:
         """Return the prompts that a tokenizer would cut, in the given order."""
-        found = []
+        found, limits, clips = [], self.limits(), self.clip_count
+        more = f" (T5 still reads {limits[-1]})" if len(limits) > clips else ""
+        readers = [f"CLIP{more}"] * clips + ["T5"] * (len(limits) - clips)
         for prompt in prompts:
             lengths = [
                 TooLong(
-                    prompt, len(tokenizer(prompt, truncation=False, verbose=False).input_ids), limit
+                    prompt,
+                    len(tokenizer(prompt, truncation=False, verbose=False).input_ids),
+                    limit,
+                    reader,
                 )
-                for tokenizer, limit in zip(self.tokenizers, self.limits(), strict=True)
+                for tokenizer, limit, reader in zip(self.tokenizers, limits, readers, strict=True)
             ]
             worst = max(lengths, key=lambda length: length.tokens - length.limit)
             if worst.tokens > worst.limit:
@@ -154,8 +161,8 @@ class TextEncoders:
         if long:
             raise InputError(
                 f"the prompt {long[0].prompt[:60]!r} and {len(long) - 1} others are too long: "
-                f"{long[0].tokens} tokens, expected at most {long[0].limit}; shorten them, or set "
-                "sampling.cut (--cut), which drops their ends."
+                f"{long[0].tokens} tokens, expected at most {long[0].limit} for {long[0].reader}; shorten them, or "
+                "set sampling.cut (--cut), which drops their ends for encoders that cannot read them."
             )
         with torch.no_grad():  # tensors of inference mode cannot take part in training
             return concatenate([self._encode(prompt) for prompt in prompts])

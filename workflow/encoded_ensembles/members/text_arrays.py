@@ -39,7 +39,9 @@ def embedded(
     if texts is None:
         return _prefixed(NOTHING, _arrays(encoders, encoders.nothing(1), size))
     for long in encoders.too_long(texts) if cut else ():
-        report(f"{long.prompt[:60]!r} is cut: {long.tokens} tokens, at most {long.limit} are used")
+        report(
+            f"{long.prompt[:60]!r} is cut: {long.tokens} tokens, at most {long.limit} are used by {long.reader}"
+        )
     return _arrays(encoders, encoders.encode(texts, cut=cut), size)
 
 
