@@ -72,9 +72,9 @@ def test_ssim_equals_a_loop_over_windows(side):
 def test_aliasing_by_hand():
     """Issue 14.28: cosines 0.9, 0 and 0 of words that all differ in two members have a mean of 0.3."""
     moved = np.array([[1, 0, 0], [0.9, np.sqrt(1 - 0.81), 0], [0, 0, 2]])[:, None]
-    found = ablation.aliasing(moved, np.eye(3, dtype=bool))
+    found = ablation.aliasing(moved.swapaxes(0, 1), np.eye(3, dtype=bool))
     assert found == pytest.approx(np.array([[2, 3, 0, 0.3, 0.45]]))
     moved[2] = 0  # a unit that moves nothing has no direction
-    assert ablation.aliasing(moved, np.eye(3, dtype=bool)) == pytest.approx(
+    assert ablation.aliasing(moved.swapaxes(0, 1), np.eye(3, dtype=bool)) == pytest.approx(
         np.array([[2, 1, 0.9, 0.9, 0.9]])
     )

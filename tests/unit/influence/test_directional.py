@@ -38,7 +38,7 @@ def measure(code, null_words, moved, null, images, unit_of, unit_held):
         ]
     )
     return directional.directional(
-        np.concatenate([null, moved[unit_held]]), unit_held=unit_held, own=own, images=images,
+        null, moved[unit_held], unit_held=unit_held, own=own, images=images,
         unit_of=unit_of, code=code, null_words=null_words,
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_images_are_compared_a_few_at_a_time(monkeypatch, values):
     images = to_bytes(rng.normal(0, 0.5, (10, 1, 4, 4)))
     rows, starts = rng.permutation(10), np.array([0, 1, 5, 7])
     monkeypatch.setattr(directional, "VALUES", values)
-    found = directional._nearest(held, images, rows, starts)
+    found = directional._nearest(held[:4], held[4:], images, rows, starts)
     expected = [
         likeness.nearest_distances(held[:, sample], flat(images[rows]), starts)
         for sample in range(2)

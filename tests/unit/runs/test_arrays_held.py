@@ -9,7 +9,7 @@ from encoded_ensembles.runs.size import Size, size_of
 
 
 def test_a_peak_by_hand(schema):
-    """Issue 14.10: counterfactuals that are compared at once, of 20 images of 8x8."""
+    """Issue 14.10: one sample of 64 values under 100 more null words: as read, beside those of units, in double precision."""
     config = check_config(
         {"dataset": {"images": 20}, "code": {"null_words": 8}, "landscape": {"blocks": 1}}, schema
     )
@@ -20,9 +20,8 @@ def test_a_peak_by_hand(schema):
     found, larger = (
         peaks.peaks(each, size, network)["measure_influence"] for each in (config, more)
     )
-    picture = 16 * 64 * 4  # all samples once
     distances = 20 * 16 * 100 * 2.5 * 8  # of all masks from the units' images
-    assert larger - found == pytest.approx(100 * picture + 2 * 100 * 64 * 8 + distances)
+    assert larger - found == pytest.approx(100 * 64 * (2 * 4 + 2 * 8) + distances)
 
 
 def test_images_that_observers_hold_by_hand(schema):
@@ -99,3 +98,33 @@ def test_noise_in_memory_does_not_grow_with_steps(schema):
     size, network = size_of(few, Path("nowhere"))
     for rule in ("sample_ensemble", "sample_frechet", "ablate_block"):
         assert peaks.peaks(few, size, network)[rule] == peaks.peaks(many, size, network)[rule]
+
+
+def test_all_samples_under_all_null_words_are_never_in_memory(schema):
+    """100 samples of 256x256 in colour under 400 words are 31 GB; of more words only those of one sample count."""
+    few, many = (
+        check_config(
+            {
+                "dataset": {"images": 100},
+                "sampling": {"samples": 100},
+                "code": {"members": 14, "null_words": null},
+            },
+            schema,
+        )
+        for null in (300, 400)
+    )
+    size = Size(images=100, units=100, shape=(3, 256, 256), seen=(3, 256, 256), weights=1)
+    network = size_of(few, Path("nowhere"))[1]
+    found, larger = (peaks.peaks(each, size, network) for each in (few, many))
+    one = 100 * 256 * 256 * 3 * (2 * 4 + 2 * 8)  # of one sample under 100 more words
+    assert larger["sample_ensemble"] == found["sample_ensemble"]
+    for rule in ("measure_influence", "measure_screened", "check_null"):
+        assert larger[rule] - found[rule] < 1.05 * one, rule
+        assert larger[rule] < 20e9, rule
+
+
+def test_measuring_influence_reads_a_unit_at_a_time(schema):
+    one, many = (check_config({"landscape": {"blocks": blocks}}, schema) for blocks in (1, 20))
+    size, _ = size_of(one, Path("nowhere"))
+    found, other = (arrays_held.measured(each, size)["measure_influence"] for each in (one, many))
+    assert found == other

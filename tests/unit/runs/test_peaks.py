@@ -27,11 +27,11 @@ def test_memory_follows_the_configuration(schema):
     small = asked(schema)
     for rule, parts in {
         "train_member": {"training": {"steps_per_epoch": 100}},
-        "sample_ensemble": {"code": {"null_words": 4000}},
+        "sample_ensemble": {"code": {"members": 40}},
         "ablate_block": {"sampling": {"samples": 100}},
         "sample_frechet": {"frechet": {"samples": 4096}},
         "follow_members": {"dataset": {"size": 64}},
-        "measure_influence": {"landscape": {"blocks": 10}},
+        "measure_influence": {"code": {"null_words": 4000}},
         "grade_methods": {"grade": {"bootstrap": 100_000}},
         "project_gradients": {"rivals": {"levels": 100}},
         "make_gallery": {"sampling": {"samples": 64}},

@@ -39,6 +39,8 @@ def check_null(
         read_tensors,
         write_table,
     )
+    from encoded_ensembles.storage.large_tensors import read_tensor
+    from encoded_ensembles.storage.tensor_parts import PartedTensor
 
     arrays = read_arrays(code)
     matrix = arrays["code"]
@@ -53,8 +55,7 @@ def check_null(
         )
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
     images = read_images(data).images
-    drawn = read_tensors(samples, names=["factual", "null"])
-    order = nearest_units(drawn["factual"], images, arrays["unit_of"])
+    order = nearest_units(read_tensor(samples, "factual"), images, arrays["unit_of"])
     p_values = {
         name: (
             null_check.halves_p_values(table[name].to_numpy().reshape(-1, sampled).T, seed=seed),
@@ -64,7 +65,11 @@ def check_null(
     }
     p_values["directional"] = (
         null_check.directional_p_values(
-            drawn["null"], arrays["null_words"], images, arrays["unit_of"], seed=seed
+            PartedTensor(samples, "null"),
+            arrays["null_words"],
+            images,
+            arrays["unit_of"],
+            seed=seed,
         ),
         sampled - 1,
     )

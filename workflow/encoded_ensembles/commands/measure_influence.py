@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from encoded_ensembles.features.perceptual import Measure
+    from encoded_ensembles.storage.tensor_parts import PartedTensor
 
 COMPARED = 512  # largest number of units whose counterfactuals are kept in memory,
 COMPARED_VALUES = 2**27  # and of their values: 0.5 GB
@@ -80,12 +81,16 @@ def measure_influence(
         radius_table,
     )
     from encoded_ensembles.storage.files import read_arrays, write_table
+    from encoded_ensembles.storage.large_tensors import read_tensor
+    from encoded_ensembles.storage.tensor_parts import PartedTensor
 
     arrays = read_arrays(code)
     names, matrix, unit_of = arrays["unit_names"], arrays["code"], arrays["unit_of"]
-    factual, both, words = _read_samples(samples, len(names))
-    null_samples, kept = both[:words], both[words:]
-    compared = np.linspace(0, len(names) - 1, len(kept)).astype(np.int64)
+    # Samples of null code words may take many GB, so they are read in place.
+    factual, null_samples = read_tensor(samples, "factual"), PartedTensor(samples, "null")
+    room = min(len(names), COMPARED, max(2, COMPARED_VALUES // factual.size))
+    compared = np.linspace(0, len(names) - 1, room).astype(np.int64)
+    kept = np.empty((room, *factual.shape), np.float32)
     measures: dict[str, Measure] = {"distance": lambda x: measure.distances(factual, x[None])[0]}
     reference = read_images(heldout).images
     for name in distances or []:
@@ -105,13 +110,13 @@ def measure_influence(
         points = counterfactual.reshape(len(counterfactual), -1)
         own_distances[unit] = nearest_distances(points, to_rows(images[unit_of == unit]))[:, 0]
         kept[compared == unit] = counterfactual
-    nulls = {
-        name: np.array([each(x) for x in null_samples]).reshape(-1, len(factual))
-        for name, each in measures.items()
-    }
+    nulls = {name: np.empty((len(null_samples), len(factual))) for name in measures}
+    for word, moved in enumerate(null_samples):
+        for name, each in measures.items():
+            nulls[name][word] = each(moved)
     statistics = {name: (value, *p_and_z(value, nulls[name].T)) for name, value in values.items()}
     statistics["directional"] = directional(
-        both.reshape(*both.shape[:2], -1), unit_held=compared, own=own_distances, images=images,
+        null_samples, kept, unit_held=compared, own=own_distances, images=images,
         unit_of=unit_of, code=matrix, null_words=arrays["null_words"],
     )  # fmt: skip
     shape = factual.shape[1:]
@@ -120,29 +125,10 @@ def measure_influence(
     write_table(null, null_table(nulls))
     write_table(radius, radius_table(values["distance"], nulls["distance"], shape))
     kept -= factual
-    write_table(aliasing, aliasing_table(kept, matrix[compared]))
+    write_table(aliasing, aliasing_table(kept.swapaxes(0, 1), matrix[compared]))
 
 
-def _read_samples(samples: Path, units: int) -> "tuple[np.ndarray, np.ndarray, int]":
-    """Return factual samples (B, C, H, W), an array (R + K, B, C, H, W), and R, the number of null code words.
-
-    The array holds the samples of null code words, and has room for those of the K units compared. They may take
-    several GB, so they are read in place.
-    """
-    import numpy as np
-
-    from encoded_ensembles.storage.large_tensors import LargeTensor, read_tensor
-
-    factual, null = read_tensor(samples, "factual"), LargeTensor(samples, "null")
-    words = len(null)
-    room = min(units, COMPARED, max(2, COMPARED_VALUES // factual.size))
-    both = np.empty((words + room, *factual.shape), np.float32)
-    for word, row in enumerate(null):
-        both[word] = row
-    return factual, both, words
-
-
-def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.ndarray":
+def _add_up(blocks: list[Path], null: "PartedTensor", names: "np.ndarray") -> "np.ndarray":
     """Return the sum of all counterfactuals, with those of null code words, (B, C, H, W) float64.
 
     Raises:
@@ -153,7 +139,9 @@ def _add_up(blocks: list[Path], null: "np.ndarray", names: "np.ndarray") -> "np.
     from encoded_ensembles.ensemble.landscape import each_unit
     from encoded_ensembles.storage.files import InputError
 
-    total, seen = null.sum(axis=0, dtype=np.float64), np.zeros(len(names), bool)
+    total, seen = np.zeros(null.shape[1:]), np.zeros(len(names), bool)
+    for each in null:
+        total += each
     for unit, counterfactual in each_unit(blocks):
         if not seen[unit]:  # a block may be passed twice
             total += counterfactual

@@ -47,11 +47,13 @@ def measure_screened(
         null_table,
         radius_table,
     )
-    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_table
+    from encoded_ensembles.storage.files import read_arrays, write_table
+    from encoded_ensembles.storage.large_tensors import read_tensor
+    from encoded_ensembles.storage.tensor_parts import PartedTensor
 
     arrays = read_arrays(code)
-    drawn = read_tensors(samples, names=["factual", "null"])
-    factual, nulls = drawn["factual"], measure.distances(drawn["factual"], drawn["null"])
+    factual, moved = read_tensor(samples, "factual"), PartedTensor(samples, "null")
+    nulls = np.concatenate([measure.distances(factual, each[None]) for each in moved])
     distance, exact, facts = _gather(blocks, factual, units=len(arrays["unit_names"]))
     statistic = (distance, *p_and_z(distance, nulls.T))
     shape = factual.shape[1:]
@@ -62,7 +64,8 @@ def measure_screened(
     write_table(null, null_table({"distance": nulls}))
     table = radius_table(np.where(exact, distance, 0), nulls, shape)
     write_table(radius, table.assign(**facts))
-    write_table(aliasing, aliasing_table(drawn["null"] - factual, arrays["null_words"]))
+    displacements = (moved[:, sample] - each for sample, each in enumerate(factual))
+    write_table(aliasing, aliasing_table(displacements, arrays["null_words"]))
 
 
 def _gather(
@@ -75,22 +78,24 @@ def _gather(
     """
     import numpy as np
 
+    from encoded_ensembles.influence.ablation import distances
     from encoded_ensembles.storage.files import InputError, read_tensors
+    from encoded_ensembles.storage.large_tensors import LargeTensor
 
     count = len(factual)
     distance, exact = np.full((units, count), np.nan), np.zeros((units, count), bool)
     facts = {"missed": np.zeros(count), "evaluations": np.zeros(count, np.int64)}
     for file in blocks:
-        part = read_tensors(file)
+        part = read_tensors(file, names=["screened", "predicted", *facts])
         distance[:, part["screened"]] = part["predicted"].T
         for name, values in facts.items():
             values[part["screened"]] = part[name]
     for file in blocks:
-        part = read_tensors(file, names=["unit", "sample", "counterfactual"])
-        displacement = part["counterfactual"].astype(np.float64) - factual[part["sample"]]
-        pair = part["unit"], part["sample"]
-        distance[pair] = np.sqrt(np.square(displacement).sum(axis=(1, 2, 3)))
-        exact[pair] = True
+        part = read_tensors(file, names=["unit", "sample"])
+        pictures = LargeTensor(file, "counterfactual")
+        for unit, sample, picture in zip(part["unit"], part["sample"], pictures, strict=True):
+            distance[unit, sample] = distances(factual[sample, None], picture[None, None])[0, 0]
+            exact[unit, sample] = True
     if np.isnan(distance).any():
         missing = int(np.isnan(distance).any(axis=0).argmax())
         raise InputError(

@@ -28,23 +28,20 @@ def sample_ensemble(
     import numpy as np
 
     from encoded_ensembles.codes.masks import ablation_keep
-    from encoded_ensembles.ensemble.engine import check_columns, sample_rows
-    from encoded_ensembles.storage.files import read_arrays, write_tensors
+    from encoded_ensembles.ensemble.engine import check_columns, prepare
+    from encoded_ensembles.ensemble.sampling import sample_groups
+    from encoded_ensembles.storage.files import read_arrays
+    from encoded_ensembles.storage.tensor_parts import write_rows
 
     n = len(members)
     null = ablation_keep(check_columns(read_arrays(code)["null_words"], members))
-    keep = np.zeros((1 + n + len(null) + 1, n + 1), bool)
+    keep = np.zeros((1 + 1 + n + len(null), n + 1), bool)  # in the order of the file
     keep[0, :n] = True
-    keep[1 : 1 + n, :n] = np.eye(n, dtype=bool)
-    keep[1 + n : -1, :n] = null
-    keep[-1, n] = True
-    samples = sample_rows([*members, full], keep, noise, label="ensemble", **vars(sampling))
-    write_tensors(
-        output,
-        {
-            "factual": samples[0],
-            "members": samples[1 : 1 + n],
-            "null": samples[1 + n : -1],
-            "full": samples[-1],
-        },
-    )
+    keep[1, n] = True
+    keep[2 : 2 + n, :n] = np.eye(n, dtype=bool)
+    keep[2 + n :, :n] = null
+    engine = prepare([*members, full], noise, label="ensemble", **vars(sampling))
+    _, samples, *shape = engine["noise"].shape
+    drawn = (samples, *engine["space"].image(tuple(shape)))
+    shapes = {"factual": drawn, "full": drawn, "members": (n, *drawn), "null": (len(null), *drawn)}
+    write_rows(output, shapes, sample_groups(keep=keep, **engine))

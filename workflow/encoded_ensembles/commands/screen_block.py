@@ -54,14 +54,15 @@ def screen_block(
     from encoded_ensembles.ensemble.engine import check_columns, prepare
     from encoded_ensembles.ensemble.sampling import at_once, sample, sample_pairs
     from encoded_ensembles.ensemble.screening import screen
-    from encoded_ensembles.storage.files import read_arrays, read_tensors, write_tensors
+    from encoded_ensembles.storage.files import read_arrays, write_tensors
+    from encoded_ensembles.storage.large_tensors import LargeTensor, read_tensor
 
     words = read_arrays(code)
     matrix, null = check_columns(words["code"], members), words["null_words"]
-    drawn = read_tensors(samples, names=["factual", "null"])
+    every = read_tensor(samples, "factual")
     number, blocks = share_of(block)
-    block_samples = np.array_split(np.arange(len(drawn["factual"])), blocks)[number]
-    factual = drawn["factual"][block_samples]
+    block_samples = np.array_split(np.arange(len(every)), blocks)[number]
+    factual = every[block_samples]
     pairs: dict[str, list[np.ndarray]] = {"unit": [], "sample": [], "counterfactual": []}
     if not len(block_samples):  # more blocks than samples
         write_tensors(output, _gathered(pairs, factual) | _summary([], block_samples, matrix))
@@ -72,7 +73,8 @@ def screen_block(
     engine |= {"noise": own_noise, "numbers": block_samples}
     trajectories = at_once(factual.shape[1:], limit=8192)
     dropped = sample(keep=~np.eye(len(members), dtype=bool), **engine)
-    known = np.concatenate([factual[None], dropped, drawn["null"][:, block_samples]]) - factual
+    nulls = np.stack([each[block_samples] for each in LargeTensor(samples, "null")])
+    known = np.concatenate([factual[None], dropped, nulls]) - factual
     searches = _searches(
         known, matrix, null, _largest_scores(contrast, block_samples, top), (top, missed, budget)
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from encoded_ensembles.storage.files import InputError, open_tensors, read_tensors
+from encoded_ensembles.storage.files import InputError, open_tensors
+from encoded_ensembles.storage.large_tensors import LargeTensor, read_tensor
 
 Pair = tuple[int, int]  # numbers of a unit and a sample
 
@@ -41,26 +42,29 @@ def read_block(file: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: the landscape is screened, or the file is damaged.
     """
+    return _units_of(file), read_tensor(file, "counterfactuals")
+
+
+def _units_of(file: Path) -> np.ndarray:
+    """Return the units of a block of ablate-block; see `read_block`."""
     with open_tensors(file) as opened:
-        screened = "unit" in opened.keys()  # noqa: SIM118  # not a mapping
-    if screened:
-        raise InputError(
-            f"{file} is of a screened landscape, in which not every unit is ablated for every sample; "
-            "this needs all counterfactuals: set landscape.mode to exact."
-        )
-    block = read_tensors(file, names=["units", "counterfactuals"])
-    return block["units"], block["counterfactuals"]
+        if "unit" in opened.keys():  # noqa: SIM118  # not a mapping
+            raise InputError(
+                f"{file} is of a screened landscape, in which not every unit is ablated for every sample; "
+                "this needs all counterfactuals: set landscape.mode to exact."
+            )
+        return np.asarray(opened.get_tensor("units"))
 
 
 def each_unit(blocks: Iterable[Path]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield every unit with its counterfactuals (B, C, H, W), holding one block at a time.
+    """Yield every unit with its counterfactuals (B, C, H, W), with those of one in memory at a time.
 
     Raises:
         InputError: see `read_block`.
     """
     for file in blocks:
-        units, counterfactuals = read_block(file)
-        yield from zip(units.tolist(), counterfactuals, strict=True)
+        units = _units_of(file).tolist()
+        yield from zip(units, LargeTensor(file, "counterfactuals"), strict=True)
 
 
 def pictures_of(

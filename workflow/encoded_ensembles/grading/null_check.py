@@ -9,7 +9,7 @@ from encoded_ensembles.data.images import to_rows
 from encoded_ensembles.data.likeness import nearest_distances
 from encoded_ensembles.influence.calibration import p_and_z, set_p_values
 from encoded_ensembles.influence.contrast import null_contrasts
-from encoded_ensembles.influence.directional import excess
+from encoded_ensembles.influence.directional import Samples, excess
 from encoded_ensembles.randomness import Purpose, generator
 
 TESTS = 3000  # approximate number of tests of each statistic
@@ -64,14 +64,14 @@ def set_null_p_values(
 
 
 def directional_p_values(
-    moved: np.ndarray, words: np.ndarray, images: np.ndarray, unit_of: np.ndarray, *, seed: int
+    moved: Samples, words: np.ndarray, images: np.ndarray, unit_of: np.ndarray, *, seed: int
 ) -> np.ndarray:
     """Test the directional statistic of random units under a null word in place of their code word.
 
     The masks are those of the null words alone, so that the units' code words have no effect.
 
     Args:
-        moved: (R, B, C, H, W), counterfactuals of the null words.
+        moved: (R, B, C, H, W), counterfactuals of the null words, or read by sample.
         words: (R, n) bool, R >= 2.
         images: (N, H, W, C) uint8.
         unit_of: (N,) int64.
@@ -81,13 +81,14 @@ def directional_p_values(
         (tests,).
     """
     rng = generator(seed=seed, purpose=Purpose.GRADING, key=7)
-    points = moved.reshape(*moved.shape[:2], -1)
+    units = rng.integers(unit_of.max() + 1, size=-(-TESTS // moved.shape[1]))
+    distances = np.empty((len(units), moved.shape[1], len(words)))
+    for sample in range(moved.shape[1]):
+        points = moved[:, sample].reshape(len(words), -1)
+        for row, unit in zip(distances, units, strict=True):
+            row[sample] = nearest_distances(points, to_rows(images[unit_of == unit]))[:, 0]
     p_values = []
-    for unit in rng.integers(unit_of.max() + 1, size=-(-TESTS // moved.shape[1])):
-        near = to_rows(images[unit_of == unit])
-        distance = np.stack(
-            [nearest_distances(sample, near)[:, 0] for sample in points.swapaxes(0, 1)]
-        )
+    for distance in distances:
         value = excess(distance, words, words)
         word = int(rng.integers(len(words)))
         p_values.append(p_and_z(value[:, word], np.delete(value, word, axis=1))[0])

@@ -4,6 +4,8 @@ Sources: Dai & Gifford, arXiv 2306.02174 (ablation) and arXiv 2406.07908 (counte
 null distribution is our addition: ablations by null code words.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from encoded_ensembles.codes.words import hamming
@@ -118,27 +120,29 @@ def radius(distance: np.ndarray) -> np.ndarray:
     return distance.max(axis=0)
 
 
-def aliasing(displacement: np.ndarray, code: np.ndarray) -> np.ndarray:
+def aliasing(displacements: Iterable[np.ndarray], code: np.ndarray) -> np.ndarray:
     """Measure the similarity of two units' displacements by the Hamming distance of their words.
 
     The displacement of a unit is counterfactual minus factual. A cosine of 1 means that the two
     units' ablations cannot be distinguished. Pairs with a zero displacement are left out.
 
     Args:
-        displacement: (U, B, F) float.
+        displacements: of each sample, (U, F) float.
         code: (U, n) bool.
 
     Returns:
         (rows, 5) float64: Hamming distance, pairs of units, and the lower quartile, mean and upper
         quartile of the cosine (mean over samples); one row for each distance that occurs.
     """
-    cosines = []
-    for column in displacement.transpose(1, 0, 2):
-        moved = column.astype(np.float64)  # of one sample at a time
+    total, count = np.zeros((len(code), len(code))), np.zeros((len(code), len(code)))
+    for column in displacements:
+        moved = column.astype(np.float64)
         length = np.linalg.norm(moved, axis=1, keepdims=True)
         unit = np.divide(moved, length, out=np.full(moved.shape, np.nan), where=length > 0)
-        cosines.append(unit @ unit.T)
-    cosine = np.nanmean(cosines, axis=0)
+        each = unit @ unit.T
+        count += np.isfinite(each)
+        total += np.nan_to_num(each)
+    cosine = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     upper = np.triu_indices(len(code), k=1)
     distance, value = hamming(code)[upper], cosine[upper]
     known = np.isfinite(value)

@@ -6,6 +6,8 @@ fitted to distance against the number of its members dropped predicts how much f
 lies when all w are dropped.
 """
 
+from typing import Any, Protocol
+
 import numpy as np
 
 from encoded_ensembles.data.images import to_rows
@@ -14,6 +16,20 @@ from encoded_ensembles.influence.calibration import p_and_z
 
 HELD = 10_000_000  # distances, or weights of masks, in memory at once: 80 MB
 VALUES = 2**25  # of images that are compared at once: 128 MB, and twice that in double precision
+
+
+class Samples(Protocol):
+    """Samples of several masks (V, B, ...): an array, or a `PartedTensor` of a file."""
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """(V, B, ...)."""
+
+    def __len__(self) -> int:
+        """Return V."""
+
+    def __getitem__(self, at: tuple[slice, int], /) -> np.ndarray:
+        """Return one sample under every mask, (V, ...)."""
 
 
 def excess_weights(dropped: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -52,20 +68,21 @@ def excess(distance: np.ndarray, dropped: np.ndarray, words: np.ndarray) -> np.n
 
 
 def _nearest(
-    held: np.ndarray, images: np.ndarray, rows: np.ndarray, starts: np.ndarray
+    null: Samples, held: np.ndarray, images: np.ndarray, rows: np.ndarray, starts: np.ndarray
 ) -> np.ndarray:
     """Return the distance of counterfactuals from the nearest image of each of some units.
 
     Args:
-        held: (V, B, F) float.
+        null: (R, B, ...) float, or read by sample.
+        held: (k, B, ...) float; V is R + k.
         images: (N, H, W, C) uint8.
         rows: (M,) int64, positions of the units' images, sorted by unit.
-        starts: (k,), position in `rows` of the first image of each unit.
+        starts: (u,), position in `rows` of the first image of each unit.
 
     Returns:
-        (B, V, k) float64.
+        (B, V, u) float64.
     """
-    nearest = np.full((held.shape[1], len(held), len(starts)), np.inf)
+    nearest = np.full((held.shape[1], len(null) + len(held), len(starts)), np.inf)
     step = max(1, VALUES // images[0].size)
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
@@ -75,13 +92,15 @@ def _nearest(
         )  # its images may go on from the last part
         here = slice(first, np.searchsorted(starts, stop))
         begin = np.maximum(starts[here] - start, 0)
-        for found, sample in zip(nearest, held.swapaxes(0, 1), strict=True):
-            found[:, here] = np.minimum(found[:, here], nearest_distances(sample, near, begin))
+        for sample, found in enumerate(nearest):
+            points = np.concatenate([null[:, sample], held[:, sample]]).reshape(len(found), -1)
+            found[:, here] = np.minimum(found[:, here], nearest_distances(points, near, begin))
     return nearest
 
 
 # DEVIATES: Directional.
 def directional(
+    null: Samples,
     held: np.ndarray,
     *,
     unit_held: np.ndarray,
@@ -101,7 +120,8 @@ def directional(
     (1 + #{null >= value}) / (1 + R), is exact for any R and any number of units held.
 
     Args:
-        held: (R + k, B, F) float, counterfactuals of the null words, then of the units held.
+        null: (R, B, ...) float, counterfactuals of the null words, or read by sample.
+        held: (k, B, ...) float, those of the units held.
         unit_held: (k,) int64, the units held.
         own: (U, B), distance of each unit's counterfactual from the nearest of its images.
         images: (N, H, W, C) uint8.
@@ -117,12 +137,12 @@ def directional(
     sizes = np.bincount(unit_of)
     order, starts = np.argsort(unit_of, kind="stable"), np.cumsum(sizes) - sizes
     value, p, z = np.empty((3, *own.shape))
-    step = max(1, HELD // (len(held) * max(held.shape[1], sizes.max())))
+    step = max(1, HELD // (len(of_mask) * max(held.shape[1], sizes.max())))
     for first in range(0, len(code), step):
         units = np.arange(first, min(first + step, len(code)))
         begin = starts[units] - starts[first]
         rows = order[starts[first] : starts[units[-1]] + sizes[units[-1]]]
-        distance = _nearest(held, images, rows, begin)
+        distance = _nearest(null, held, images, rows, begin)
         for position, unit in enumerate(units):
             others = of_mask != unit
             excesses = excess(

@@ -1,6 +1,6 @@
 """The tables of influence: one row per (sample, unit), per null code word, and per sample."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +62,9 @@ def null_table(nulls: dict[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(pairs | {name: each.T.ravel() for name, each in nulls.items()})
 
 
-def aliasing_table(displacement: np.ndarray, code: np.ndarray) -> pd.DataFrame:
-    """Return `ablation.aliasing` of displacements (U, B, ...) under words (U, n) as a table."""
-    flat = displacement.reshape(*displacement.shape[:2], -1)
+def aliasing_table(displacements: Iterable[np.ndarray], code: np.ndarray) -> pd.DataFrame:
+    """Return `ablation.aliasing` of each sample's displacements (U, ...) under words (U, n) as a table."""
+    flat = (each.reshape(len(each), -1) for each in displacements)
     columns = ["hamming", "pairs", "low", "mean", "high"]
     return pd.DataFrame(aliasing(flat, code), columns=columns).astype(
         {"hamming": int, "pairs": int}

@@ -160,12 +160,12 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
     shown, queries = count_queries(config, size.units), config["queries"]
     watched = partial(_watched, config, size)
     return {
-        "sample_ensemble": engine(n + 1, count, 2 + n + null) + (2 + n + null) * picture,
+        "sample_ensemble": engine(n + 1, count, 2 + n + null) + picture,
         "ablate_block": engine(n, count, block),
         "ablate_units": members + picture,
         # Noise of all steps, of a block's samples, is taken step by step and stacked.
-        "screen_block": engine(n, count, n) + null * picture
-        + alone * (2 * (1 + n + null) + 3 * ablated) + 2 * (sampling["steps"] + 1) * own * seen * FLOAT
+        "screen_block": engine(n, count, n) + 2 * picture
+        + alone * (3 * (1 + n + null) + 3 * ablated) + 2 * (sampling["steps"] + 1) * own * seen * FLOAT
         + 4 * DOUBLE * (1 + n + null + ablated) * (values + size.units),
         "follow_members": follow + watched(count, config["contrast"]["decoys"]),
         "follow_queries": engine(n, DRAWS * shown, 1) + shown * seen * n * (DOUBLE + FLOAT)
@@ -219,19 +219,19 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
             words(config), together, nulls + 30 * DOUBLE * rows, table(samples * size.units, 21)
         )  # fmt: skip
 
-    compared = null + held + block + 6
+    # Of one sample: its pictures under all masks, beside each other and in double precision.
+    masked = (2 * FLOAT + 2 * DOUBLE) * values
     masks = sum(1 if k == n else frechet["repeats"] for k in frechet["kept"]) + 1
     # A block of samples; the set that is scored, and the next one; and those scored as real.
     drawn = (math.ceil(masks / frechet["blocks"]) + 3) * frechet["samples"] * values
     # Distances of all masks from some units' images, and the merged table.
     influence = 2.5 * DOUBLE * min(HELD, pairs * (null + held)) + read(config, size)
     influence += table(pairs, 5 * statistics + 8) + 2 * DOUBLE * pairs * statistics + 100 * MB
-    ablated = max(2 * landscape["top"], landscape["budget"] * size.units) * count * values * FLOAT
     return {
-        "measure_influence": influence + compared * picture + 2 * (null + held) * values * DOUBLE
+        "measure_influence": influence + (held + 12) * picture + (null + held) * masked
         + features(config, size, count) + (STLPIPS in config["influence"]["distances"]) * perceived(size, 0),
-        "measure_screened": table(pairs, 20) + 8 * null * picture
-        + 4 * ablated / landscape["blocks"] + 3 * DOUBLE * pairs,
+        "measure_screened": table(pairs, 20) + 8 * picture + null * masked
+        + 3 * DOUBLE * (pairs + null * null),
         # Training images that are compared at once, and their squares; a block while the next is read; some of its
         # pictures as measured, of double precision; their distances.
         "check_attribution": read(config, size) + size.images * values
@@ -263,6 +263,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     rivals, n = config["rivals"], config["code"]["members"]
     count, null = config["sampling"]["samples"], config["code"]["null_words"]
     values, pairs = math.prod(size.shape), size.units * count
+    picture = count * values * FLOAT
     dampings, gradients = len(rivals["damping"]), rivals["gradients"]
     kernels = 2 + bool(rivals["journey"])  # methods with dampings
     methods = (
@@ -295,7 +296,7 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + (3 * kernels * dampings * gradients + settings) * pairs * 3 * FLOAT
         + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
         + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
-        "check_null": pairs * n * FLOAT + null * (count * FLOAT + 2 * DOUBLE) * values
+        "check_null": pairs * n * FLOAT + picture + null * (FLOAT + 2 * DOUBLE) * values
         + read(config, size) + max(words(config), tested, nearest(config, size)),
         "measure_retraining": table(pairs, 4),
     }  # fmt: skip
