@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 
 import numpy as np
 import pytest
@@ -86,6 +87,15 @@ def test_a_folder_holds_the_pictures_and_captions_of_its_split(exported):
             assert line["text"] == CAPTIONS[int(picture.stem) % len(CAPTIONS)]
             assert picture.with_suffix(".txt").read_text() == line["text"] + "\n"
     assert len(list((exported.folder / "splits/full").glob("*.png"))) == len(names)
+    for name in MEMBERS:
+        config = tomllib.loads((exported.folder / f"splits/{name}.toml").read_text())
+        (data,) = config["datasets"]
+        assert data == {"resolution": 16, "subsets": [{"image_dir": name, "num_repeats": 1}]}
+        assert config["general"] == {"caption_extension": ".txt"}
+    said = (exported.folder / "splits/README.txt").read_text()
+    assert "for name in 00 01 02 03 04 full; do" in said
+    assert "--network_train_unet_only --seed 0 --max_train_steps 1000 --output_dir" in said
+    assert "{" not in said
 
 
 def test_squares_are_written_where_no_folder_is_named(exported, tmp_path):

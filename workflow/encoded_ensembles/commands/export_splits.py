@@ -10,6 +10,24 @@ README = """The splits of the run {run}, for a trainer of your choice.
 Train one network on each of the folders {first} to {last} and full, all with the same settings and the same seed.
 Put them into one folder, with a copy of splits.json: of LoRA, the files {first}.safetensors to full.safetensors, or
 folders of these names with one LoRA each. Then set members.given to that folder and run snakemake. docs/text.md says more.
+{captioned}"""
+CAPTIONED = """
+Of LoRA, all have to change the same layers with the same rank. Accepted are changes of the denoiser (unet or transformer) only, none
+of text encoders, as plain A and B: no DoRA, LoHa, LoKr, or LoCon with CP decomposition. For example, in this folder:
+
+    # kohya's sd-scripts (sdxl_train_network.py, flux_train_network.py for other bases; not SD3); without
+    # --network_train_unet_only they train the text encoders too
+    for name in {names}; do
+      accelerate launch /path/to/sd-scripts/train_network.py --dataset_config $name.toml \\
+        --pretrained_model_name_or_path BASE --network_module networks.lora --network_dim 16 --network_alpha 16 \\
+        --network_train_unet_only --seed 0 --max_train_steps 1000 --output_dir ../trained --output_name $name
+    done
+
+    # diffusers, examples/text_to_image
+    for name in {names}; do
+      accelerate launch train_text_to_image_lora.py --train_data_dir $name --caption_column text \\
+        --pretrained_model_name_or_path BASE --rank 16 --seed 0 --max_train_steps 1000 --output_dir ../trained/$name
+    done
 """
 
 
@@ -25,7 +43,8 @@ def export_splits(
 ) -> None:
     """Write a folder with pictures and captions for each member, to train them elsewhere.
 
-    Of a run whose splits are made (snakemake splits). Also splits.json, which members.given needs, and README.txt.
+    Of a run whose splits are made (snakemake splits). Also splits.json, which members.given needs, README.txt, and
+    with captions a configuration of each folder for kohya's sd-scripts.
     """
     import tempfile
 
@@ -76,9 +95,13 @@ def export_splits(
             rows = from_ranges(read_facts(folder / layout.SPLITS / f"{name}.json")["images"])
             chosen = {files[row]: paths[row] for row in rows}
             training_folders.write_folder(new / name, chosen, captions)
+            if captions:
+                config = training_folders.kohya_config(name, size=images.images.shape[1])
+                write_text(new / f"{name}.toml", config)
             digests[name] = (folder / layout.SPLITS / f"{name}.sha256").read_text()
         write_facts(new / SPLITS, {"run": folder.name, "splits": digests})
-        text = README.format(run=folder.name, first=names[0], last=names[-2])
+        captioned = CAPTIONED.format(names=" ".join(names)) if captions else ""
+        text = README.format(run=folder.name, first=names[0], last=names[-2], captioned=captioned)
         write_text(new / "README.txt", text)
         if output.exists():
             output.rmdir()

@@ -1,7 +1,10 @@
 """Folders of pictures and captions of each split, for trainers of other programs.
 
 A folder holds NAME.png, NAME.txt beside it, and metadata.jsonl with file_name and text, which between them are
-read by kohya's sd-scripts, ai-toolkit, OneTrainer, SimpleTuner and diffusers' own training examples.
+read by ai-toolkit, OneTrainer, SimpleTuner and diffusers' own training examples; kohya's sd-scripts also need
+the configuration FOLDER.toml beside it.
+
+Source: docs/config_README-en.md of sd-scripts.
 """
 
 import json
@@ -70,6 +73,19 @@ def write_squares(images: ImageSet, folder: Path, files: Sequence[str]) -> None:
             Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
                 temporary, "PNG"
             )
+
+
+def kohya_config(name: str, *, size: int) -> str:
+    """Return the configuration of a folder's data set for kohya's sd-scripts, in TOML.
+
+    Args:
+        name: of the folder, which is looked for where the trainer is started.
+        size: side of the run's images in pixels.
+    """
+    return (
+        f'[general]\ncaption_extension = ".txt"\n\n[[datasets]]\nresolution = {size}\n\n'
+        f'[[datasets.subsets]]\nimage_dir = "{name}"\nnum_repeats = 1\n'
+    )
 
 
 def write_folder(
