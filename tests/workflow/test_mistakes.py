@@ -280,7 +280,7 @@ NAMES = [
     ({"landscape.sets": {"mine": "all"}}, "config key landscape.sets.mine: every one of the 6 members sees one of these units"),
     ({"retrain.units": 13}, "config key retrain.units is 13, expected at most 12"),
     ({"landscape.blocks": 13}, "config key landscape.blocks is 13, expected at most 12, the number of units"),
-    ({"training.steps_per_epoch": 7}, "config key training.steps_per_epoch is 7, expected at most 5, the images in the split of member 00"),
+    ({"training.steps_per_epoch": 7}, "config key training.steps_per_epoch is 7, expected at most 5, the images in the split of member 00: most batches would be empty; lower it, and raise training.epochs"),
     ({"grade.scores": {"mine": "short.npy"}}, "holds scores (2, 3), 6 of them finite; expected a finite score for each of 12 units and 3 samples"),
 ]  # fmt: skip
 

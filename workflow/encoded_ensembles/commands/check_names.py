@@ -67,7 +67,7 @@ def check_names(
         raise InputError(
             f"config key training.steps_per_epoch is {steps_per_epoch}, expected at most "
             f"{images[smallest]}, the images in the split of member {smallest:02d}: most batches "
-            "would be empty."
+            "would be empty; lower it, and raise training.epochs for as many steps."
         )
     read_foreign(foreign or [], names=names, samples=samples)
     family = family_of(arrays)
