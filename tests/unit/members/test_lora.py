@@ -7,6 +7,7 @@ import torch
 from encoded_ensembles.members import lora, lora_files, processes, text_denoiser
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.seals import read_seal
+from safetensors.torch import load_file, save_file
 from tiny_lora import denoiser, embeddings_of, predict, trained
 
 ALL = pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
@@ -67,6 +68,11 @@ def test_files_are_loaded_by_the_pipeline_and_by_us(kind, tmp_path):
     own = lora.with_lora(base, lora_files.read_lora(tmp_path, base))
     assert torch.allclose(predict(kind, own), expected, atol=1e-5)
     assert not torch.allclose(predict(kind, base), expected, atol=1e-2)
+
+    tensors = load_file(tmp_path / lora.LORA_WEIGHTS)  # as programs see it that read no metadata
+    save_file(tensors, tmp_path / "plain.safetensors", metadata={"format": "pt"})
+    plain = lora.with_lora(base, lora_files.read_lora(tmp_path / "plain.safetensors", base))
+    assert torch.allclose(predict(kind, plain), expected, atol=1e-5)
 
 
 @ALL

@@ -147,6 +147,12 @@ UNET = "unet/diffusion_pytorch_model.safetensors"
         (index(vae=None), "names no vae, expected all of unet, text_encoder, tokenizer, vae"),
         (index(tokenizer=[None, None]), "names no tokenizer"),
         (index(vae=["diffusers", "AutoencoderTiny"]), "names a AutoencoderTiny as vae, expected"),
+        (
+            lambda folder: tiny_pipelines.edit_json(
+                folder / "unet/config.json", time_cond_proj_dim=256
+            ),
+            "sets time_cond_proj_dim, as consistency models",
+        ),
         (remove("unet/config.json"), "unet does not hold config.json"),
         (remove("scheduler/scheduler_config.json"), "does not hold scheduler_config.json"),
         (

@@ -110,7 +110,7 @@ def even_changes(changes: Mapping[str, LowRank]) -> dict[str, LowRank]:
 def write_lora(changes: Mapping[str, LowRank], folder: Path, *, denoiser: Any) -> None:
     """Write changes as one sealed file in the layout of diffusers' save_lora_weights.
 
-    Alpha is in the file's metadata, which diffusers reads; a program that does not takes alpha = rank.
+    The scale is multiplied into B, and alpha equals the rank: some programs do not read it in the metadata.
 
     Args:
         changes: by layer, all of one rank and scale.
@@ -125,10 +125,10 @@ def write_lora(changes: Mapping[str, LowRank], folder: Path, *, denoiser: Any) -
         raise ValueError(f"the changes have {len(shapes)} ranks and scales, expected 1")
     ((rank, scale),) = shapes
     role = network_kind(denoiser).denoiser
-    facts = {"r": rank, "lora_alpha": scale * rank, "target_modules": sorted(changes)}
+    facts = {"r": rank, "lora_alpha": float(rank), "target_modules": sorted(changes)}
     tensors = {}
     for name, change in changes.items():
-        for part, factor in (("lora_A", change.down), ("lora_B", change.up)):
+        for part, factor in (("lora_A", change.down), ("lora_B", change.up.float() * scale)):
             tensors[f"{role}.{name}.{part}.weight"] = factor.detach().float().cpu().numpy()
     named = {f"{role}.{key}": value for key, value in facts.items()}
     write_tensors(

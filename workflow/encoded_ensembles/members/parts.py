@@ -64,7 +64,7 @@ def read_parts(source: str | Path) -> Parts:
 
     Raises:
         InputError: there is no pipeline, its class is not supported, a part or a file is missing, or
-            the autoencoder does not fit the denoiser.
+            the denoiser is not supported, or the autoencoder does not fit it.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -84,7 +84,7 @@ def read_parts(source: str | Path) -> Parts:
     settings = {key: value for key, value in index.items() if not isinstance(value, list)}
     parts = Parts(folder, kind, classes, settings)
     parts.files()  # fails if one is missing
-    _check_channels(parts)
+    _check_denoiser(parts)
     return parts
 
 
@@ -112,13 +112,18 @@ def _check_classes(folder: Path, kind: PipelineKind, classes: Mapping[str, str])
             )
 
 
-def _check_channels(parts: Parts) -> None:
-    """Check that the denoiser is for the latents of the autoencoder.
+def _check_denoiser(parts: Parts) -> None:
+    """Check that the denoiser is for the latents of the autoencoder, and gets no guidance as a number.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not, or does.
     """
     kind = parts.kind
+    if parts.config(kind.denoiser).get("time_cond_proj_dim") is not None:
+        raise InputError(
+            f"{parts.folder / kind.denoiser} sets time_cond_proj_dim, as consistency models (LCM) do, expected a "
+            "denoiser without it; use the pipeline that it was distilled from."
+        )
     latent = parts.config("vae").get("latent_channels", 4)
     channels = parts.config(kind.denoiser).get("in_channels")
     if channels != latent * kind.patches:
