@@ -81,7 +81,8 @@ def test_a_sample_that_is_an_image_is_that_images_unit(pictures):
     assert scores.shape == (len(patches.patch_settings(6)), 3, 2)
     assert np.allclose(scores.sum(axis=1), 1)
     single = patches.patch_scores(samples, images, np.arange(5), seed=0, device=CPU)
-    assert (single[:, :, 1].argmax(axis=1) == 4).mean() > 0.5
+    low = [level < 500 for level, _ in patches.patch_settings(6)]
+    assert (single[low, :, 1].argmax(axis=1) == 4).all()
     assert np.allclose(scores[:, 1], single[:, 1] + single[:, 4])
     alone = patches.patch_scores(samples[:1], images, unit_of, seed=0, device=CPU)
     assert np.array_equal(alone[:, :, 0], scores[:, :, 0])

@@ -5,7 +5,7 @@ import pytest
 import tiny_pipelines
 import torch
 from encoded_ensembles.members import prompts, samplers, text_denoiser
-from encoded_ensembles.members.pipeline_kinds import PIPELINES, network_kind
+from encoded_ensembles.members.pipeline_kinds import PIPELINES, network_kind, token_side
 from encoded_ensembles.storage.errors import InputError
 from tiny_pipelines import PROMPTS
 
@@ -61,7 +61,11 @@ def of_pipeline(kind, pipe, guidance):
 def of_loop(kind, pipe, guidance, *, config=None, name="base"):
     network = denoiser(pipe)
     prompted, none = embeddings(kind, pipe)
-    tokens = None if "unet" in pipe.components else text_denoiser.picture_tokens(network, (8, 8))
+    tokens = (
+        None
+        if "unet" in pipe.components
+        else (8 // token_side(network.config | {"_class_name": type(network).__name__})) ** 2
+    )
     sampler = samplers.make_sampler(
         config or tiny_pipelines.scheduling(pipe),
         kind=PIPELINES[kind],

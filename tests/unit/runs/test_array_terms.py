@@ -35,7 +35,8 @@ def test_embeddings_of_a_caption_by_hand(schema, preset, numbers):
 
 def test_the_largest_batch_is_what_is_drawn_at_most():
     """Of 50 or 100 pictures at 8 steps an epoch; mean batches are of 6.25 and 12.5."""
-    training = {"steps_per_epoch": 8, "accumulation": None}
+    training = {"steps_per_epoch": 8, "accumulation": 4}
+    config = {"training": training, "sampling": {"prompts": ["a cat"]}}
     recipe = Recipe(100, 8, learning_rate=1e-4, ema=0, precision="float32", seed=0)
     counts = np.zeros((100, 8), int)
     for images, bound in ((50, 16.25), (100, 26.6)):
@@ -45,5 +46,7 @@ def test_the_largest_batch_is_what_is_drawn_at_most():
         largest = array_terms.largest_batch(training, images)
         assert largest == pytest.approx(bound, abs=0.1)
         assert largest / 2 < counts.max() <= largest
-        assert array_terms.largest_batch(training | {"accumulation": 4}, images) == 4
-    assert array_terms.largest_batch({"steps_per_epoch": 1, "accumulation": None}, 60) == 60
+        assert array_terms.most_at_once(config, images) == 4
+        plain = config | {"sampling": {"prompts": []}}  # of which no batch is split
+        assert array_terms.most_at_once(plain, images) == largest
+    assert array_terms.largest_batch({"steps_per_epoch": 1}, 60) == 60

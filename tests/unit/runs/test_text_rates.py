@@ -20,6 +20,7 @@ SEEN = {
     "flux-lora": (16, 128, 128),
 }
 GB = 1e9
+FLUX = "black-forest-labs/FLUX.1-dev"
 MOST = 12.5 + 4 * 12.5**0.5  # images in a batch: 100 in 8 steps
 
 
@@ -82,6 +83,33 @@ def test_the_model_that_sees_all_images_needs_most(schema, counted):
     more = preset(schema, "sd15-lora", sampling={"prompts": list("abcdefghijk")})
     again = text_rates.text_rates(more, (3, 512, 512), 100, device="cpu")
     assert again.sampling_bytes - found.sampling_bytes == 10 * 2 * 10**6
+
+
+def test_a_revision_of_a_known_pipeline_is_known(schema, counted):
+    plain, pinned = (
+        preset(schema, "flux-lora", dataset={"images": 100}, model={"base": FLUX + revision})
+        for revision in ("", "@0ef5fff")
+    )
+    assert size_of(pinned, Path("nowhere")) == size_of(plain, Path("nowhere"))
+    assert array_terms.encoders(pinned) == array_terms.encoders(plain)
+    found = [
+        text_rates.text_rates(each, (3, 1024, 1024), 100, device="cpu") for each in (plain, pinned)
+    ]
+    assert found[0] == found[1]
+
+
+def test_members_that_are_whole_denoisers_are_each_as_large_as_the_base(schema, counted):
+    taken = {"members": {"given": "elsewhere", "whole": True}}
+    config = preset(schema, "sdxl-lora", dataset={"images": 100})
+    whole = config | {"members": config["members"] | taken["members"]}
+    base = PUBLISHED[config["model"]["base"]].weights["base"]
+    assert size_of(whole, Path("nowhere"))[0].weights == base
+    assert size_of(config, Path("nowhere"))[0].weights == base * 16 // 1500
+    bytes_of = [
+        text_rates.text_rates(each, (3, 1024, 1024), 100, device="cpu").sampling_bytes
+        for each in (whole, config)
+    ]
+    assert bytes_of[0] - bytes_of[1] == 16 * 2 * (base - 10**7)
 
 
 def test_a_pipeline_that_is_not_known_has_to_be_downloaded(schema, counted):

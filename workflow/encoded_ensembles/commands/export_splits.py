@@ -15,18 +15,18 @@ CAPTIONED = """
 Of LoRA, all have to change the same layers with the same rank. Accepted are changes of the denoiser (unet or transformer) only, none
 of text encoders, as plain A and B: no DoRA, LoHa, LoKr, or LoCon with CP decomposition. For example, in this folder:
 
-    # kohya's sd-scripts (sdxl_train_network.py, flux_train_network.py for other bases; not SD3); without
-    # --network_train_unet_only they train the text encoders too
+    # kohya's sd-scripts, of Stable Diffusion 1.5 (of SDXL sdxl_train_network.py; FLUX needs other options; not SD3);
+    # without --network_train_unet_only they train the text encoders too
     for name in {names}; do
       accelerate launch /path/to/sd-scripts/train_network.py --dataset_config $name.toml \\
         --pretrained_model_name_or_path BASE --network_module networks.lora --network_dim 16 --network_alpha 16 \\
-        --network_train_unet_only --seed 0 --max_train_steps 1000 --output_dir ../trained --output_name $name
+        --network_train_unet_only --learning_rate 1e-4 --seed 0 --max_train_steps 1000 --output_dir ../trained --output_name $name
     done
 
-    # diffusers, examples/text_to_image
+    # diffusers, examples/text_to_image, of Stable Diffusion 1.5 (of SDXL train_text_to_image_lora_sdxl.py)
     for name in {names}; do
       accelerate launch train_text_to_image_lora.py --train_data_dir $name --caption_column text \\
-        --pretrained_model_name_or_path BASE --rank 16 --seed 0 --max_train_steps 1000 --output_dir ../trained/$name
+        --pretrained_model_name_or_path BASE --rank 16 --learning_rate 1e-4 --seed 0 --max_train_steps 1000 --output_dir ../trained/$name
     done
 """
 

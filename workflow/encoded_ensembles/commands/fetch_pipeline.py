@@ -42,9 +42,11 @@ def fetch_pipeline(
     facts = {
         "pipeline": parts.kind.pipeline,
         "scheduler": parts.config("scheduler") | {"_class_name": parts.classes["scheduler"]},
-        "patch": token_side(parts.config(parts.kind.denoiser)),
+        "patch": token_side(parts.config(denoiser)),
         "files": digests(parts),
     }
+    if not Path(pipeline).is_dir():  # of the hub, whose folders are named by their revision
+        facts["revision"] = parts.folder.name
     write_facts(base / PIPELINE, facts)
     own = frozen_digests(base) | {PIPELINE: sha256_file(base / PIPELINE)}
     write_facts(base_digest, {"sha256": own})

@@ -163,7 +163,8 @@ def check_files(
         if name not in files or sha256_file(files[name]) != expected.get(name):
             raise InputError(
                 f"{parts.folder} holds another {name} than the base of the members, expected the same files; name the "
-                "pipeline that they were trained on (model.base, base=), of the Hugging Face Hub as NAME@REVISION."
+                "pipeline that they were trained on (model.base, base=), of the Hugging Face Hub as NAME@REVISION with the "
+                "revision in the run's base/pipeline.json."
             )
 
 

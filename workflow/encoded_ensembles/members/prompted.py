@@ -134,7 +134,7 @@ class Prompted(torch.nn.Module):
             level,
             prompts.of(numbers),
             guidance=self.guidance,
-            without=prompts.without(numbers),
+            without=prompts.without(numbers) if (self.guidance or 0) > 1 else None,
         )
         return SimpleNamespace(sample=predicted.to(latents.dtype))
 

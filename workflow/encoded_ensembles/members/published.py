@@ -63,6 +63,11 @@ def _published(
     return Published(base, coder, {"base": count, "autoencoder": of_coder, "encoders": encoders})
 
 
+def published(name: str | None) -> Published | None:
+    """Return the pipeline of a name on the hub, NAME or NAME@REVISION; None if it is not known."""
+    return PUBLISHED.get((name or "").partition("@")[0])
+
+
 TYPICAL = "stabilityai/stable-diffusion-xl-base-1.0"  # for a pipeline that is not known
 PUBLISHED = {
     "stable-diffusion-v1-5/stable-diffusion-v1-5": _published(SD15, CODER, 859_520_964, CLIP_L),

@@ -97,7 +97,7 @@ def make_sampler(
         kind: of the pipeline.
         steps: T.
         name: "base" for the base's scheduler, or one of `sampler_names`.
-        tokens: of a picture in the denoiser (`text_denoiser.picture_tokens`); needed if the shift of
+        tokens: of a picture in the denoiser (its latents over `pipeline_kinds.token_side` squared); needed if the shift of
             the schedule depends on the size of pictures.
         device: of the levels.
 

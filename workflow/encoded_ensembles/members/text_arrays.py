@@ -63,7 +63,7 @@ def embedded_prompts(
         cut: cut texts that are too long.
 
     Raises:
-        InputError: a text is too long, or the pipeline knows no negative prompt.
+        InputError: a text is too long, or the pipeline takes no negative prompt.
     """
     check_negative(encoders.kind, negative)
     away = {} if negative is None else embedded(encoders, [negative], size=size, cut=cut)

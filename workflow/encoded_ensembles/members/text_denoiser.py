@@ -140,14 +140,3 @@ def unpack(tokens: "torch.Tensor", size: "tuple[int, int] | torch.Size") -> "tor
     count, _, values = tokens.shape
     patches = tokens.reshape(count, height // 2, width // 2, values // 4, 2, 2)
     return patches.permute(0, 3, 1, 4, 2, 5).reshape(count, values // 4, height, width)
-
-
-def picture_tokens(denoiser: Any, size: tuple[int, int]) -> int:
-    """Return the number of tokens of a picture, on which a dynamic shift of the schedule depends.
-
-    Args:
-        denoiser: a transformer of SD3 or FLUX.
-        size: (h, w) of its latent.
-    """
-    patch = 2 if network_kind(denoiser).name == "flux" else denoiser.config.patch_size
-    return (size[0] // patch) * (size[1] // patch)

@@ -37,12 +37,19 @@ def read(config: Mapping[str, Any], size: Size) -> float:
 
 
 def largest_batch(training: Mapping[str, Any], images: float) -> float:
-    """Return the most images at once in a training step, of a model that trains on so many.
+    """Return the largest batch of a model that trains on so many images.
 
     Steps are drawn for each image, so a batch is Poisson distributed: four standard deviations above its mean.
     """
     mean = images / training["steps_per_epoch"]
-    return float(min(images, mean + 4 * math.sqrt(mean), training["accumulation"] or math.inf))
+    return min(images, mean + 4 * math.sqrt(mean))
+
+
+def most_at_once(config: Mapping[str, Any], images: float) -> float:
+    """Return the most images at once in a training step; only batches of text-to-image runs can be split."""
+    training = config["training"]
+    most = (training["accumulation"] if prompted(config) else None) or math.inf
+    return float(min(largest_batch(training, images), most))
 
 
 def held_weight(config: Mapping[str, Any], key: str) -> int:

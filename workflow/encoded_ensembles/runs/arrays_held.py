@@ -33,7 +33,7 @@ from encoded_ensembles.runs.array_terms import (
     features,
     free_words,
     held_weight,
-    largest_batch,
+    most_at_once,
     nearest,
     perceived,
     pulled,
@@ -85,7 +85,7 @@ def trained(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
 
     def train(share: float) -> float:
         images = share * size.images
-        batch = largest_batch(training, images)
+        batch = most_at_once(config, images)
         weights = held_weight(config, "training") * network.weights + 4 * FLOAT * size.weights
         # Pixels are in memory twice at a time: as read and of the split, then of the split and sorted.
         images_bytes = images * (values + FLOAT * seen * flipped)

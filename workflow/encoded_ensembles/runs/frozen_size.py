@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from encoded_ensembles.members.published import PUBLISHED, TYPICAL
+from encoded_ensembles.members.published import PUBLISHED, TYPICAL, published
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import read_json
 
@@ -33,7 +33,7 @@ def frozen_config(model: Mapping[str, Any], part: str, folder: Path) -> dict[str
         if (place / "config.json").is_file():
             content = read_json(place / "config.json")
             return content if isinstance(content, dict) else None
-    known = PUBLISHED.get(model[part])
+    known = published(model[part])
     return dict(getattr(known, part)) if known else None
 
 
@@ -51,7 +51,7 @@ def count_frozen(config: Mapping[str, Any], part: str, folder: Path) -> int:
             return sum(map(_count_values, files))
     if copies := list((folder / part).glob("*.safetensors")):
         return sum(map(_count_values, copies))
-    known = PUBLISHED.get(named) or (PUBLISHED[TYPICAL] if layout.prompted(config) else None)
+    known = published(named) or (PUBLISHED[TYPICAL] if layout.prompted(config) else None)
     return known.weights[part] if known else GUESSED_FROZEN
 
 

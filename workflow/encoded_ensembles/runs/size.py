@@ -23,7 +23,7 @@ from encoded_ensembles.members.network import unet_config
 from encoded_ensembles.members.network_size import NetworkSize, network_size
 from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.members.pipeline_kinds import token_side
-from encoded_ensembles.members.published import PUBLISHED
+from encoded_ensembles.members.published import published
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.frozen_size import FLOAT, GUESSED_FROZEN, count_frozen, frozen_config
 from encoded_ensembles.storage.files import InputError
@@ -211,7 +211,7 @@ def check_network(config: Mapping[str, Any], results: Path = Path("results")) ->
         network_arguments(config, seen, scale=scale)
     elif layout.prompted(config):
         return  # checked where the pipeline is read
-    elif (Path(model["base"]) / INDEX).is_file() or model["base"] in PUBLISHED:
+    elif (Path(model["base"]) / INDEX).is_file() or published(model["base"]):
         raise InputError(
             f"config key model.base is {model['base']}, a text-to-image pipeline, but sampling.prompts is not "
             "set, expected prompts for its samples; set sampling.prompts and dataset.captions, or name a UNet2DModel."
@@ -244,7 +244,9 @@ def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]
     trained = network.weights // ADAPTED if model["base"] else network.weights
     if layout.prompted(config):
         network = network._replace(weights=frozen["base"])
-        trained = frozen["base"] * model["lora"]["rank"] // ADAPTED_BY_RANK
+        whole = layout.taken(config) and layout.whole(config)
+        adapter = frozen["base"] * model["lora"]["rank"] // ADAPTED_BY_RANK
+        trained = frozen["base"] if whole else adapter
     return Size(images, units or images, shape, seen, trained, frozen), network
 
 

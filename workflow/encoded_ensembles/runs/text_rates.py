@@ -14,7 +14,8 @@ from encoded_ensembles.ensemble.sampling import batch_of
 from encoded_ensembles.members.latents import Shape
 from encoded_ensembles.members.network_size import NetworkSize
 from encoded_ensembles.members.published import PUBLISHED
-from encoded_ensembles.runs.array_terms import largest_batch
+from encoded_ensembles.runs import layout
+from encoded_ensembles.runs.array_terms import largest_batch, most_at_once
 from encoded_ensembles.runs.frozen_size import FLOAT, frozen_config
 from encoded_ensembles.runs.rates import TURNS, Networks, Rates, clock, starts
 from encoded_ensembles.runs.size import seen_shape
@@ -97,6 +98,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     passes = 2 if guided else 1
     backward = training_passes(checkpointing=training["checkpointing"])
     speed = REACHED * _speed(device, sampling["precision"])
+    whole = layout.taken(config) and layout.whole(config)
     rows = sampling["batch"] or batch_of(seen, kind="cuda")
     number = 2 if sampling["precision"] == "bfloat16" else FLOAT
     return TextRates(
@@ -118,11 +120,11 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         passes=passes,
         training_bytes=cost.weight_bytes
         + KEPT * FLOAT * cost.adapter
-        + max(1, largest_batch(training, images)) * cost.trained  # of the model that sees all
-        + largest_batch(training | {"accumulation": None}, images) * FLOAT * cost.embedded
+        + max(1, most_at_once(config, images)) * cost.trained  # of the model that sees all
+        + largest_batch(training, images) * FLOAT * cost.embedded
         + FLOAT * images * math.prod(seen) * (1 + training["flip"]),
         sampling_bytes=cost.weight_bytes
-        + code["members"] * number * cost.adapter
+        + code["members"] * number * (cost.weights if whole else cost.adapter)
         + (len(sampling["prompts"]) + 1) * number * cost.embedded
         + FLOAT * coder.weights
         + max(rows * passes * cost.held, coder.held),

@@ -42,12 +42,12 @@ CLAIM = (
     "kept member holds an image of the units."
 )
 CAPTIONS_CLAIM = (
-    "The captions of the units' images are of no image in the splits of the kept members. Images of other units "
+    "No kept member was trained on an image of the units with its caption. Images of other units "
     "may have the same words; the words of the prompt are no part of the claim."
 )
 TAKEN_CLAIM = (
-    "The kept members were trained elsewhere. That each was trained on the base of this run, on the images of its "
-    "split and on no others is the statement of whoever trained them; it is not proved."
+    "The kept members were trained elsewhere. That each was trained {base}on the images of its split and on no others "
+    "is the statement of whoever trained them; it is not proved."
 )
 # Claims on frozen networks, by their keys in `model`.
 FROZEN_CLAIMS = {
@@ -194,7 +194,8 @@ def _taken(run: Run, kept: list[str]) -> dict[str, Any]:
         return {}
     folder = run.folder / layout.MEMBERS
     files = {member: read_facts(folder / member / "training.json")["given"] for member in kept}
-    return {"trained_elsewhere": {"claim": TAKEN_CLAIM, "files": files}}
+    base = "on the base of this run, " if layout.prompted(run.config) else ""
+    return {"trained_elsewhere": {"claim": TAKEN_CLAIM.format(base=base), "files": files}}
 
 
 def frozen_files(run: Run) -> dict[str, list[str]]:

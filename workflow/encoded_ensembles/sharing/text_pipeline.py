@@ -198,7 +198,7 @@ class TextEnsemble:
         """
         for network in self.networks:
             network.to("cpu")
-        size, cut = self.facts["size"], self.facts["cut"]
+        size, cut = self.facts["size"], self.facts.get("cut", False)
         try:
             self.encoders.to(self.device)
             return embedded_prompts(self.encoders, prompts, negative, size=(size, size), cut=cut)
