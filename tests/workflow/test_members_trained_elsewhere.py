@@ -94,7 +94,7 @@ def test_a_folder_holds_the_pictures_and_captions_of_its_split(exported):
         assert config["general"] == {"caption_extension": ".txt"}
     said = (exported.folder / "splits/README.txt").read_text()
     assert "for name in 00 01 02 03 04 full; do" in said
-    assert "--network_train_unet_only --seed 0 --max_train_steps 1000 --output_dir" in said
+    assert "--network_train_unet_only --learning_rate 1e-4 --seed 0 --max_train_steps 1000" in said
     assert "{" not in said
 
 
