@@ -14,11 +14,13 @@ class Published(NamedTuple):
         base: configuration of the denoiser.
         autoencoder: configuration of the autoencoder.
         weights: numbers of weights of `base`, `autoencoder` and, together, the text `encoders`.
+        stored: bytes of a weight of the denoiser in its files, which is its size in a run too.
     """
 
     base: Mapping[str, Any]
     autoencoder: Mapping[str, Any]
     weights: Mapping[str, int]
+    stored: int
 
 
 CODER = {
@@ -56,11 +58,12 @@ PROJECTION = 768 * 768  # of CLIP_L in SD3
 
 
 def _published(
-    base: Mapping[str, Any], coder: Mapping[str, Any], count: int, encoders: int
+    base: Mapping[str, Any], coder: Mapping[str, Any], count: int, encoders: int, *, stored: int
 ) -> Published:
     """Return a pipeline with so many weights of its denoiser and its text encoders."""
     of_coder = 83_653_863 if coder is CODER else 83_819_683
-    return Published(base, coder, {"base": count, "autoencoder": of_coder, "encoders": encoders})
+    weights = {"base": count, "autoencoder": of_coder, "encoders": encoders}
+    return Published(base, coder, weights, stored)
 
 
 def published(name: str | None) -> Published | None:
@@ -70,10 +73,14 @@ def published(name: str | None) -> Published | None:
 
 TYPICAL = "stabilityai/stable-diffusion-xl-base-1.0"  # for a pipeline that is not known
 PUBLISHED = {
-    "stable-diffusion-v1-5/stable-diffusion-v1-5": _published(SD15, CODER, 859_520_964, CLIP_L),
-    TYPICAL: _published(SDXL, CODER, 2_567_463_684, CLIP_L + CLIP_G),
-    "stabilityai/stable-diffusion-3.5-medium": _published(
-        SD35, CODER_16, 2_243_171_520, CLIP_L + PROJECTION + CLIP_G + T5_XXL
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": _published(
+        SD15, CODER, 859_520_964, CLIP_L, stored=4
     ),
-    "black-forest-labs/FLUX.1-dev": _published(FLUX, CODER_16, 11_901_408_320, CLIP_L + T5_XXL),
+    TYPICAL: _published(SDXL, CODER, 2_567_463_684, CLIP_L + CLIP_G, stored=4),
+    "stabilityai/stable-diffusion-3.5-medium": _published(
+        SD35, CODER_16, 2_243_171_520, CLIP_L + PROJECTION + CLIP_G + T5_XXL, stored=2
+    ),
+    "black-forest-labs/FLUX.1-dev": _published(
+        FLUX, CODER_16, 11_901_408_320, CLIP_L + T5_XXL, stored=2
+    ),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, batch_of
+from encoded_ensembles.members.published import published
 from encoded_ensembles.runs.array_terms import embedded
 from encoded_ensembles.runs.frozen_size import FLOAT
 from encoded_ensembles.runs.layout import prompted
@@ -173,8 +174,13 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
     on_splits = n + code["weight"] * controls + (n if retrain["fresh"] else 0)
     samples = config["sampling"]["samples"]
     gradients = rivals["levels"] * (size.images + samples) + rivals["journey"] * samples
+    known = published(config["model"]["base"])
+    stored = {"base": known.stored if known else FLOAT}
     return {
-        **{f"fetch_{part}": Work(bytes=FLOAT * count) for part, count in size.frozen.items()},
+        **{
+            f"fetch_{part}": Work(bytes=stored.get(part, FLOAT) * count)
+            for part, count in size.frozen.items()
+        },
         "train_member": train(on_splits, seen)
         + train(1, 1)
         + train(heldout["models"] * heldout["repeats"], heldout["share"]),
