@@ -5,7 +5,12 @@ import pytest
 import tiny_pipelines
 import torch
 from encoded_ensembles.members import prompts, samplers, text_denoiser
-from encoded_ensembles.members.pipeline_kinds import PIPELINES, network_kind, token_side
+from encoded_ensembles.members.pipeline_kinds import (
+    PIPELINES,
+    network_kind,
+    token_side,
+    tokenizer_of,
+)
 from encoded_ensembles.storage.errors import InputError
 from tiny_pipelines import PROMPTS
 
@@ -24,7 +29,7 @@ def denoiser(pipe):
 
 def encoders(kind, pipe):
     roles = PIPELINES[kind].encoders
-    names = [role.replace("text_encoder", "tokenizer") for role in roles]
+    names = [tokenizer_of(role) for role in roles]
     return prompts.TextEncoders(
         PIPELINES[kind], [getattr(pipe, role) for role in roles],
         [getattr(pipe, name) for name in names], t5_tokens=16,

@@ -28,7 +28,7 @@ def ablate_block(
     import numpy as np
 
     from encoded_ensembles.codes.masks import ablation_keep
-    from encoded_ensembles.ensemble.engine import check_columns, prepare
+    from encoded_ensembles.ensemble.engine import check_columns, drawn_shape, prepare
     from encoded_ensembles.ensemble.sampling import sample_groups
     from encoded_ensembles.storage.files import read_arrays, write_growing
 
@@ -38,11 +38,10 @@ def ablate_block(
     keep = ablation_keep(matrix[units])
     label = f"block {block}"
     engine = prepare(members, noise, label=label, **vars(sampling))
-    _, samples, *shape = engine["noise"].shape
     write_growing(
         output,
         {"units": units},
         name="counterfactuals",
-        shape=(len(units), samples, *engine["space"].image(shape)),
+        shape=(len(units), *drawn_shape(engine)),
         rows=sample_groups(keep=keep, **engine),
     )

@@ -21,7 +21,8 @@ def fetch_pipeline(
 ) -> None:
     """Copy the denoiser, the autoencoder and the scheduler of a pipeline into the run.
 
-    The denoiser stays in the precision of its files, the autoencoder is written in float32. The digest of the base also covers the files of the pipeline, its text encoders included.
+    The denoiser stays in the precision of its files, the autoencoder is written in float32. The digest of the base
+    also covers the files of the pipeline, its text encoders included.
     """
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.network import save_network

@@ -28,7 +28,7 @@ def sample_ensemble(
     import numpy as np
 
     from encoded_ensembles.codes.masks import ablation_keep
-    from encoded_ensembles.ensemble.engine import check_columns, prepare
+    from encoded_ensembles.ensemble.engine import check_columns, drawn_shape, prepare
     from encoded_ensembles.ensemble.sampling import sample_groups
     from encoded_ensembles.storage.files import read_arrays
     from encoded_ensembles.storage.tensor_parts import write_rows
@@ -41,7 +41,6 @@ def sample_ensemble(
     keep[2 : 2 + n, :n] = np.eye(n, dtype=bool)
     keep[2 + n :, :n] = null
     engine = prepare([*members, full], noise, label="ensemble", **vars(sampling))
-    _, samples, *shape = engine["noise"].shape
-    drawn = (samples, *engine["space"].image(tuple(shape)))
+    drawn = drawn_shape(engine)
     shapes = {"factual": drawn, "full": drawn, "members": (n, *drawn), "null": (len(null), *drawn)}
     write_rows(output, shapes, sample_groups(keep=keep, **engine))

@@ -38,7 +38,7 @@ def sample_frechet(
 
     from encoded_ensembles.codes.masks import sized_keep
     from encoded_ensembles.data.images import to_bytes
-    from encoded_ensembles.ensemble.engine import prepare
+    from encoded_ensembles.ensemble.engine import drawn_shape, prepare
     from encoded_ensembles.ensemble.sampling import sample_groups
     from encoded_ensembles.storage.files import write_arrays
 
@@ -53,8 +53,7 @@ def sample_frechet(
         write_arrays(output, {"keep": keep, "images": np.zeros(0, np.uint8)})
         return
     engine = prepare([*members, full], noise, label=f"block {block}", **vars(sampling))
-    _, samples, *shape = engine["noise"].shape
-    channels, height, width = engine["space"].image(tuple(shape))
+    samples, channels, height, width = drawn_shape(engine)
     images = np.empty((len(keep), samples, height, width, channels), np.uint8)
     drawn = (each for group in sample_groups(keep=keep, **engine) for each in group)
     for row, each in enumerate(drawn):

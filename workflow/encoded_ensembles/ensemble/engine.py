@@ -3,7 +3,7 @@
 `prepare` returns the arguments of `ensemble.sampling` from folders of members and options of a verb.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,12 @@ def prepare(
         "batch": batch,
         "track": lambda steps, total: track(steps, label=label, total=total),
     }
+
+
+def drawn_shape(engine: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape (B, C, H, W) of what `prepare`'s noise is sampled to under a keep mask."""
+    _, samples, *shape = engine["noise"].shape
+    return samples, *engine["space"].image(tuple(shape))
 
 
 def load_placed(

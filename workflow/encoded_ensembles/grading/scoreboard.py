@@ -27,7 +27,9 @@ class Grade(NamedTuple):
 
 Draws = dict[str, dict[str, np.ndarray]]  # by grade, by method: (S,) bootstrap draws
 Methods = dict[str, np.ndarray]  # by method: scores (U, B)
-Damped = dict[str, np.ndarray]  # by method: scores (U, B), or (D, U, B) of D dampings
+Damped = dict[
+    str, np.ndarray
+]  # by method: scores (U, B), or (D, U, B) of D settings, such as dampings
 
 
 def by_retraining(
@@ -40,7 +42,7 @@ def by_retraining(
     """Grade by how far samples move when units are left out of training.
 
     Args:
-        methods: scores; of several dampings `cross_fitted` chooses by the grade itself.
+        methods: scores; of several settings `cross_fitted` chooses by the grade itself.
         units: (K,) int64, units left out.
         chosen: (K,) str, how each was chosen: random, near or named.
         moved: (K, B), distances.
@@ -85,7 +87,7 @@ def by_models(
     """Grade by held-out models: the linear datamodeling score (LDS).
 
     Args:
-        methods: scores; of several dampings `cross_fitted` chooses by the grade itself.
+        methods: scores; of several settings `cross_fitted` chooses by the grade itself.
         held: (M, U) bool, the units that each model saw.
         measured: by grade, (M, B), larger if a model is better on a sample.
 
@@ -114,15 +116,15 @@ def cross_fitted(
     statistic: Callable[[np.ndarray, np.ndarray], float],
     found: np.ndarray,
 ) -> np.ndarray:
-    """Return scores whose damping was chosen by a statistic, for each half of the samples on the other half.
+    """Return scores whose setting was chosen by a statistic, for each half of the samples on the other half.
 
     Args:
-        scores: (D, K, B) of D dampings; (K, B) is returned unchanged.
+        scores: (D, K, B) of D settings; (K, B) is returned unchanged.
         statistic: function of scores (K, b) and truth (K, b); larger is better.
         found: truth, (K, B).
 
     Returns:
-        (K, B); each half, every other sample, in units of its own spread. The first damping where the
+        (K, B); each half, every other sample, in units of its own spread. The first setting where the
         other half has no sample, or no value.
     """
     if scores.ndim == 2:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoded_ensembles.members.part_files import CONFIG, INDEX, SCHEDULER, download, part_files
-from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of
+from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of, tokenizer_of
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.files import read_json, sha256_file
 
@@ -47,6 +47,11 @@ class Parts:
     def encoders(self) -> list[str]:
         """Roles of the text encoders that are there."""
         return [role for role in self.kind.encoders if role in self.classes]
+
+    @property
+    def tokenizers(self) -> list[str]:
+        """Roles of their tokenizers."""
+        return [tokenizer_of(role) for role in self.encoders]
 
     def files(self) -> list[Path]:
         """Return the files that results depend on, sorted; other weights beside them are left out."""
@@ -96,7 +101,7 @@ def _check_classes(folder: Path, kind: PipelineKind, classes: Mapping[str, str])
     """
     optional = {
         *kind.optional,
-        *(role.replace("text_encoder", "tokenizer") for role in kind.optional),
+        *map(tokenizer_of, kind.optional),
     }
     for role in kind.roles:
         if role not in classes and role not in optional:

@@ -24,6 +24,11 @@ CLIP_PROJECTED = "CLIPTextModelWithProjection"
 T5 = "T5EncoderModel"
 
 
+def tokenizer_of(encoder: str) -> str:
+    """Return the role of the tokenizer of a text encoder, by the encoder's role."""
+    return encoder.replace("text_encoder", "tokenizer")
+
+
 @dataclass(frozen=True)
 class PipelineKind:
     """What the program has to know of a kind of pipeline.
@@ -59,7 +64,7 @@ class PipelineKind:
     @property
     def tokenizers(self) -> list[str]:
         """Roles of the tokenizers, in the order of the encoders."""
-        return [role.replace("text_encoder", "tokenizer") for role in self.encoders]
+        return [tokenizer_of(role) for role in self.encoders]
 
     @property
     def roles(self) -> list[str]:

@@ -248,11 +248,10 @@ def load_encoders(
     Raises:
         InputError: as `parts.load_part`.
     """
-    roles = parts.encoders
     return TextEncoders(
         parts.kind,
-        [load_part(parts, role, device=device, dtype=dtype) for role in roles],
-        [load_part(parts, role.replace("text_encoder", "tokenizer")) for role in roles],
+        [load_part(parts, role, device=device, dtype=dtype) for role in parts.encoders],
+        [load_part(parts, role) for role in parts.tokenizers],
         joint_width=parts.config(parts.kind.denoiser).get("joint_attention_dim"),
         zero_for_none=bool(parts.settings.get("force_zeros_for_empty_prompt", True)),
         t5_tokens=t5_tokens,

@@ -12,12 +12,12 @@ from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.features.perceptual import PARTS
 from encoded_ensembles.influence.observer import DECOYS, SIZES
 from encoded_ensembles.members.published import PUBLISHED, TYPICAL
-from encoded_ensembles.runs.frozen_size import count_frozen, frozen_config
+from encoded_ensembles.runs.frozen_size import FLOAT, count_frozen, frozen_config
 from encoded_ensembles.runs.layout import prompted
 from encoded_ensembles.runs.size import Size, count_heldout
 
 MB = 1_000_000
-FLOAT, DOUBLE = 4, 8  # bytes
+DOUBLE = 8  # bytes
 LISTED = 1 << 24  # largest number of words of a family that are listed (`assignment.ENUMERATED`)
 HELD = 10_000_000  # null contrasts, or distances, in memory at once (`calibration`, `directional`)
 # Units, and values of their counterfactuals, that are compared at once (`commands.measure_influence`).

@@ -20,7 +20,6 @@ from encoded_ensembles.runs.array_terms import (
     COMPARED,
     COMPARED_VALUES,
     DOUBLE,
-    FLOAT,
     HELD,
     LATE_TORCH,
     MB,
@@ -41,6 +40,7 @@ from encoded_ensembles.runs.array_terms import (
     table,
     words,
 )
+from encoded_ensembles.runs.frozen_size import FLOAT
 from encoded_ensembles.runs.size import Size, count_heldout, count_queries
 
 

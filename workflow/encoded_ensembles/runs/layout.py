@@ -98,13 +98,13 @@ def taken(config: Config) -> str | None:
 
 
 def whole(config: Config) -> bool:
-    """Return whether members that were trained elsewhere are whole networks."""
-    return not prompted(config) or bool(config["members"]["whole"])
+    """Return whether members were trained elsewhere, as whole networks."""
+    return bool(taken(config)) and (not prompted(config) or bool(config["members"]["whole"]))
 
 
 def own_files(config: Config) -> list[str]:
     """Return the names of the two files of a member that sampling reads."""
-    if prompted(config) and not (taken(config) and whole(config)):
+    if prompted(config) and not whole(config):
         return list(LORA_FILES)
     adapter = config["model"].get("base") is not None and not prompted(config)
     return member_files(adapter=adapter)

@@ -244,9 +244,8 @@ def size_of(config: Mapping[str, Any], folder: Path) -> tuple[Size, NetworkSize]
     trained = network.weights // ADAPTED if model["base"] else network.weights
     if layout.prompted(config):
         network = network._replace(weights=frozen["base"])
-        whole = layout.taken(config) and layout.whole(config)
         adapter = frozen["base"] * model["lora"]["rank"] // ADAPTED_BY_RANK
-        trained = frozen["base"] if whole else adapter
+        trained = frozen["base"] if layout.whole(config) else adapter
     return Size(images, units or images, shape, seen, trained, frozen), network
 
 

@@ -98,7 +98,6 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     passes = 2 if guided else 1
     backward = training_passes(checkpointing=training["checkpointing"])
     speed = REACHED * _speed(device, sampling["precision"])
-    whole = layout.taken(config) and layout.whole(config)
     rows = sampling["batch"] or batch_of(seen, kind="cuda")
     number = 2 if sampling["precision"] == "bfloat16" else FLOAT
     return TextRates(
@@ -124,7 +123,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
         + largest_batch(training, images) * FLOAT * cost.embedded
         + FLOAT * images * math.prod(seen) * (1 + training["flip"]),
         sampling_bytes=cost.weight_bytes
-        + code["members"] * number * (cost.weights if whole else cost.adapter)
+        + code["members"] * number * (cost.weights if layout.whole(config) else cost.adapter)
         + (len(sampling["prompts"]) + 1) * number * cost.embedded
         + FLOAT * coder.weights
         + max(rows * passes * cost.held, coder.held),

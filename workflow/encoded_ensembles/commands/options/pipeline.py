@@ -36,8 +36,8 @@ def read_fetched(pipeline: str, base: Path, images: "ImageSet") -> "Parts":
     from encoded_ensembles.members.prompted import read_pipeline
 
     parts = read_parts(pipeline)
-    tokenizers = [role.replace("text_encoder", "tokenizer") for role in parts.encoders]
-    check_files(parts, read_pipeline(base)["files"], roles=[*parts.encoders, *tokenizers])
+    roles = [*parts.encoders, *parts.tokenizers]
+    check_files(parts, read_pipeline(base)["files"], roles=roles)
     height, width, channels = images.images.shape[1:]
     patch = token_side(parts.config(parts.kind.denoiser))
     latent_shape(parts.config("vae"), (channels, height, width), patch=patch)
