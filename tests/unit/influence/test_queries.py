@@ -37,6 +37,16 @@ def test_a_unit_is_close_if_it_is_attributed_and_its_effect_is_large():
     assert (of_sample.loc[of_sample["sample"] == 3, "heldout_share"].min()) == 1.0
 
 
+def test_it_is_said_where_no_picture_can_be_close():
+    """With 18 held-out images the smallest share is 1 / 19, above 5 %."""
+    said = [queries.closeness(0, heldout=heldout, level=0.05) for heldout in (18, 19)]
+    assert said == [
+        "close to none: that takes 19 held-out images, and this run has 18",
+        "close to none",
+    ]
+    assert queries.closeness(3, heldout=19, level=0.05) == "close to 3"
+
+
 def test_the_positive_control_counts_pictures_that_name_themselves():
     rows = [(sample, unit, unit == sample) for sample in range(3) for unit in range(3)]
     pairs = pd.DataFrame(rows, columns=["sample", "unit", "attributed"])

@@ -24,14 +24,17 @@ def attribute(
     joint score. A unit is called close if its effect exceeds the largest effects on held-out images.
     """
     from encoded_ensembles.figures.evidence import answer_text
+    from encoded_ensembles.influence.queries import closeness
     from encoded_ensembles.runs.run import Run
     from encoded_ensembles.storage.files import InputError, write_table
 
     if top < 1:
         raise InputError(f"--top is {top}, expected at least 1.")
-    pairs, answers = Run(run).attribute_pictures(image, None, device=device)
+    opened = Run(run)
+    level = opened.config["contrast"]["attributed"]
+    pairs, answers = opened.attribute_pictures(image, None, device=device)
     for answer in answers.to_dict("records"):
-        close = f"close to {answer['close']}" if answer["close"] else "close to none"
+        close = closeness(answer["close"], heldout=answer["heldout"], level=level)
         said = f"{answer_text(answer)} (error rate {answer['rate']:.2g}); {close}"
         print(f"{answer['picture']}: {said}")
         best = pairs[(pairs["picture"] == answer["picture"]) & (pairs["rank"] <= top)]

@@ -105,7 +105,8 @@ def make_gallery(
     columns = ["sample", "unit", "prior", "expected", "low", "high"]
     expectations = read_table(expected, columns=columns, filters=first)
     pairs = table[chosen].merge(expectations, on=["sample", "unit"], how="left")
-    given = gallery.query_facts(read_table(query_answers), read_table(query_pairs), most=shown)
+    answered = read_table(query_answers)
+    given = gallery.query_facts(answered, read_table(query_pairs), level=attributed, most=shown)
     kept = np.unique([*pairs["unit"], *(unit for row in given for unit in row["top"])])
     page_arrays |= gallery.pair_arrays(pairs, statistics, kept)
     page_arrays |= _units(read_images(data), arrays["unit_of"], kept, matrix, read_table(units))

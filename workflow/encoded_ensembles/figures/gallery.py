@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from encoded_ensembles.influence.queries import closeness
+
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("load.js", "words.js", "draw.js", "pair.js", "lists.js", "queries.js", "main.js")
 ALL_BYTES = 10_800_000  # limit of the page's data: 14.5 MB if they cannot be compressed
@@ -121,26 +123,30 @@ def pooled_null(pull: np.ndarray, words: np.ndarray) -> np.ndarray:
     return np.divide(deviation, spread, out=np.full(null.shape, np.nan), where=spread > 0).ravel()
 
 
-def query_facts(answers: pd.DataFrame, pairs: pd.DataFrame, *, most: int) -> list[dict[str, Any]]:
+def query_facts(
+    answers: pd.DataFrame, pairs: pd.DataFrame, *, level: float, most: int
+) -> list[dict[str, Any]]:
     """Return what the page says of given pictures, those of the user first.
 
     Args:
         answers: of measure-queries.
         pairs: of measure-queries.
+        level: largest q of an attributed unit.
         most: number of pictures, at most.
 
     Returns:
-        number, name, kind, answer, units, close, own (names its own unit), and of the units of largest joint score: top (their
+        number, name, kind, answer, units, close (in words), own (names its own unit), and of the units of largest joint score: top (their
         numbers), q, share (of held-out pictures whose largest effect reaches theirs), attributed.
     """
     order = answers["kind"].map({"given": 0, "training": 1, "heldout": 2})
     chosen = answers.loc[order.sort_values(kind="stable").index[:most]]
+    heldout = int((answers["kind"] == "heldout").sum())
     best = pairs[pairs["joint_rank"] <= QUERY_UNITS].sort_values(["sample", "joint_rank"])
     rows = dict(list(best.groupby("sample")))
     return [
         {
             "number": int(said["sample"]), "name": said["picture"], "kind": said["kind"],
-            "answer": said["answer"], "units": int(said["units"]), "close": int(said["close"]), "own": bool(said["own"]),
+            "answer": said["answer"], "units": int(said["units"]), "close": closeness(int(said["close"]), heldout=heldout, level=level), "own": bool(said["own"]),
             "top": rows[said["sample"]]["unit"].tolist(),
             "q": rows[said["sample"]]["joint_q"].round(6).tolist(),
             "share": rows[said["sample"]]["heldout_share"].round(6).tolist(),

@@ -6,6 +6,7 @@ were made from no unit. A picture is close to a unit if the unit is attributed a
 held-out pictures show.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,20 @@ def share_reached(effect: np.ndarray, largest: np.ndarray) -> np.ndarray:
         (1 + #{largest >= effect}) / (1 + H), shaped like `effect`; 1 without held-out pictures.
     """
     return p_and_z(effect, np.broadcast_to(largest, (effect.shape[-1], len(largest))))[0]
+
+
+def closeness(close: int, *, heldout: int, level: float) -> str:
+    """Return in words to how many units a picture is close, and whether it could be close to any.
+
+    Args:
+        close: number of close units.
+        heldout: number of held-out pictures compared with.
+        level: largest share of them whose effect may reach that of a close unit.
+    """
+    fewest = math.ceil(1 / level) - 1
+    if heldout < fewest:
+        return f"close to none: that takes {fewest} held-out images, and this run has {heldout}"
+    return f"close to {close}" if close else "close to none"
 
 
 def query_tables(

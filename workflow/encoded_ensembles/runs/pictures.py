@@ -139,13 +139,14 @@ def attribute_files(
         candidates=contrast["candidates"], draws=0, word_seed=0, see=see,
     )  # fmt: skip
     words = free_words(code["code"], family=family_of(code), limit=contrast["null_words"])
+    reference = heldout_effects(folder)
     pairs, said = query_tables(
         watch.real.observed(), code, words,
-        level=contrast["attributed"], reference=heldout_effects(folder),
+        level=contrast["attributed"], reference=reference,
         learnt=contrast["weights"] == "learnt",
     )  # fmt: skip
     names = list(map(str, files))
-    said["picture"] = names
+    said["picture"], said["heldout"] = names, len(reference)
     pairs["picture"] = np.array(names)[pairs["sample"]]
     pairs = pairs.rename(
         columns={

@@ -206,7 +206,8 @@ class Run:
         Returns:
             one row per picture and unit: picture, unit, unit_name, value, z, p, q (of the joint score),
             attributed, effect, heldout_share, close; and one row per picture: answer, units, rate,
-            names, close, picture.
+            names, close, picture, and heldout, the number of held-out pictures that effects are compared
+            with.
 
         Raises:
             InputError: a file cannot be read as a picture, or the run has no members or held-out

@@ -19,7 +19,7 @@ function showQueries(run, place, choose) {
     el("th", { scope: "row" }, canvas(picture(run.arrays.queries, number)), el("p", { class: "name" }, query.name),
       el("p", { class: "quiet" }, KINDS[query.kind])),
     el("td", {}, el("strong", {}, answerOf(query)),
-      el("p", { class: "quiet" }, query.close ? `close to ${query.close} of them` : "close to none")),
+      el("p", { class: "quiet" }, query.close)),
     ...query.top.map((unit, i) => el("td", {},
       unitButton(run, unit, false, () => choose({ view: "units", unit, query: "" })),
       query.attributed[i] ? el("span", { class: "flag" }, "attributed") : null,
