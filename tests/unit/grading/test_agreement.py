@@ -32,6 +32,32 @@ def test_auc_equals_scikit_learns():
     assert agreement.top_auc(scores, moved) == pytest.approx(np.mean(each))
 
 
+def test_a_unit_that_counts_twice_is_not_compared_with_itself():
+    """Ten units, the best is first by score: of 10, and of a draw that has it three times."""
+    moved = np.arange(10.0)[:, None]
+    assert agreement.top_auc(moved, moved) == agreement.first_share(moved, moved) == 1
+    times = np.array([0, 2, 1, 1, 0, 1, 1, 0, 1, 3])
+    assert agreement.top_auc(moved, moved, times) == agreement.first_share(moved, moved, times) == 1
+    # The second by score moves the sample most: of the seven others one has a larger score; it counts once.
+    scores = np.where(moved == 8, 10.0, moved)
+    assert agreement.top_auc(scores, moved, times) == pytest.approx(6 / 7)
+    assert agreement.first_share(scores, moved, times) == pytest.approx(6 / 9)
+    assert np.isnan(agreement.first_share(moved[:1], moved[:1]))
+
+
+def test_counting_a_unit_twice_is_an_average_over_its_copies():
+    """Of units that are not among the best: copies of them as rows give the same area."""
+    rng = np.random.default_rng(2)
+    scores, moved = rng.normal(size=(2, 20, 6))
+    moved[:2] += 10
+    times = np.r_[1, 1, rng.integers(1, 3, size=18)]
+    copied = [np.repeat(values, times, axis=0) for values in (scores, moved)]
+    share = 2 / times.sum()
+    assert agreement.top_auc(scores, moved, times, share=share) == pytest.approx(
+        agreement.top_auc(*copied, share=share)
+    )
+
+
 def test_bootstrap_draws_are_of_their_own_and_as_spread_as_means_are():
     """Issue 14.28: the mean of 50 values of spread 1 has a spread of 1 / sqrt(50)."""
     values = np.random.default_rng(0).normal(size=50)

@@ -58,7 +58,7 @@ def score_methods(
     output: method, grade, value, low, high (95 %, bootstrap). Grades: gain (area under the exposure
     gain curve), within_samples and within_units (Spearman with how far samples move in retraining),
     auc (for the tenth of units that move a sample most), within_near and within_random (within
-    samples, by how the units were chosen), near_first (share of retrained units that move a sample less than the
+    samples, by how the units were chosen), near_first (share of the other retrained units that move a sample less than the
     method's first one does, of samples whose most alike unit is retrained), lds_loss and lds_features (linear datamodeling score),
     planted_top and planted_false (share of samples bearing a plant, and of the others, whose first
     unit is planted), planted_recall (share of the planted units among the first ten, or among the

@@ -53,39 +53,54 @@ def within_units(scores: np.ndarray, truth: np.ndarray) -> float:
     return _mean(spearman(scores.T, truth.T))
 
 
-def top_auc(scores: np.ndarray, truth: np.ndarray, *, share: float = 0.1) -> float:
+def top_auc(
+    scores: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None, *, share: float = 0.1
+) -> float:
     """Return how well scores identify the units whose absence moves a sample most.
 
     Args:
         scores: (K, B).
         truth: (K, B).
+        weights: (K,) int, how many times a unit counts, such as those of a draw; by default once. A unit that
+            counts twice is not compared with itself, as a row that stands twice would be.
         share: share of the units to identify, at least one unit.
 
     Returns:
-        mean over samples of the area under the ROC curve, 0..1; 0.5 is chance.
+        mean over samples of the area under the ROC curve, 0..1, without those where all units are to be
+        identified; 0.5 is chance.
     """
-    from scipy.stats import rankdata
+    times = _times(weights, truth)
+    count = max(1, round(share * times.sum()))
+    order = np.argsort(-truth, axis=0, kind="stable")
+    sorted_times = times[order]
+    top_times = np.where(np.cumsum(sorted_times, axis=0) - sorted_times < count, sorted_times, 0)
+    other_times = sorted_times - top_times
+    ranked = np.take_along_axis(scores, order, axis=0)
+    top = ranked[:count, None]  # the units to identify are no more
+    above = (top > ranked).astype(np.float64) + (top >= ranked)
+    area = np.einsum("kb,klb,lb->b", top_times[:count], above, other_times)
+    pairs = 2 * top_times.sum(axis=0) * other_times.sum(axis=0)
+    return _mean(np.divide(area, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
 
-    units = len(truth)
-    count = max(1, round(share * units))
-    top = np.argsort(-truth, axis=0, kind="stable")[:count]
-    rank = np.take_along_axis(rankdata(scores, axis=0), top, axis=0).sum(axis=0)
-    return _mean((rank - count * (count + 1) / 2) / (count * (units - count)))
 
-
-def first_share(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return how far the unit with the highest score moves a sample, among all units.
+def first_share(scores: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return how far the unit with the highest score moves a sample, beside all other units.
 
     Args:
         scores: (K, B).
         truth: (K, B).
+        weights: (K,) int, how many times a unit counts; by default once.
 
     Returns:
-        mean over samples of the share of units that move the sample less, ties and the unit itself by
-        half: 1 - 1 / (2 K) at best, 0.5 by chance.
+        mean over samples of the share of the other units that move the sample less, ties by half: 1 at best,
+        0.5 by chance; NaN if there is no other unit.
     """
-    found = np.take_along_axis(truth, scores.argmax(axis=0)[None], axis=0)
-    return _mean(((truth < found).mean(axis=0) + (truth <= found).mean(axis=0)) / 2)
+    first = scores.argmax(axis=0)
+    found = np.take_along_axis(truth, first[None], axis=0)
+    others = np.where(np.arange(len(truth))[:, None] == first, 0, _times(weights, truth)[:, None])
+    less = ((truth < found) * others).sum(axis=0) + ((truth <= found) * others).sum(axis=0)
+    total = others.sum(axis=0)
+    return _mean(np.divide(less, 2 * total, out=np.full(len(total), np.nan), where=total > 0))
 
 
 def bootstrap(
@@ -114,6 +129,10 @@ def bootstrap(
         rows, columns = (rng.integers(size, size=size) for size in shape)
         values[row] = statistic(rows, columns)
     return values
+
+
+def _times(weights: np.ndarray | None, truth: np.ndarray) -> np.ndarray:
+    return np.ones(len(truth), np.int64) if weights is None else weights
 
 
 def _mean(values: np.ndarray) -> float:

@@ -284,7 +284,14 @@ def _taken(
     rows: np.ndarray,
     columns: np.ndarray,
 ) -> float:
-    """Return a statistic of some rows and columns of two arrays."""
+    """Return a statistic of some rows and columns of two arrays; rows may repeat."""
+    if statistic in (
+        truth.top_auc,
+        truth.first_share,
+    ):  # a row that repeats must not tie with itself
+        units, times = np.unique(rows, return_counts=True)
+        at = np.ix_(units, columns)
+        return statistic(first[at], second[at], times)  # type: ignore[call-arg]
     at = np.ix_(rows, columns)
     return statistic(first[at], second[at])
 
