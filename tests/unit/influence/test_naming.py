@@ -8,6 +8,7 @@ from encoded_ensembles.codes.families import Family
 from encoded_ensembles.influence import calibration, contrast, decoys, naming
 from encoded_ensembles.influence.observer import Observed, Observer
 from made_evidence import FAMILY, MEMBERS, free, made
+from scipy import stats
 
 
 def test_a_strong_unit_is_named_and_others_are_not():
@@ -166,6 +167,18 @@ def test_a_unit_over_all_samples_is_tested_by_its_weighted_mean_score():
     assert p[:4].max() < 0.05
 
 
+def test_an_undirected_change_ties_with_that_of_the_complement_whatever_the_rounding():
+    """Words of half of the members: the largest change of all words is given by two of them."""
+    arrays, observed, *_ = made(effect=8)
+    every = free(arrays)
+    complements = {(~word).tobytes() for word in every}
+    strongest = [b for b in range(4) if arrays["code"][b].tobytes() in complements]
+    assert strongest
+    for units in (20, 7, 4):
+        p = naming.test_changes(observed.change, arrays["code"][:units], every).p
+        assert (p[strongest, strongest] == 2 / (len(every) + 1)).all()
+
+
 def watched(arrays, estimate, images, order, *, draws):
     def likeness(given, unit_of):
         extra = np.arange(20, len(given))
@@ -199,6 +212,25 @@ def test_decoys_have_free_words_of_their_own_and_are_rarely_named():
     joint = table.iloc[0]
     assert joint["attributed"] >= 3 * 4
     assert joint["false_share"] < 0.2
+    assert joint["false_most"] == pytest.approx(min(1, joint["false_share"] * 32 / 12))
+
+
+def test_intervals_of_decoys_count_the_draws_that_have_a_share():
+    """By hand: 1 of 20 and 2 of 30 in two draws of five; no draw has p <= 0.05; all draws alike."""
+    rows = pd.DataFrame(
+        {
+            "statistic": "joint", "tests": 100, "small": 5, "attributed": [0, 0, 0, 20, 30],
+            "false": [0, 0, 0, 1, 2], "samples": 10, "samples_false": [0, 1, 0, 0, 0], "draw": range(5),
+        }
+    )  # fmt: skip
+    table = decoys._shares(rows).iloc[0]
+    assert table["false_share"] == 3 / 50
+    half = stats.t.ppf(0.975, 1) * np.std([1 / 20, 2 / 30], ddof=1) / np.sqrt(2)
+    assert table["false_share_high"] == pytest.approx(3 / 50 + half)
+    half = stats.t.ppf(0.975, 4) * np.std([0, 0.1, 0, 0, 0], ddof=1) / np.sqrt(5)
+    assert table["samples_share_high"] == pytest.approx(1 / 50 + half)
+    assert table["share"] == 0.05
+    assert np.isnan(table[["share_low", "share_high"]].to_numpy(float)).all()
 
 
 def test_decoys_notice_words_that_are_not_exchangeable(monkeypatch):

@@ -36,6 +36,21 @@ def test_power_rises_with_members_and_weights_and_falls_with_units():
     assert share(1_000, 24) == shares[1]
 
 
+def test_without_free_words_nothing_is_named_and_few_of_them_name_less():
+    """Words of a weight other than half say less, as 4 w (n - w) / n members with half would."""
+
+    def share(members, **options):
+        return power.expected_named(200, members, effects=EFFECTS, **options)
+
+    assert share(24, words=0) == 0.0
+    assert share(24, words=100) < share(24, words=1_000) <= share(24)
+    assert (
+        share(24, weight=6, words=10_000)
+        == share(18, weight=9, words=10_000)
+        < share(24, words=10_000)
+    )
+
+
 def test_needed_members_are_the_first_that_suffice():
     options = {"effects": EFFECTS}
     found = power.members_needed(1_000, share=0.8, **options)

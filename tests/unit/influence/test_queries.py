@@ -31,10 +31,27 @@ def test_a_unit_is_close_if_it_is_attributed_and_its_effect_is_large():
     assert (own["effect"] > 1).all()
     few, _ = queries.query_tables(observed, arrays, words, level=0.05, reference=np.full(9, 1.0))
     assert not few["close"].any()  # 1 / 10 at least
-    of_sample = queries.query_tables(
-        observed, arrays, words, level=0.05, reference=np.array([False, False, False, True])
-    )[0]
-    assert (of_sample.loc[of_sample["sample"] == 3, "heldout_share"].min()) == 1.0
+
+
+def test_a_heldout_picture_is_compared_with_the_others():
+    """By hand: two held-out pictures, of which the second has the larger effects."""
+    arrays, _, estimate, images, order = made(effect=0.8)
+    observer = Observer(images[:20], np.arange(20), arrays["code"], order, single=True)
+    observer.add(estimate)
+    reference = np.array([False, False, True, True])
+    pairs, _ = queries.query_tables(
+        observer.observed(), arrays, free(arrays), level=0.05, reference=reference
+    )
+    effect, share = (
+        pairs.pivot_table(index="unit", columns="sample", values=name).to_numpy()
+        for name in ("effect", "heldout_share")
+    )
+    largest = effect.max(axis=0)
+    for picture, other in ((2, 3), (3, 2)):
+        assert share[:, picture] == pytest.approx((1 + (effect[:, picture] <= largest[other])) / 2)
+    for picture in (0, 1):
+        reached = sum(effect[:, picture] <= largest[other] for other in (2, 3))
+        assert share[:, picture] == pytest.approx((1 + reached) / 3)
 
 
 def test_it_is_said_where_no_picture_can_be_close():

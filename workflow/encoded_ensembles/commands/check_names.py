@@ -31,13 +31,19 @@ def check_names(
 ) -> None:
     """Check the configuration against the units, before anything is trained.
 
-    output: units, smallest_split (images), lone_q (smallest q-value that a single unit can reach), and
+    output: units, smallest_split (images), lone_q (smallest q-value that a single unit can reach), lone_rank (the last rank
+    of likeness at which it can be attributed), and
     warnings, which Snakemake prints.
     """
     from encoded_ensembles.codes.assignment import count_free
     from encoded_ensembles.codes.families import family_of
     from encoded_ensembles.data.own_scores import read_foreign
-    from encoded_ensembles.influence.resolution import balance_warning, lone_q, resolution_warning
+    from encoded_ensembles.influence.resolution import (
+        balance_warning,
+        lone_q,
+        lone_rank,
+        resolution_warning,
+    )
     from encoded_ensembles.storage.files import InputError, read_arrays, write_facts
 
     arrays = read_arrays(code)
@@ -81,6 +87,7 @@ def check_names(
             "units": len(names),
             "smallest_split": int(images[smallest]),
             "lone_q": lone_q(len(names), words),
+            "lone_rank": lone_rank(len(names), words, level=attributed),
             "warnings": [each for each in (warning, balance_warning(family.name)) if each],
         },
     )

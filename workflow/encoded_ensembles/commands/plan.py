@@ -75,14 +75,19 @@ def plan(
 
 def _naming(config: Mapping[str, Any], units: int) -> str:
     """Return a sentence: for how many samples a unit can be expected to be named."""
+    from encoded_ensembles.codes.assignment import count_free
+    from encoded_ensembles.codes.families import Family
     from encoded_ensembles.influence.power import expected_named, measured_effects, members_needed
 
     effects, level = measured_effects(), config["contrast"]["attributed"]
-    members = config["code"]["members"]
-    share = expected_named(units, members, effects=effects, level=level)
+    code = config["code"]
+    members, weight = code["members"], code["weight"]
+    family = Family(code["family"], members, weight, code["distance"])
+    words = count_free(units, family=family, limit=config["contrast"]["null_words"])
+    share = expected_named(units, members, weight=weight, words=words, effects=effects, level=level)
     needed = members_needed(units, share=NAMED, effects=effects, level=level)
     advice = (
-        f"{needed} members would name one for {NAMED:.0%}"
+        f"{needed} members with half of them in a random word would name one for {NAMED:.0%}"
         if needed
         else f"more than 64 members would be needed for {NAMED:.0%}"
     )

@@ -213,20 +213,28 @@ def check_table(
     Returns:
         the columns of `decoy_rows` added over draws; draws; and share (small / tests), false_share
         (false / attributed) and samples_share (samples_false / samples), each with low and high: a 95 %
-        interval over draws by Student's t, NaN for fewer than two draws.
+        interval over draws by Student's t, NaN unless two draws have the share and differ in it. Units without
+        influence are named by chance as decoys are: if all U are, the false discovery rate is false_most,
+        which is false_share times (U + V) / V.
     """
     packed = pack(words)
     rows = []
+    factor = 1.0
     for draw, (given, observed) in enumerate(drawn):
         free = words[~np.isin(packed, pack(given))]
         both = np.concatenate([code, given])
         tests = test_units(observed, both, free)
         part = decoy_rows(tests, observed.order, units=len(code), level=level, learnt=learnt)
         rows.append(part.assign(draw=draw))
+        factor = len(both) / len(given)
     if not rows:
         ends = ("", "_low", "_high")
-        return pd.DataFrame(columns=[*COUNTS, *(f"{name}{end}" for name in SHARES for end in ends)])
-    return _shares(pd.concat(rows))
+        names = [*SHARES, "false_most"]
+        return pd.DataFrame(columns=[*COUNTS, *(f"{name}{end}" for name in names for end in ends)])
+    table = _shares(pd.concat(rows))
+    for end in ("", "_low", "_high"):
+        table[f"false_most{end}"] = (factor * table[f"false_share{end}"]).clip(upper=1)
+    return table
 
 
 COUNTS = ["statistic", "tests", "small", "attributed", "false", "samples", "samples_false", "draws"]
@@ -242,11 +250,12 @@ def _shares(rows: pd.DataFrame) -> pd.DataFrame:
     from scipy.stats import t
 
     table = rows.groupby("statistic", sort=False).sum().drop(columns="draw")
-    table["draws"] = draws = rows["draw"].nunique()
+    table["draws"] = rows["draw"].nunique()
     for name, (part, whole) in SHARES.items():
         table[name] = table[part] / table[whole].where(table[whole] > 0)
         each = (rows[part] / rows[whole].where(rows[whole] > 0)).groupby(rows["statistic"])
-        half = t.ppf(0.975, max(1, draws - 1)) * each.std(ddof=1) / np.sqrt(draws)
+        known, spread = each.count().to_numpy(), each.std(ddof=1)
+        half = t.ppf(0.975, np.maximum(known - 1, 1)) * spread.where(spread > 0) / np.sqrt(known)
         table[f"{name}_low"] = (table[name] - half).clip(lower=0)
         table[f"{name}_high"] = (table[name] + half).clip(upper=1)
     return table.reset_index()

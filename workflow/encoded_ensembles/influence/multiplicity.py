@@ -5,7 +5,7 @@ of weight v is tested as if its p-value were p / v: likely units get more of the
 and the false discovery rate over the sample's units stays at most q. Weights must not depend on
 the units' own code words: then a unit without effect has a p-value that is uniform given its weight.
 The proof is for p-values that are independent given the weights, or positively dependent; those of one
-sample share its estimates, and decoys measure the rate that results (`influence.decoys`).
+sample share its estimates, and decoys bound the rate that results (`influence.decoys`).
 
 Sources: Genovese, Roeder & Wasserman, *False discovery control with p-value weighting* (2006);
 Ignatiadis & Huber, *Covariate powered cross-weighted multiple testing* (2021), for learnt weights.
@@ -61,7 +61,8 @@ def learnt_weights(p: np.ndarray, order: np.ndarray, *, seed: int = 0) -> np.nda
         seed: of the folds.
 
     Returns:
-        (U, B), of mean one within each sample.
+        (U, B), of mean one within each sample. That mean is over all folds, so a unit's own p-value has a small part
+        in its weight: a smaller p-value makes the weights of other folds larger, and its own smaller.
     """
     units = len(p)
     rank = np.empty(p.shape, np.int64)

@@ -57,20 +57,26 @@ def expected_named(
     statistic: str = "joint",
     weighted: bool = True,
     level: float = 0.05,
+    weight: int | None = None,
+    words: int | None = None,
     seed: int = 0,
 ) -> float:
     """Return the expected share of samples for which a unit is named.
 
     Args:
         units: U.
-        members: n; words have half of them.
+        members: n.
         effects: `measured_effects`.
         statistic: joint or contrast.
         weighted: weights from likeness, or Benjamini and Hochberg's procedure.
         level: largest q of a named unit.
+        weight: w, of a code word; by default half of the members.
+        words: R, free code words; by default all of that weight that no unit has, at most MOST_WORDS.
         seed: of the simulation.
     """
-    words = min(comb(members, members // 2) - units, MOST_WORDS)
+    weight = members // 2 if weight is None else weight
+    if words is None:
+        words = min(comb(members, weight) - units, MOST_WORDS)
     if words < 1:
         return 0.0
     rng = np.random.default_rng(seed)
@@ -78,7 +84,8 @@ def expected_named(
     mean, spread = (part[:units] for part in effects_at(effects, units, statistic))
     z = rng.standard_normal((simulated, SAMPLES))
     effect = mean[:, None] + spread[:, None] * rng.standard_normal((len(mean), SAMPLES))
-    z[: len(mean)] += np.sqrt(members) * effect
+    # A contrast has variance s^2 n / (w (n - w)): that of n members with half of them in a word (docs/grading.md).
+    z[: len(mean)] += np.sqrt(4 * weight * (members - weight) / members) * effect
     p = np.maximum(norm.sf(z), 1 / (1 + words))
     weights = (rank_weights(units) if weighted else np.ones(units))[:simulated, None]
     # Benjamini and Hochberg's procedure multiplies by the number of tests, here of all units.

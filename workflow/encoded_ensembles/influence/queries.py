@@ -63,7 +63,8 @@ def query_tables(
         code: arrays of code.npz.
         words: (R, n) bool, null code words.
         level: largest q of an attributed unit.
-        reference: (B,) bool, the held-out pictures, or (H,) float, the largest effect on each.
+        reference: (B,) bool, the held-out pictures, each of which is compared with the others; or (H,) float,
+            the largest effect on each.
         learnt: whether weights are learnt (`naming.pair_columns`).
     """
     matrix, names = code["code"], code["unit_names"]
@@ -76,6 +77,10 @@ def query_tables(
         tests, observed.order, names, sets, level=level, learnt=learnt
     )
     share = share_reached(effect, largest)
+    if reference.dtype == bool:  # a held-out picture is compared with the others
+        count = len(largest)
+        reached = np.rint(share[:, reference] * (1 + count)) - 1  # itself among them, one more
+        share[:, reference] = reached / count
     columns |= {"effect": effect, "heldout_share": share}
     columns["close"] = close = columns["attributed"] & (share <= level)
     said["close"] = close.sum(axis=0)

@@ -1,22 +1,37 @@
 """Resolution: the smallest q-value that a single unit can reach, whatever its influence.
 
-A p-value from R null code words is at least 1 / (R + 1). Benjamini and Hochberg's procedure multiplies the
-smallest of U p-values by U, so a unit that is alone in having an influence has q >= U / (R + 1).
+A p-value from R null code words is at least 1 / (R + 1). Weighted by likeness, the unit of rank k has the weight
+U / (k H), where H = 1 + 1/2 + ... + 1/U, so if it is alone in having an influence its q is at least k H / (R + 1).
 """
 
-from math import comb
+from math import ceil, comb, floor, log
 
+import numpy as np
+
+SUMMED = 1_000_000  # terms of the harmonic sum that are added; the rest is a logarithm
 MOST_MEMBERS = 64  # no larger ensemble is suggested
 
 
 def lone_q(units: int, words: int) -> float:
-    """Return the smallest q-value of a unit that alone has the smallest p-value, at most 1.
+    """Return the smallest q-value, weighted by likeness, of the most alike unit if it alone has the smallest p-value.
 
     Args:
         units: U, tested for each sample.
         words: R, free code words that make the null distribution.
+
+    Returns:
+        H / (R + 1), at most 1.
     """
-    return min(1.0, units / (words + 1))
+    return min(1.0, _harmonic(units) / (words + 1))
+
+
+def lone_rank(units: int, words: int, *, level: float) -> int:
+    """Return the last rank of likeness at which a unit that alone has an influence can reach `level`, 0..U."""
+    return min(units, floor(level * (words + 1) / _harmonic(units) * (1 + 1e-12)))
+
+
+def _harmonic(units: int) -> float:
+    return float((1 / np.arange(1, min(units, SUMMED) + 1)).sum()) + log(max(1, units / SUMMED))
 
 
 def members_for(units: int, *, level: float) -> int | None:
@@ -39,7 +54,7 @@ def members_for(units: int, *, level: float) -> int | None:
 def resolution_warning(
     units: int, words: int, *, members: int, limit: int, level: float
 ) -> str | None:
-    """Return one sentence if a lone unit cannot be attributed; None if it can.
+    """Return one sentence if a lone unit cannot be attributed, not even the most alike; None if it can.
 
     Args:
         units: U.
@@ -53,13 +68,13 @@ def resolution_warning(
         return None
     needed = members_for(units, level=level)
     if words >= limit:
-        advice = f"set contrast.null_words to at least {-int(-units // level) - 1}"
+        advice = f"set contrast.null_words to at least {ceil(_harmonic(units) / level) - 1}"
     elif needed is None or needed <= members:
         advice = "use a code family with free code words, or fewer units"
     else:
         advice = f"code.members: {needed} with half of them in each word would do"
     return (
-        f"a unit that alone has an influence on a sample cannot be attributed: its q-value is at least "
+        f"a unit that alone has an influence on a sample cannot be attributed, even if it is the most alike: its q-value is at least "
         f"{smallest:.2g} with {units} units and {words} free code words, expected at most "
         f"contrast.attributed ({level:g}); {advice}."
     )
