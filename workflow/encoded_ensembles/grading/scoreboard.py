@@ -291,7 +291,7 @@ def _taken(
     ):  # a row that repeats must not tie with itself
         units, times = np.unique(rows, return_counts=True)
         at = np.ix_(units, columns)
-        return statistic(first[at], second[at], times)  # type: ignore[call-arg]
+        return statistic(first[at], second[at], times)
     at = np.ix_(rows, columns)
     return statistic(first[at], second[at])
 
