@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from encoded_ensembles.codes import splits
+from encoded_ensembles.commands.options.training import Training
 from encoded_ensembles.commands.split_member import split_member
+from encoded_ensembles.commands.train_member import training_facts, training_key
 from encoded_ensembles.data import images as data
 from encoded_ensembles.data import units
-from encoded_ensembles.storage.files import InputError, write_arrays
+from encoded_ensembles.data.captions import Caption, caption_table
+from encoded_ensembles.storage.files import InputError, write_arrays, write_table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,12 +83,76 @@ def test_labels_digest_is_of_which_image_has_which_label():
     assert splits.labels_digest(other) != digest
 
 
-def splitting(folder, member, images=IMAGES, unit_of=(0, 1, 0, 1, 2, 2)):
-    """Split as the verb does."""
+def splitting(folder, member, images=IMAGES, unit_of=(0, 1, 0, 1, 2, 2), **options):
+    """Split as the verb does, and return the digest file's text."""
     data.write_images(folder / "data.npz", images)
     write_arrays(folder / "code.npz", {"code": CODE, "unit_of": np.array(unit_of)})
     files = [folder / name for name in ("data.npz", "code.npz")]
-    split_member(*files, member, folder / "split.json", folder / "split.sha256")
+    split_member(*files, member, folder / "split.json", folder / "split.sha256", **options)
+    return (folder / "split.sha256").read_text()
+
+
+def of_labels(label_names):
+    """Return the images, of which the last two get the last label, under other names of labels."""
+    labels = np.array([0, 1, 0, 1, 2, 2])
+    labels[4:] = len(label_names) - 1
+    return data.ImageSet(IMAGES.images, labels, np.array(label_names), IMAGES.names)
+
+
+def test_a_new_label_changes_the_splits_of_all_members_conditioned_on_labels(tmp_path):
+    """Members have to agree on the number of each label, also those that see no image of a new one."""
+    before = of_labels(["ant", "cat", "dog"])
+    added = data.ImageSet(
+        before.images, np.array([0, 2, 0, 2, 3, 3]), np.array(["ant", "bee", "cat", "dog"]), before.names
+    )  # fmt: skip
+    for member in ("0", "1", splits.FULL):
+        first, other = (splitting(tmp_path, member, each, classes=True) for each in (before, added))
+        assert first != other
+        assert first.splitlines()[0] == other.splitlines()[0]
+        plain = [splitting(tmp_path, member, each) for each in (before, added)]
+        assert plain == [first.splitlines()[0] + "\n"] * 2
+
+
+def test_the_digest_of_classes_depends_on_the_order_of_label_names():
+    held = of_labels(["a", "b", "c"])
+    swapped = data.ImageSet(held.images, 2 - held.labels, held.label_names[::-1], held.names)
+    assert splits.labels_digest(held) == splits.labels_digest(swapped)
+    assert splits.classes_digest(held) != splits.classes_digest(swapped)
+    assert splits.classes_digest(held) == splits.classes_digest(
+        held.take(np.array([3, 1, 2, 0, 5, 4]))
+    )
+
+
+def test_the_facts_of_training_hold_all_label_names():
+    seen = of_labels(["ant", "cat", "dog"]).take(np.array([0, 2]))
+    renamed = data.ImageSet(seen.images, seen.labels, np.array(["ant", "bee", "cat"]), seen.names)
+    split = {"member": "0", "digest": ""}
+    size = {"widths": "8", "layers_per_block": 1, "epochs": 1, "steps_per_epoch": 1}
+    keys = {}
+    for classes in (False, True):
+        training = Training(classes=classes, learning_rate=1e-3, ema=0.9, **size)
+        keys[classes] = [
+            training_key(training_facts(each, split=split, training=training))
+            for each in (seen, renamed)
+        ]
+    assert keys[False][0] == keys[False][1]
+    assert keys[True][0] != keys[True][1]
+
+
+def test_the_digest_covers_captions_of_the_split_alone(tmp_path):
+    """The captions of other images do not train a member again."""
+    texts = ["a", "b", "c", "d", "e", "f"]
+    digests = []
+    for last in ("f", "another"):  # of an image that member 1 does not see
+        table = caption_table(
+            {"training": IMAGES.names},
+            {name: Caption(text, True) for name, text in zip(IMAGES.names, [*texts[:5], last], strict=True)},
+        )  # fmt: skip
+        write_table(tmp_path / "captions.parquet", table)
+        digests.append(splitting(tmp_path, "1", captions=tmp_path / "captions.parquet"))
+    assert digests[0] == digests[1]
+    named = [f"x/{image}\0{text}" for image, text in ((1, "b"), (3, "d"))]
+    assert digests[0].splitlines()[1] == data.set_digest(named)
 
 
 @pytest.mark.parametrize("member", ["2", "12", "-1", "x", "", "1.0", "²"])

@@ -44,6 +44,16 @@ def labels_digest(images: ImageSet) -> str:
     return set_digest(f"{name}\0{label}" for name, label in zip(images.names, named, strict=True))
 
 
+def classes_digest(images: ImageSet) -> str:
+    """Return the SHA-256 of `labels_digest` and of all label names by their numbers.
+
+    The names decide how many classes a network has, and which number each label has, also where no image of the split
+    has that label.
+    """
+    numbered = (f"{number}\0{label}" for number, label in enumerate(images.label_names.tolist()))
+    return set_digest([labels_digest(images), *numbered])
+
+
 def random_half(names: np.ndarray, *, share: float, model: int, seed: int) -> np.ndarray:
     """Draw the units that a held-out model trains on.
 
@@ -145,11 +155,20 @@ def write_split(
     name: str,
     manifest: Path,
     digest: Path,
+    *,
     classes: bool,
+    captioned: bool,
 ) -> None:
-    """Write manifest and digest of the split of the units in `seen`, (U,) bool."""
+    """Write manifest and digest of the split of the units in `seen`, (U,) bool.
+
+    The digest covers also the labels of the split's images, if they are captions, or with `classes` `classes_digest`.
+    """
     split = make_split(images, unit_of=unit_of, seen=seen)
-    labels = labels_digest(images.take(split.rows)) + "\n" if classes else ""
+    part, labels = images.take(split.rows), ""
+    if captioned:
+        labels = labels_digest(part) + "\n"
+    elif classes:
+        labels = classes_digest(part) + "\n"
     write_text(digest, f"{split.digest}\n{labels}")
     kept = {digest.name: sha256_file(digest)}
     write_facts(manifest, to_manifest(split, member=name), kept=kept)

@@ -35,5 +35,8 @@ def split_control(
     column = matrix[:, member].copy()
     column[unit] = False
     if captions:
-        images, classes = with_captions(images, captions), True
-    write_split(images, arrays["unit_of"], column, f"{member:02d}", manifest, digest, classes)
+        images = with_captions(images, captions)
+    write_split(
+        images, arrays["unit_of"], column, f"{member:02d}", manifest, digest,
+        classes=classes, captioned=captions is not None,
+    )  # fmt: skip

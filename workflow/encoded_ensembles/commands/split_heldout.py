@@ -27,5 +27,8 @@ def split_heldout(
     half = random_half(arrays["unit_names"], share=share, model=model, seed=half_seed)
     name = f"heldout {model}"
     if captions:
-        images, classes = with_captions(images, captions), True
-    write_split(images, arrays["unit_of"], half, name, manifest, digest, classes)
+        images = with_captions(images, captions)
+    write_split(
+        images, arrays["unit_of"], half, name, manifest, digest,
+        classes=classes, captioned=captions is not None,
+    )  # fmt: skip

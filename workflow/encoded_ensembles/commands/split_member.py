@@ -34,5 +34,8 @@ def split_member(
     else:
         seen = matrix[:, number_below(member, matrix.shape[1], "--member")]
     if captions:
-        images, classes = with_captions(images, captions), True
-    write_split(images, arrays["unit_of"], seen, member, manifest, digest, classes)
+        images = with_captions(images, captions)
+    write_split(
+        images, arrays["unit_of"], seen, member, manifest, digest,
+        classes=classes, captioned=captions is not None,
+    )  # fmt: skip

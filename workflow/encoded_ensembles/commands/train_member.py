@@ -49,7 +49,7 @@ def training_facts(
     """
     from dataclasses import asdict
 
-    from encoded_ensembles.codes.splits import labels_digest
+    from encoded_ensembles.codes.splits import classes_digest
     from encoded_ensembles.config.closure import code_digest
     from encoded_ensembles.members.device import choose_device, describe
     from encoded_ensembles.members.given import frozen_digests
@@ -65,7 +65,7 @@ def training_facts(
         "device": describe(choose_device(training.device), precision=training.precision),
     }
     if training.classes:
-        facts["labels"] = labels_digest(images)
+        facts["labels"] = classes_digest(images)
     if training.base:
         del facts["network"]
         facts |= {"base": frozen_digests(training.base), "lora": network["lora"]}

@@ -10,7 +10,10 @@ Digest = Annotated[
     Path, Option(help="output, .sha256: the digest alone; training depends on this file")
 ]
 Classes = Annotated[
-    bool, Option(help="networks are conditioned on labels, which the digest then covers too")
+    bool,
+    Option(
+        help="networks are conditioned on labels; the digest then covers them and all label names"
+    ),
 ]
 Captions = Annotated[
     Path | None,
