@@ -66,6 +66,7 @@ rule encode_prompts:
         pipeline=verbatim(config["model"]["base"]),
         prompts=verbatim(text_options()),
         size=config["dataset"]["size"],
+        border=config["dataset"]["border"],
         cut="--cut" if config["sampling"]["cut"] else "--no-cut",
     shell:
         """

@@ -100,7 +100,7 @@ def folder(tmp_path_factory):
     return made
 
 
-def parsed(config, lines, folder):
+def parsed(config, lines, folder, read=None):
     """Return what the rules of some lines run, as Snakemake reads the workflow; a third of a second."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
@@ -112,7 +112,7 @@ def parsed(config, lines, folder):
         )  # fmt: skip
         # Not public: what is public plans jobs, which takes ten times as long.
         rules = {rule.name: rule for rule in workflow._workflow.rules}
-        return [written(rules.get(line.rule), line.keys) for line in lines]
+        return [(read or written)(rules.get(line.rule), line.keys) for line in lines]
 
 
 def written(rule, keys):
@@ -169,6 +169,17 @@ def test_keys_show_in_the_shell_lines_of_their_rules(group, folder):
         for text, here, other in zip(shown, found, reversed(found), strict=True):
             assert text is None or text in here, (line.keys, here)
             assert text is None or text not in other or line.keys in PART, (line.keys, other)
+
+
+@pytest.mark.parametrize("key", ["size", "border"])
+def test_prompts_are_encoded_again_for_pictures_of_another_size(key, folder):
+    """SDXL is told the size of pictures with their border; the data are an ancient input of the rule."""
+    lines = [line for line in LINES if line.keys == "sampling.prompts"]
+    config, pair = GROUPS["text"], []
+    for value in (8, 16):
+        changed = config | {"dataset": config["dataset"] | {key: value}}
+        pair += parsed(changed, lines, folder, lambda rule, keys: dict(rule.params.items()))
+    assert [each[key] for each in pair] == [8, 16]
 
 
 # Step 2: from the option to the command.
