@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.runs import array_terms, arrays_held, peaks
-from encoded_ensembles.runs.size import Size, size_of
+from encoded_ensembles.runs.size import Size, count_queries, size_of
 
 
 def test_a_peak_by_hand(schema):
@@ -87,6 +87,33 @@ def test_all_draws_of_given_pictures_are_in_memory_at_once(schema):
         for held in (1, 2)
     )
     assert two - one == pytest.approx(1.2 * 4 * 6 * 40)
+
+
+def test_pictures_of_a_folder_count_as_given_pictures(schema, tmp_path):
+    """30 pictures beside 40: six draws of each in one batch, and the tables of measure_queries where they are read."""
+    for number in range(30):
+        (tmp_path / f"{number}.png").touch()
+    (tmp_path / "notes.txt").touch()
+    keys = {"training": 20, "heldout": 20}
+    none, some = (
+        check_config({"queries": keys | {"folder": folder}}, schema)
+        for folder in (None, str(tmp_path))
+    )
+    size, network = size_of(none, Path("nowhere"))
+    assert [count_queries(each, size.units) for each in (none, some)] == [40, 70]
+    assert count_queries(check_config({"queries": keys | {"folder": "gone"}}, schema), 128) == 40
+    one, two = (
+        arrays_held.sampled(some, size, network._replace(held=held))["follow_queries"]
+        for held in (1, 2)
+    )
+    assert two - one == pytest.approx(1.2 * 4 * 6 * 70)
+    before, after = (peaks.peaks(each, size, network) for each in (none, some))
+    rows, values = 30 * size.units, 64
+    added = {rule: after[rule] - before[rule] for rule in after}
+    assert added["choose_queries"] == pytest.approx(4 * 30 * values)
+    assert added["plot_evidence"] == pytest.approx(rows * 2 * 2 * 8)
+    assert added["make_gallery"] == pytest.approx(rows * (2 * 8 * 21 + 2 * 150) + 30 * values)
+    assert added["measure_queries"] > 30 * size.units * some["code"]["members"] * 4
 
 
 def test_noise_in_memory_does_not_grow_with_steps(schema):

@@ -72,7 +72,9 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
             read(config, size) + size.images * (values + 8 * NAME),  # all images are in the full model's
         ),
         "draw_noise": read(config, size),
-        "choose_queries": read(config, size) + count_heldout(dataset) * values,
+        # Pictures of a folder one by one, together, with a border, and beside the others.
+        "choose_queries": read(config, size) + count_heldout(dataset) * values
+        + 4 * count_queries(config, size.units) * values,
         "choose_controls": nearest(config, size) + read(config, size),
     }  # fmt: skip
 
@@ -309,6 +311,7 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     columns = 5 * (4 + len(config["influence"]["distances"])) + 8
     influence = pairs * (columns * 2 * DOUBLE + 2 * NAME)
     shown = min(count, config["gallery"]["samples"]) / count * influence
+    queries = count_queries(config, size.units)
     sets = 2 + sum(config["frechet"]["repeats"] for _ in config["frechet"]["kept"])
     return {
         "plot_code": 30 * min(size.units, 4096) * n,
@@ -316,6 +319,8 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "plot_influence": influence + read(config, size),
         "plot_landscape": influence,
         "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),
-        "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME),
-        "make_gallery": 2 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB,
+        # Of given pictures two columns: sample and effect.
+        "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME) + queries * size.units * 2 * 2 * DOUBLE,
+        "make_gallery": 2 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB
+        + table(queries * size.units, 21) + queries * values,
     }  # fmt: skip

@@ -142,7 +142,7 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
 
 
 def _queried(config: Mapping[str, Any], size: Size) -> Work:
-    """Return the work of denoising given pictures; those of a folder are not counted."""
+    """Return the work of denoising given pictures."""
     n, pictures = config["code"]["members"], count_queries(config, size.units)
     batch = config["sampling"]["batch"] or batch_of(size.seen, kind="cpu")
     at_once = DRAWS * pictures

@@ -111,9 +111,10 @@ def count_heldout(dataset: Mapping[str, Any]) -> int:
 
 
 def count_queries(config: Mapping[str, Any], units: int) -> int:
-    """Return the number of given pictures, except those of a folder."""
+    """Return the number of given pictures, those of a folder included, of which a missing one holds none."""
     queries = config["queries"]
-    return min(queries["training"], units) + queries["heldout"]
+    given = _pictures_in(queries["folder"]) or 0
+    return int(min(queries["training"], units) + queries["heldout"] + given)
 
 
 def _parts(dataset: Mapping[str, Any]) -> tuple[int, int] | None:
