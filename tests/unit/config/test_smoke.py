@@ -68,6 +68,18 @@ def test_words_are_not_units_of_eight_images(configured):
     assert small["dataset"]["captions"]
 
 
+def test_a_smoke_run_trains_its_own_members(configured):
+    """Members that were trained elsewhere saw other splits than those of eight images."""
+    text = {
+        "dataset": {"name": "folder", "path": "p", "size": 8, "captions": True},
+        "model": {"base": "a/b"}, "sampling": {"prompts": ["a cat"]},
+    }  # fmt: skip
+    for given in ({"members": {"given": "g"}}, text | {"members": {"given": "g", "whole": True}}):
+        config = configured(given)
+        assert config["members"]["given"] == "g"
+        assert smallest(config)["members"] == {"given": None, "whole": False}
+
+
 def test_the_key_smoke_does_it(configured):
     config = {"sampling": {"samples": 9}}
     assert configured(config | {"smoke": True}) == smallest(configured(config)) | {"smoke": True}

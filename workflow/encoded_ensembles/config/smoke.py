@@ -27,6 +27,8 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
         "dataset": dataset,
         "units": config["units"] | units,
         "code": config["code"] | code,
+        # Members that were trained elsewhere are of other splits: the smoke run trains its own.
+        "members": {"given": None, "whole": False},
         "training": config["training"] | {"epochs": 2, "steps_per_epoch": 1},
         "sampling": config["sampling"] | {"samples": 2, "steps": 2},
         "contrast": config["contrast"] | {"levels": 999},  # two steps may have no low level
