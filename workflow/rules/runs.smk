@@ -35,7 +35,7 @@ rule record_run:
         runtime=growing(30),
     params:
         code=code_digest("record_run"),
-        config=verbatim(json.dumps(config, sort_keys=True)),
+        config=verbatim(json.dumps(config, sort_keys=True, ensure_ascii=False)),
         blocks=[f"--{part}-blocks {count}" for part, count in scattered().items()],
         repository=os.path.relpath(REPOSITORY),
     shell:

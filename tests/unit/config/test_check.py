@@ -42,6 +42,52 @@ def test_bounds_between_keys(checked):
         refused(checked, wrong, reason)
 
 
+TEXT = {
+    "dataset": {"name": "folder", "path": "pictures", "size": 8, "captions": True}, "model": {"base": "a/b"},
+}  # fmt: skip
+CARRIED = r", expected at most 100000 in all lists"
+
+
+def prompted(prompts):
+    return TEXT | {"sampling": {"prompts": prompts}}
+
+
+def test_lists_that_fit_on_a_command_line(checked):
+    """Bytes count, not letters: 12 for an option, 3 for a Chinese letter, 5 for an apostrophe within quotes."""
+    assert checked({"units": {"exclude": [f"{i:04d}" + "д" * 30 for i in range(1100)]}})
+    chinese = [f"{i:03d}" + "猫" * 58 for i in range(400)]
+    assert checked(prompted(chinese))
+    refused(
+        checked, prompted([f"{i:03d}" + "猫" * 79 for i in range(400)]),
+        f"sampling.prompts lists 400 prompts, which take {400 * (3 + 3 * 79 + 12)} bytes{CARRIED}",
+    )  # fmt: skip
+    refused(
+        checked, prompted([f"{i:03d}" + "'" * 60 for i in range(400)]),
+        f"sampling.prompts lists 400 prompts, which take {400 * (3 + 5 * 60 + 12)} bytes{CARRIED}",
+    )  # fmt: skip
+    refused(
+        checked, TEXT | {"units": {"by": "word", "words": [f"w{i:05d}" for i in range(9000)]}},
+        f"units.words lists 9000 words, which take {9000 * 18} bytes{CARRIED}",
+    )  # fmt: skip
+
+
+def test_a_prompt_file_that_is_too_long_is_refused(checked, tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("\n".join(f"{i:04d} a cat on a mat" for i in range(5000)))
+    refused(
+        checked, prompted(str(file)), f"lists 5000 prompts, which take {5000 * 31} bytes{CARRIED}"
+    )
+
+
+def test_a_configuration_that_does_not_fit_on_the_line_of_record_run_is_refused(checked):
+    """A quotation mark takes two bytes in JSON, and a tab, which is one in an option, too."""
+    refused(
+        checked, prompted([f"{i:03d}" + '"' * 200 for i in range(400)]),
+        r"takes \d+ bytes on the command line of rule record_run, expected at most 120000, .* sampling.prompts, takes "
+        f"{400 * 215}",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("steps", range(1, 30))
 def test_contrast_has_a_step_of_sampling_to_look_at(checked, steps):
     """What is refused at the start is what has no level that low when it is sampled."""

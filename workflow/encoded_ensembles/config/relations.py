@@ -1,5 +1,6 @@
 """Relations between keys that a schema cannot state, and defaults that follow from them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from encoded_ensembles.members.names import LEVELS, SAMPLERS, UNCLIPPED
 from encoded_ensembles.storage.files import InputError
 
 SHOWN = 4  # samples in figures, if figures.samples is not set
-CARRIED = 100_000  # bytes of unit names on a command line; the system's limit is 131,072
+CARRIED = (
+    100_000  # bytes of unit names and prompts on a command line; the system's limit is 131,072
+)
+RECORDED = 120_000  # bytes of the configuration on the command line of record_run
 OPTION = len("--exclude ''")
 FEWEST_NULL_WORDS = 20  # screening estimates its errors from them
 
@@ -84,29 +88,48 @@ def check_together(config: dict[str, Any]) -> None:
 
 
 def check_lengths(config: dict[str, Any]) -> None:
-    """Check that the names of units in the configuration fit on a command line.
+    """Check that the names of units, the prompts, and the whole configuration fit on a command line.
 
     Raises:
         InputError: they are too long together.
     """
     lists = {
         "units.exclude": config["units"]["exclude"],
+        "units.words": config["units"]["words"],
         "retrain.named": config["retrain"]["named"],
         "landscape.sets": [
             unit for units in config["landscape"]["sets"].values() for unit in units
         ],
+        "sampling.prompts": config["sampling"]["prompts"],
     }
-    sizes = {
-        key: sum(len(name.encode("utf-8", "replace")) + OPTION for name in names)
-        for key, names in lists.items()
-    }
+    sizes = {key: sum(quoted(text) + OPTION for text in texts) for key, texts in lists.items()}
+    key = max(sizes, key=lambda name: sizes[name])
     if sum(sizes.values()) > CARRIED:
-        key = max(sizes, key=lambda name: sizes[name])
-        raise InputError(
-            f"config key {key} lists {len(lists[key])} units, whose names take {sizes[key]} bytes, "
-            f"expected at most {CARRIED} in all lists of units, the limit of a command line; remove "
-            "the images from the data, or define larger units (units.by)."
+        what, remedy = {
+            "sampling.prompts": ("prompts, which", "use fewer or shorter ones, or several runs"),
+            "units.words": ("words, which", "use fewer"),
+        }.get(
+            key,
+            (
+                "units, whose names",
+                "remove the images from the data, or define larger units (units.by)",
+            ),
         )
+        raise InputError(
+            f"config key {key} lists {len(lists[key])} {what} take {sizes[key]} bytes, expected at most {CARRIED} in "
+            f"all lists of units, words and prompts, the limit of a command line; {remedy}."
+        )
+    whole = quoted(json.dumps(config, ensure_ascii=False))
+    if whole > RECORDED:
+        raise InputError(
+            f"the configuration takes {whole} bytes on the command line of rule record_run, expected at most "
+            f"{RECORDED}, of which the longest list, {key}, takes {sizes[key]}; shorten the lists in it."
+        )
+
+
+def quoted(text: str) -> int:
+    """Return the bytes of a text in single quotes on a shell line, without the outer two."""
+    return len(text.replace("'", "'\"'\"'").encode("utf-8", "replace"))
 
 
 def check_pictures(dataset: dict[str, Any]) -> None:
