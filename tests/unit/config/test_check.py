@@ -71,6 +71,13 @@ def test_lists_that_fit_on_a_command_line(checked):
     )  # fmt: skip
 
 
+def test_a_prompt_file_may_begin_with_a_byte_order_mark(checked, tmp_path):
+    """Editors of Windows write one; it is no letter of the first prompt."""
+    file = tmp_path / "prompts.txt"
+    file.write_bytes("\ufeffa cat\r\na dog\r\n".encode())
+    assert checked(prompted(str(file)))["sampling"]["prompts"] == ["a cat", "a dog"]
+
+
 def test_a_prompt_file_that_is_too_long_is_refused(checked, tmp_path):
     file = tmp_path / "prompts.txt"
     file.write_text("\n".join(f"{i:04d} a cat on a mat" for i in range(5000)))

@@ -297,7 +297,7 @@ def read_prompts(file: Path) -> list[str]:
         InputError: it cannot be read, or holds none.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"config key sampling.prompts is {file}, expected a list of prompts, or a text file in UTF-8 with "
