@@ -181,6 +181,10 @@ def test_a_wrong_base_is_one_sentence(own, tmp_path, changes, said):
     ("changes", "said"),
     [
         ({"sampling": {"negative": "mud"}}, "sampling.negative is 'mud', expected null for a FluxPipeline"),
+        (
+            {"sampling": {"scheduler": "dpmsolver++", "negative": None}},
+            "the sampler is dpmsolver++, expected base, euler for a base with a FlowMatchEulerDiscreteScheduler; set",
+        ),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_the_base_is_refused_at_once(tmp_path, changes, said):

@@ -53,7 +53,7 @@ rule encode_prompts:
         "results/{run}/logs/encode_prompts.log",
     benchmark:
         "results/{run}/benchmarks/encode_prompts.tsv"
-    # Before training: prompts that do not fit the base are refused.
+    # Before training: prompts and a scheduler that do not fit the base are refused.
     priority: 1
     conda:
         "../../envs/encens.yaml"
@@ -68,9 +68,11 @@ rule encode_prompts:
         size=config["dataset"]["size"],
         border=config["dataset"]["border"],
         cut="--cut" if config["sampling"]["cut"] else "--no-cut",
+        scheduler=config["sampling"]["scheduler"],
     shell:
         """
         encens encode-prompts --pipeline {params.pipeline:q} --base results/{wildcards.run}/base \
             --data {input.data:q} \
-            {params.prompts:q} {params.cut} --output {output.prompts:q} >{log:q} 2>&1
+            {params.prompts:q} {params.cut} --scheduler {params.scheduler:q} \
+            --output {output.prompts:q} >{log:q} 2>&1
         """

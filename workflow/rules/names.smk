@@ -27,6 +27,7 @@ from encoded_ensembles.members.outside import SPLITS, check_members, member_sour
 from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.members.parts import read_parts
 from encoded_ensembles.members.pipeline_kinds import ATTENTION, check_negative
+from encoded_ensembles.members.samplers import choose_sampler
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.integrity import files_ahead
 from encoded_ensembles.runs.peaks import gpu_is_here, memory_mb
@@ -188,6 +189,7 @@ def pipeline_sources():
     try:
         parts = read_parts(named)
         check_negative(parts.kind, config["sampling"]["negative"])
+        choose_sampler(parts.scheduler, config["sampling"]["scheduler"])
         return [str(file) for file in parts.files()]
     except InputError as error:
         sys.exit(f"Error: config key model.base is {named}: {error}")

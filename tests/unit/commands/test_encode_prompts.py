@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tiny_pipelines
+from encoded_ensembles.commands.encode_prompts import encode_prompts
 from encoded_ensembles.commands.options.pipeline import read_fetched
 from encoded_ensembles.data.images import ImageSet
 from encoded_ensembles.members import parts
@@ -26,3 +27,12 @@ def test_another_text_encoder_or_size_is_refused(tmp_path):
     tiny_pipelines.edit_json(folder / "text_encoder_2/config.json", more="x")
     with pytest.raises(InputError, match=r"another text_encoder_2/config.json than the base"):
         read_fetched(str(folder), tmp_path / "base", images(16))
+
+
+def test_a_scheduler_that_does_not_fit_the_base_is_refused_before_training(tmp_path):
+    """Bases of the hub are not there when the run is checked."""
+    flow = {"_class_name": "FlowMatchEulerDiscreteScheduler"}
+    write_facts(tmp_path / "base/pipeline.json", {"scheduler": flow})
+    files = {"base": tmp_path / "base", "data": tmp_path / "none.npz", "output": tmp_path / "a.npz"}
+    with pytest.raises(InputError, match=r"the sampler is dpmsolver\+\+, expected base, euler"):
+        encode_prompts("a/b", prompt=["a cat"], scheduler="dpmsolver++", **files)

@@ -17,6 +17,9 @@ def encode_prompts(
     prompt: Annotated[
         list[str], Option(help="prompt; repeatable: sample b has the prompt b modulo their number")
     ],
+    scheduler: Annotated[
+        str, Option(help="sampler of the run, refused before training if it does not fit the base")
+    ],
     output: Annotated[
         Path,
         Option(
@@ -34,10 +37,13 @@ def encode_prompts(
 
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.device import choose_device
+    from encoded_ensembles.members.prompted import read_pipeline
     from encoded_ensembles.members.prompts import load_encoders
+    from encoded_ensembles.members.samplers import choose_sampler
     from encoded_ensembles.members.text_arrays import embedded_prompts
     from encoded_ensembles.storage.files import write_arrays
 
+    choose_sampler(read_pipeline(base)["scheduler"], scheduler)
     images = read_images(data)
     encoders = load_encoders(read_fetched(pipeline, base, images), device=choose_device(device))
     size = images.images.shape[1:3]

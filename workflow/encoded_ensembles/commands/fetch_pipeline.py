@@ -42,7 +42,7 @@ def fetch_pipeline(
     save_network(load_part(parts, "vae"), autoencoder)
     facts = {
         "pipeline": parts.kind.pipeline,
-        "scheduler": parts.config("scheduler") | {"_class_name": parts.classes["scheduler"]},
+        "scheduler": parts.scheduler,
         "patch": token_side(parts.config(denoiser)),
         "files": digests(parts),
     }

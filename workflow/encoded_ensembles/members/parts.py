@@ -44,6 +44,11 @@ class Parts:
         return read_json(self.folder / role / name)
 
     @property
+    def scheduler(self) -> dict[str, Any]:
+        """Configuration of the scheduler, with its class as `_class_name`."""
+        return self.config("scheduler") | {"_class_name": self.classes["scheduler"]}
+
+    @property
     def encoders(self) -> list[str]:
         """Roles of the text encoders that are there."""
         return [role for role in self.kind.encoders if role in self.classes]

@@ -106,7 +106,7 @@ def make_sampler(
     """
     import diffusers
 
-    name, scheduler_name = _chosen(config, name)
+    name, scheduler_name = choose_sampler(config, name)
     made_of = getattr(diffusers, scheduler_name)
     scheduler = made_of.from_config(_plain(config, kind, made_of), **_changes(name))
     scheduler.set_timesteps(device=device, **_spacing(config, kind, steps, tokens))
@@ -115,7 +115,7 @@ def make_sampler(
     return Sampler(scheduler, noisy_steps=name == "ddpm")
 
 
-def _chosen(config: Mapping[str, Any], name: str) -> tuple[str, str]:
+def choose_sampler(config: Mapping[str, Any], name: str) -> tuple[str, str]:
     """Return the name of a sampler and the class of its scheduler.
 
     Raises:
@@ -124,7 +124,10 @@ def _chosen(config: Mapping[str, Any], name: str) -> tuple[str, str]:
     known = FLOW_SAMPLERS if is_flow(config) else BETA_SAMPLERS
     own = str(config["_class_name"])
     if name not in (OWN, *known):
-        raise InputError(f"the sampler is {name}, expected {', '.join((OWN, *known))}.")
+        raise InputError(
+            f"the sampler is {name}, expected {', '.join((OWN, *known))} for a base with a {own}; set "
+            "sampling.scheduler to one of them."
+        )
     if name == OWN and own == "DDPMScheduler":
         name = "ddpm"
     scheduler = own if name == OWN else known[name]
