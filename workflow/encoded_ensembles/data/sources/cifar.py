@@ -21,6 +21,9 @@ PIXELS = 3 * SIDE * SIDE
 LARGEST = 1 << 28  # bytes of a packed archive; the largest has 170 MB
 LISTED = 1 << 16  # largest size of a list of labels in bytes
 
+# Of ArtBench no digest is published, so a damaged download is not noticed when it is taken from the cache.
+AGAIN = " and run again, or with dataset.path download again"
+
 
 class Archive(NamedTuple):
     """A .tar.gz of batches: records of label bytes and then 3072 bytes, channels first."""
@@ -93,8 +96,8 @@ def load_artbench(path: Path | None, cache: Path, mirror: str | None) -> Source:
     ]
     if wrong:
         raise InputError(
-            f"{table} and {ARTBENCH.file} have different styles for {len(wrong)} images, "
-            f"such as {wrong[0]}; download both again."
+            f"{table} and {table.with_name(ARTBENCH.file)} have different styles for {len(wrong)} images, "
+            f"such as {wrong[0]}; delete both{AGAIN}."
         )
     label_names, labels = np.unique([artist_of[name] for name in names], return_inverse=True)
     images = ImageSet(styles.images, labels.astype(np.int64), label_names, styles.names)
@@ -114,8 +117,8 @@ def read_artbench_table(table: Path) -> tuple[dict[str, str], dict[str, str]]:
         rows = pd.read_csv(table, usecols=columns, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{table} cannot be read as a table with {', '.join(columns)} ({error}); "
-            "download it again."
+            f"{table} cannot be read as a table with {', '.join(columns)} ({error}); delete "
+            f"it{AGAIN}."
         ) from error
     names = (rows["split"] + "/" + rows["cifar_index"].str.zfill(5)).tolist()
     return (
@@ -146,7 +149,10 @@ def read_archive(
     label_names = np.array(listed.decode("utf-8", "replace").split())
     images, labels, names = [], [], []
     for part, records in (("train", batches[:-1]), ("test", batches[-1:])):
-        pixels, label = parse_records(b"".join(records), label_bytes=known.label_bytes)
+        try:
+            pixels, label = parse_records(b"".join(records), label_bytes=known.label_bytes)
+        except InputError as error:
+            raise InputError(f"In {file}, {error}") from error
         images.append(pixels)
         labels.append(label)
         names += [f"{part}/{i:05d}" for i in range(len(pixels))]
@@ -154,7 +160,7 @@ def read_archive(
     if all_labels.max() >= len(label_names):
         raise InputError(
             f"{file} has label {all_labels.max()}, expected less than {len(label_names)}, the "
-            f"number of labels in {known.labels}; download it again."
+            f"number of labels in {known.labels}; delete it{AGAIN}."
         )
     image_set = ImageSet(np.concatenate(images), all_labels, label_names, np.array(names))
     return image_set, np.arange(len(names)) >= len(images[0])
@@ -198,7 +204,7 @@ def read_members(file: Path, names: list[str], *, largest: int = LARGEST) -> lis
             return [_read_member(archive, name, largest) for name in names]
     except (tarfile.TarError, EOFError, OSError, KeyError, zlib.error) as error:
         raise InputError(
-            f"{file} is not a whole archive with {', '.join(names)} ({error}); download it again."
+            f"{file} is not a whole archive with {', '.join(names)} ({error}); delete it{AGAIN}."
         ) from error
 
 
@@ -222,8 +228,8 @@ def parse_records(batch: bytes, *, label_bytes: int) -> tuple[np.ndarray, np.nda
     length = label_bytes + PIXELS
     if not batch or len(batch) % length:
         raise InputError(
-            f"a batch has {len(batch)} bytes, expected a multiple of {length}; download its "
-            "archive again."
+            f"a batch has {len(batch)} bytes, expected a multiple of {length}; delete its "
+            f"archive{AGAIN}."
         )
     records = np.frombuffer(batch, np.uint8).reshape(-1, length)
     images = records[:, label_bytes:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
