@@ -221,6 +221,16 @@ def first(tensors, part):
             ),
             "twice, expected once",
         ),
+        (
+            lambda t: t.update(
+                {
+                    key.replace(".weight", f".{name}.weight"): t[key].clone()
+                    for key in list(t)
+                    for name in ("one", "two")
+                }
+            ),
+            r"lora_A.one.weight and .*lora_A.two.weight, expected one adapter; save each",
+        ),
     ],
 )
 def test_what_is_left_over_or_missing_is_refused(change, words, write):

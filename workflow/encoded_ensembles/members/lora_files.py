@@ -145,7 +145,7 @@ def _grouped(file: Path, keys: "Mapping[str, torch.Tensor]") -> dict[str, dict[s
     """Return the tensors and the key of A by layer in the file's naming.
 
     Raises:
-        InputError: a key is not A, B or alpha of a layer, or one of A and B is missing.
+        InputError: a key is not A, B or alpha of a layer, one of A and B is missing, or there are two of one.
     """
     groups: dict[str, dict[str, Any]] = {}
     for key, tensor in sorted(keys.items()):
@@ -157,6 +157,10 @@ def _grouped(file: Path, keys: "Mapping[str, torch.Tensor]") -> dict[str, dict[s
             )
         group = groups.setdefault(match["stem"], {})
         part = next(name for name in ("down", "up", "alpha") if match[name])
+        if part in group:
+            raise InputError(
+                f"{file} holds {group[part]} and {key}, expected one adapter; save each to a file of its own."
+            )
         group[part], group[f"{part} tensor"] = key, tensor
     for stem, group in groups.items():
         for part, letter in (("down", "A"), ("up", "B")):
