@@ -167,7 +167,7 @@ LINES = [
     Line("rivals.degraded", "score_rivals", ([0.25], [0.5]), ("--degraded 0.25 ", "--degraded 0.5 ")),
     Line("rivals.seed", "project_gradients", (41, 42), "--seed {} "),
     Line("frechet.extractor", "score_frechet", ("classifier", "pixels"), ("--classifier ", None)),
-    Line("frechet.inception", "score_frechet", ("{tmp}/one.csv", "{tmp}/two.csv"), "{}", "third"),
+    Line("frechet.inception", "score_frechet", ("{tmp}/one/inception-2015-12-05.pt", "{tmp}/two/inception-2015-12-05.pt"), "{}", "third"),
     Line("frechet.samples", "score_frechet", (60, 61), "--samples {} "),
     Line("frechet.kept", "sample_frechet", ([4], [5]), ("--kept 1,4,6,12 ", "--kept 1,5,9,14 ")),
     Line("frechet.repeats", "sample_frechet", (3, 4), "--repeats {} "),

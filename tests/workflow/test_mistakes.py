@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -148,9 +149,18 @@ def test_a_wrong_configuration_ends_in_one_sentence(workspace, changes, sentence
             "frechet: {inception: gone.pt}",
             "config key frechet.inception is gone.pt, expected a file that exists;",
         ),
+        (
+            "frechet: {inception: toy.yaml}",
+            "config key frechet.inception is toy.yaml, expected a file named inception-2015-12-05.pt, as clean-fid",
+        ),
+        pytest.param(
+            "influence: {distances: [lpips], weights: {lpips: toy.yaml}}",
+            "influence.distances names lpips, which needs the Python package lpips; install it, or remove lpips",
+            marks=pytest.mark.skipif(bool(find_spec("lpips")), reason="lpips is installed"),
+        ),
     ],
 )
-def test_a_file_that_is_not_there_ends_in_one_sentence(workspace, changes, sentence):
+def test_what_is_not_there_ends_in_one_sentence(workspace, changes, sentence):
     (workspace.folder / "wrong.yaml").write_text(changes)
     done = workspace.snakemake(config="wrong.yaml")
     assert done.returncode == 1

@@ -20,7 +20,7 @@ if (REPOSITORY / "workflow" / "encoded_ensembles").is_dir():  # not with `encens
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.config.closure import PACKAGE, code_digest
 from encoded_ensembles.features.extractors import INCEPTION
-from encoded_ensembles.features.perceptual import STLPIPS, weight_file
+from encoded_ensembles.features.perceptual import NETWORKS, STLPIPS, weight_file
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.names import WEIGHTS, member_files
 from encoded_ensembles.members.outside import SPLITS, check_members, member_sources
@@ -381,7 +381,13 @@ def inception_file():
     wanted, named = config["frechet"]["extractor"], config["frechet"]["inception"]
     path = named or f"resources/{INCEPTION}"
     if wanted == "inception" or (wanted == "auto" and (named or Path(path).is_file())):
-        return [given("frechet.inception", path)]
+        given("frechet.inception", path)
+        if Path(path).name != INCEPTION:
+            sys.exit(
+                f"Error: config key frechet.inception is {path}, expected a file named {INCEPTION}, as clean-fid "
+                "does; rename it, or set frechet.inception to another."
+            )
+        return [path]
     return []
 
 
@@ -422,13 +428,21 @@ def rival_file():
 def distance_weights():
     """Return the weight file of each network among the distances, by its name.
 
-    Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
+    Checked at once: Snakemake leaves results as they are where an input of their rule is missing, and without the package
+    the job would fail after training.
     """
     wanted, named = config["influence"]["distances"], config["influence"]["weights"]
     own = perceptual_file(STLPIPS in wanted)
     try:
-        return {STLPIPS: file for file in own} | {
+        files = {
             each: weight_file(each, named[each]) for each in wanted if each in named
         }
     except InputError as error:
         sys.exit(f"Error: {error}")
+    for each in files:
+        if not find_spec(package := NETWORKS[each][0]):
+            sys.exit(
+                f"Error: influence.distances names {each}, which needs the Python package {package}; install it, or "
+                f"remove {each} from influence.distances."
+            )
+    return {STLPIPS: file for file in own} | files

@@ -24,6 +24,7 @@ from encoded_ensembles.commands.options import training
 from encoded_ensembles.commands.options.sampling import Sampling
 from encoded_ensembles.commands.options.training import Training
 from encoded_ensembles.ensemble import engine
+from encoded_ensembles.features.extractors import INCEPTION
 from workspace import REPOSITORY
 
 
@@ -96,8 +97,14 @@ def folder(tmp_path_factory):
         (made / name).mkdir()
         (made / name / "0.png").write_bytes(b"")
         write_members(made / name)
+        (made / name / INCEPTION).touch()
         (made / f"{name}.csv").write_text("name,a,b\n")
-    return made
+    for package in ("lpips", "open_clip", "timm"):  # the start looks for them, and imports none
+        (made / "packages" / package).mkdir(parents=True)
+        (made / "packages" / package / "__init__.py").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(made / "packages")
+        yield made
 
 
 def parsed(config, lines, folder, read=None):
