@@ -27,6 +27,7 @@ check_clock(config["run"])
 
 onstart:
     stop_second_writers()
+    stop_without_compiler()
 
 
 onsuccess:

@@ -168,6 +168,19 @@ def test_what_is_not_there_ends_in_one_sentence(workspace, changes, sentence):
     assert error.startswith(f"Error: {sentence}")
 
 
+def test_a_missing_compiler_is_said_before_any_job(workspace):
+    (workspace.folder / "compiled.yaml").write_text("sampling: {compile: true}")
+    workspace.environment["CXX"] = "no-such-compiler"
+    done = workspace.snakemake(config="compiled.yaml")
+    assert done.returncode == 1
+    assert (
+        "Error: sampling.compile is true, but the C++ compiler no-such-compiler is not"
+        in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+    assert not (workspace.folder / "results").exists()
+
+
 def broken_png(folder):
     Image.new("RGB", (9, 9)).save(folder / "good.png")
     whole = (folder / "good.png").read_bytes()

@@ -72,6 +72,21 @@ def stop_second_writers():
         )
 
 
+def stop_without_compiler():
+    """Stop with one sentence if sampling here needs a compiler for sampling.compile that is not installed.
+
+    On a cluster the machines of the jobs may have one; there the jobs check. Where jobs run is not known before the start.
+    """
+    if not (config["sampling"]["compile"] and workflow.local_exec):
+        return
+    planned = (dict(job.rule.params.items()) for job in workflow.dag.needrun_jobs())
+    if any("sampling" in params for params in planned):  # `sampling_options`
+        try:
+            check_compiler()
+        except InputError as error:
+            sys.exit(f"Error: {error}")
+
+
 def say_what_failed(logs):
     """Print the last message of each failed job, and the name of its log."""
     texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs]

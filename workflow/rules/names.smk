@@ -19,6 +19,7 @@ if (REPOSITORY / "workflow" / "encoded_ensembles").is_dir():  # not with `encens
 
 from encoded_ensembles.config.check import check_config
 from encoded_ensembles.config.closure import PACKAGE, code_digest
+from encoded_ensembles.ensemble.placement import check_compiler
 from encoded_ensembles.features.extractors import INCEPTION
 from encoded_ensembles.features.perceptual import NETWORKS, STLPIPS, weight_file
 from encoded_ensembles.members.given import KINDS

@@ -36,11 +36,8 @@ def hold(
     Raises:
         InputError: `compiled` is true, but no C++ compiler is installed.
     """
-    if compiled and not shutil.which(compiler := os.environ.get("CXX", "g++")):
-        raise InputError(
-            f"sampling.compile is true, but the C++ compiler {compiler} is not installed; install it, or "
-            "set sampling.compile to false."
-        )
+    if compiled:
+        check_compiler()
     if resident is None:
         resident = fit(members, device)
     if not resident:
@@ -50,6 +47,19 @@ def hold(
     for member in members:
         set_arithmetic(member.to(device), precision=precision, compiled=compiled)
     return members
+
+
+def check_compiler() -> None:
+    """Check that torch.compile has a C++ compiler on this machine.
+
+    Raises:
+        InputError: none is installed.
+    """
+    if not shutil.which(compiler := os.environ.get("CXX", "g++")):
+        raise InputError(
+            f"sampling.compile is true, but the C++ compiler {compiler} is not installed; install it, or "
+            "set sampling.compile to false."
+        )
 
 
 def fit(members: Sequence["UNet2DModel"], device: "torch.device") -> bool:
