@@ -53,7 +53,7 @@ rule encode_prompts:
         "results/{run}/logs/encode_prompts.log",
     benchmark:
         "results/{run}/benchmarks/encode_prompts.tsv"
-    # Before training: prompts and a scheduler that do not fit the base are refused.
+    # Before training: prompts, a scheduler and steps that do not fit the base are refused.
     priority: 1
     conda:
         "../../envs/encens.yaml"
@@ -69,10 +69,13 @@ rule encode_prompts:
         border=config["dataset"]["border"],
         cut="--cut" if config["sampling"]["cut"] else "--no-cut",
         scheduler=config["sampling"]["scheduler"],
+        steps=config["sampling"]["steps"],
+        levels=config["contrast"]["levels"],
     shell:
         """
         encens encode-prompts --pipeline {params.pipeline:q} --base results/{wildcards.run}/base \
             --data {input.data:q} \
             {params.prompts:q} {params.cut} --scheduler {params.scheduler:q} \
+            --steps {params.steps} --levels {params.levels} \
             --output {output.prompts:q} >{log:q} 2>&1
         """

@@ -20,6 +20,10 @@ def encode_prompts(
     scheduler: Annotated[
         str, Option(help="sampler of the run, refused before training if it does not fit the base")
     ],
+    steps: Annotated[int, Option(help="steps of sampling")],
+    levels: Annotated[
+        int, Option(help="highest noise level of contrasts, which sampling has to have a step at")
+    ],
     output: Annotated[
         Path,
         Option(
@@ -32,21 +36,35 @@ def encode_prompts(
     cut: Cut = False,
     device: Device = "auto",
 ) -> None:
-    """Encode the prompts of samples by a pipeline's text encoders."""
+    """Encode the prompts of samples by a pipeline's text encoders.
+
+    Raises:
+        InputError: a prompt is too long, the scheduler does not fit the base, or its steps end above `levels`.
+    """
     import numpy as np
 
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.device import choose_device
-    from encoded_ensembles.members.prompted import read_pipeline
+    from encoded_ensembles.members.latents import latent_shape
+    from encoded_ensembles.members.prompted import TextDiffusion, read_pipeline
     from encoded_ensembles.members.prompts import load_encoders
     from encoded_ensembles.members.samplers import choose_sampler
     from encoded_ensembles.members.text_arrays import embedded_prompts
-    from encoded_ensembles.storage.files import write_arrays
+    from encoded_ensembles.storage.files import InputError, write_arrays
 
-    choose_sampler(read_pipeline(base)["scheduler"], scheduler)
+    facts = read_pipeline(base)
+    choose_sampler(facts["scheduler"], scheduler)
     images = read_images(data)
-    encoders = load_encoders(read_fetched(pipeline, base, images), device=choose_device(device))
-    size = images.images.shape[1:3]
+    parts, (height, width, channels) = read_fetched(pipeline, base, images), images.images.shape[1:]
+    shape = latent_shape(parts.config("vae"), (channels, height, width))
+    lowest = int(min(TextDiffusion(facts, scheduler).begin(steps, shape).levels))
+    if lowest > levels:
+        raise InputError(
+            f"contrast.levels is {levels}, but {steps} steps of {scheduler} (sampling.steps, sampling.scheduler) go "
+            f"down to noise level {lowest} only; raise one of the two numbers."
+        )
+    encoders = load_encoders(parts, device=choose_device(device))
+    size = height, width
     write_arrays(
         output,
         {"prompts": np.array(prompt)}

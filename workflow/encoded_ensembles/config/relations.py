@@ -228,7 +228,7 @@ def check_levels(config: dict[str, Any]) -> None:
     """Check that sampling has a step at the noise levels that contrast looks at.
 
     The last step of DPM-Solver++ is at a T-th of all levels, those of DDPM and DDIM at 0. What the scheduler of a
-    pipeline does is not known here.
+    pipeline does is not known here: encode-prompts checks it, before training.
 
     Raises:
         InputError: it has none.
