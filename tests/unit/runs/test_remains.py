@@ -17,7 +17,8 @@ LEFT = [
     "studies/levels.parquet", "checkpoints/00.safetensors", "checkpoints/same.0.1.safetensors",
     "checkpoints/trained/00/training.json", "ensemble/members/01/config.json", "universe.ctf", "universe.npz",
     "certificates/sample-1.0.png", "forget/old/samples.png", "logs/ablate_set.one.log", "landscape/.x.host.1.tmp",
-    "ledger/words-1.npz.damaged", ".ensemble.abc/new/code.npz",
+    "members/12/training.json", "splits/12.sha256", "splits/heldout.3.json", "checkpoints/12.safetensors",
+    "checkpoints/trained/12/loss.csv", "ledger/words-1.npz.damaged", ".ensemble.abc/new/code.npz",
 ]  # fmt: skip
 STAY = ["ledger/words-1.npz", "forget/old/answer.json", "forget/now/samples.png", "run.json", "config.yaml", "mine/notes.txt", "data/mine.csv"]  # fmt: skip
 NOTHING = [
@@ -56,7 +57,7 @@ def test_what_remains_is_found_and_deleted_as_it_says(configured, tmp_path):
     new = forgetting.plan(configured, CODE, ["u0"]).config
     found = remains.find_remains(
         run,
-        saw=["00", "01", "full"],
+        kept=["02", "03"],
         again=layout.outputs(new, landscape=5, frechet=1, classifier=True),
         answer=run / "forget/now",
     )

@@ -112,7 +112,10 @@ def _answer(
     twins = same_pixels(run.images, wanted.units)
     blocks = {part: wanted.config[part]["blocks"] for part in ("landscape", "frechet")}
     remains = find_remains(
-        run.folder, saw=saw, again=outputs(wanted.config, classifier=True, **blocks), answer=folder
+        run.folder,
+        kept=kept,
+        again=outputs(wanted.config, classifier=True, **blocks),
+        answer=folder,
     )
     remains += _kin(run, wanted.units, set(images["pixels_sha256"]))
     write_json(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from encoded_ensembles.codes.splits import FULL
 from encoded_ensembles.data.captions import find_words
 from encoded_ensembles.data.images import ImageSet, pixel_digests
 from encoded_ensembles.data.units import Grouping, assign_units
@@ -84,22 +85,23 @@ REQUESTS = ("answer.json", "config.yaml")  # files of each request, in forget/
 
 
 def find_remains(
-    run: Path, *, saw: Iterable[str], again: Iterable[str], answer: Path
+    run: Path, *, kept: Iterable[str], again: Iterable[str], answer: Path
 ) -> list[Remain]:
     """Return the files that hold data of some units, by place.
 
     Args:
         run: folder of the run.
-        saw: names of the networks that saw one of the units.
+        kept: names of the members that saw none of the units; any other network may have seen them,
+            such as one of an earlier, larger ensemble.
         again: files of the run under the new configuration, relative to its folder.
         answer: folder of the answer to this request, which stays.
     """
-    known, new_files = {*saw}, {*again}
+    never_saw, new_files = {*kept}, {*again}
     written = {file.relative_to(run).as_posix() for file in files_of(run)}
     files_of_place: dict[tuple[str, str, Goes], list[Path]] = {}
     for file in sorted(run.rglob("*")):
         name = file.relative_to(run).as_posix()
-        place, holds = _look(name, known)
+        place, holds = _look(name, never_saw)
         if holds and (file.is_symlink() or file.is_file()):
             stays = file.absolute().is_relative_to(answer.absolute())
             goes = Goes.STAYS if stays else _goes(name, new_files, written)
@@ -109,7 +111,7 @@ def find_remains(
     return [Remain(*key, files) for key, files in sorted(files_of_place.items())]
 
 
-def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
+def _look(name: str, kept: set[str]) -> tuple[str, str | None]:
     """Return the place of a file, and what it holds of the units; None if nothing."""
     first, *rest = name.split("/")
     if name.endswith(SUFFIX) or first.startswith(".ensemble."):
@@ -123,8 +125,9 @@ def _look(name: str, saw: set[str]) -> tuple[str, str | None]:
     network = rest[1] if rest[0] == "trained" and rest[1:] else rest[0]
     network = network.split(".")[0]  # splits/00.sha256, checkpoints/00.safetensors
     others = network in OTHER_NETWORKS and first != "members"
+    trained = others or network == FULL or network.isdecimal()
     place = f"{first}/{rest[0]}" if rest[1:] else first
-    return place, HOLDS[first] if network in saw or others else None
+    return place, HOLDS[first] if trained and network not in kept else None
 
 
 def _goes(name: str, again: set[str], ours: set[str]) -> Goes:
