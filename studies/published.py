@@ -10,6 +10,7 @@ digits) and samples (what each sample shows), each .parquet with .csv, and publi
 import argparse
 import os
 import tempfile
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def write_made(folder: Path) -> None:
     """Write a made landscape in the same form, for the smoke run: each member adds a picture of its own."""
     rng = np.random.default_rng(0)
     units, members, samples = 48, 8, 2
-    words = np.stack([rng.permutation(members) < members // 2 for _ in range(units)])
+    halves = [*combinations(range(members), members // 2)]
+    words = np.zeros((units, members), bool)
+    np.put_along_axis(words, rng.permutation(halves)[:units], values=True, axis=1)
     images = rng.integers(0, 256, (units, SIDE, SIDE), np.uint8)
     effects = rng.normal(size=(samples, members, SIDE, SIDE))
     factual = rng.integers(100, 156, (samples, 1, SIDE, SIDE))

@@ -35,6 +35,7 @@ def test_a_table_and_an_array_file_give_the_same_words(tmp_path):
         (np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 0, 1]]), "words of 2 to 3 members"),
         (np.zeros((3, 4), int), "words of 0 to 0 members"),
         (2 * WORDS, "other values than 0 and 1"),
+        (WORDS[[0, 1, 0]], "the same word in rows 1 and 3, expected another word for each unit"),
     ],
 )
 def test_what_is_no_code_is_refused(tmp_path, rows, said):

@@ -7,6 +7,7 @@ from encoded_ensembles.codes.families import Family
 from encoded_ensembles.data.images import to_signed
 from encoded_ensembles.influence.landscape_naming import name_units
 from encoded_ensembles.influence.member_effects import fit_members, landscape_pulls
+from encoded_ensembles.storage.files import InputError
 
 FAMILY = Family("random", 10, 5)
 
@@ -51,6 +52,21 @@ def test_the_unit_s_own_row_is_left_out_as_by_fitting_again():
         other[unit] += 100
         same = landscape_pulls(fit_members(other, words), factual, images, np.arange(40))[unit]
         assert np.corrcoef(same, pull[unit])[0, 1] == pytest.approx(1, abs=1e-9)
+
+
+def test_a_row_that_cannot_be_left_out_is_refused():
+    """Each row of a code of no more units than members, and a row that alone drops a member."""
+    rng = np.random.default_rng(3)
+    for units in (1, 6, 10):
+        words = code_of(40)[:units]
+        with pytest.raises(
+            InputError, match=rf"{units} code words of 10 members .* {units} of .* row 1\)"
+        ):
+            fit_members(rng.normal(size=(units, 4)), words)
+    words = np.zeros((41, 11), bool)
+    words[:40, :10], words[40, [1, 2, 3, 4, 10]] = code_of(40), True
+    with pytest.raises(InputError, match=r"the words of 1 of these units \(the first in row 41\)"):
+        fit_members(rng.normal(size=(41, 4)), words)
 
 
 def test_a_unit_that_its_members_carry_is_named():

@@ -16,7 +16,7 @@ def read_code_words(path: Path, *, units: int) -> dict[str, np.ndarray]:
         units: U.
 
     Raises:
-        InputError: the file cannot be read, or is no code of `units` words of one weight.
+        InputError: the file cannot be read, or is no code of `units` distinct words of one weight.
     """
     if path.suffix == ".npz":
         arrays = read_arrays(path)
@@ -35,6 +35,14 @@ def read_code_words(path: Path, *, units: int) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path} has words of {weights.min()} to {weights.max()} members, expected one weight, of "
             f"1 to {words.shape[1] - 1} members."
+        )
+    first = np.unique(words, axis=0, return_index=True)[1]
+    if len(first) < units:
+        again = int(np.setdiff1d(np.arange(units), first)[0])
+        same = int(np.flatnonzero((words == words[again]).all(axis=1))[0])
+        raise InputError(
+            f"{path} has the same word in rows {same + 1} and {again + 1}, expected another word for each "
+            "unit: units of one word cannot be told apart; make them one unit."
         )
     default = {"family": np.array("random"), "distance": np.array(2)}
     return {"code": words.astype(bool), "null_words": words[:0].astype(bool), **(kind or default)}

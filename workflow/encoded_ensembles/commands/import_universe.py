@@ -40,6 +40,7 @@ def import_universe(
 
     from encoded_ensembles.codes.given_words import read_code_words
     from encoded_ensembles.data.images import ImageSet, to_signed, write_images
+    from encoded_ensembles.influence.member_effects import solve_words
     from encoded_ensembles.runs import layout
     from encoded_ensembles.sharing.universe import open_universe
     from encoded_ensembles.storage.files import (
@@ -68,6 +69,7 @@ def import_universe(
                     f"training images have shape {opened.training_shape} and samples {opened.shape}, "
                     "expected the same to attribute samples; leave out --words."
                 )
+            solve_words(code["code"])  # refused before anything is written
         names = np.array([f"unit-{unit:06d}" for unit in range(1, opened.units + 1)])
         counterfactuals: Iterable[np.ndarray] = map(to_signed, opened.counterfactuals())
         if floats:

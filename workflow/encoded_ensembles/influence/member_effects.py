@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from encoded_ensembles.influence.contrast import directions
+from encoded_ensembles.storage.files import InputError
+
+ALONE = 1e-8  # a row that leaves less than this share to itself cannot be left out of the fit
 
 
 class Fit(NamedTuple):
@@ -29,23 +32,46 @@ class Fit(NamedTuple):
     explained: float
 
 
+def solve_words(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return centred words (U, n), their pseudo-inverse (n, U), and each row's share outside its own fit (U,).
+
+    Args:
+        words: (U, n) bool, the members dropped in each counterfactual.
+
+    Raises:
+        InputError: a unit's row alone fixes a part of the effects, so that it cannot be left out.
+    """
+    bits = words - words.mean(axis=0)
+    solver = np.linalg.pinv(bits)  # of least norm: words of one weight do not fix the sum
+    rest = 1 - np.einsum("un,nu->u", bits, solver) - 1 / len(words)
+    if (rest < ALONE).any():
+        units, members = words.shape
+        raise InputError(
+            f"{units} code words of {members} members were found, and without the words of "
+            f"{int((rest < ALONE).sum())} of these units (the first in row {int(np.argmax(rest < ALONE)) + 1}) the "
+            "effects of members cannot be fitted, expected that any unit can be left out; use a landscape "
+            "of more units, or leave out --words."
+        )
+    return bits, solver, rest
+
+
 def fit_members(moved: np.ndarray, words: np.ndarray) -> Fit:
     """Fit the effects of members on one sample.
 
     Args:
         moved: (U, F) float, counterfactuals.
         words: (U, n) bool, the members dropped in each.
+
+    Raises:
+        InputError: a unit's row cannot be left out.
     """
+    bits, solver, rest = solve_words(words)
     centre = moved.mean(axis=0, dtype=np.float64)
-    bits = words - words.mean(axis=0)
-    solver = np.linalg.pinv(bits)  # of least norm: words of one weight do not fix the sum
     dropped = solver @ (moved - centre)
     residuals = moved - centre - bits @ dropped
     total = np.square(moved - centre).sum()
     explained = 1 - np.square(residuals).sum() / total if total else 0.0
-    own = np.einsum("un,nu->u", bits, solver) + 1 / len(words)
-    leverage = solver.T / np.maximum(1 - own, np.finfo(float).eps)[:, None]
-    return Fit(-dropped, residuals, leverage, float(explained))
+    return Fit(-dropped, residuals, solver.T / rest[:, None], float(explained))
 
 
 def landscape_pulls(
