@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from encoded_ensembles.data.sources import download
@@ -188,6 +189,24 @@ def test_a_file_that_is_there_is_checked_and_not_fetched(server, tmp_path):
     (tmp_path / "file").write_bytes(CONTENT[:-1])
     assert obtain(tmp_path, address).read_bytes() == CONTENT
     assert len(asked) == 1
+
+
+def test_two_that_want_the_same_file_get_it_by_one_download(server, tmp_path):
+    """Runs of one machine share the cache; both had written to one partial file."""
+    address, asked = server("stall", "stall", "whole")
+    with ThreadPoolExecutor(2) as pool:
+        files = [*pool.map(lambda _: obtain(tmp_path, address), range(2))]
+    assert {file.read_bytes() for file in files} == {CONTENT}
+    assert len(asked) == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_locked(server, tmp_path):
+    address, asked = server()
+    (tmp_path / ".file.lock").mkdir()
+    with pytest.raises(InputError, match=r"\.file\.lock cannot be written"):
+        obtain(tmp_path, address)
+    assert not asked
 
 
 def test_a_folder_that_cannot_be_written(server, tmp_path):

@@ -30,24 +30,55 @@ class RefusedError(Exception):
 def obtain(target: Path, addresses: Sequence[str], *, check: Check, largest: int) -> Path:
     """Return `target`; it is downloaded if it does not exist or fails the check.
 
+    One process downloads it; others that want it wait.
+
     Args:
-        target: the file; a partial download is beside it as .{name}.part.
+        target: the file; a partial download is beside it as .{name}.part, and a lock as .{name}.lock.
         addresses: of the file, tried in this order.
         check: raises InputError if a file is not the expected one.
         largest: largest size of the file in bytes.
 
     Raises:
-        InputError: no address provides the file.
+        InputError: no address provides the file, or its folder cannot be written.
     """
-    if target.is_file():
-        try:
-            check(target)
-        except InputError as error:
-            report(f"{error} It is downloaded again.")
-            target.unlink()
-        else:
-            return target
+    from filelock import FileLock
+
+    if target.is_file() and _problem(target, check) is None:
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    lock = target.with_name(f".{target.name}.lock")
+    held = FileLock(lock)
+    try:
+        held.acquire()
+    except OSError as error:
+        raise InputError(f"{lock} cannot be written ({error.strerror}).") from error
+    try:
+        if target.is_file() and (problem := _problem(target, check)):
+            report(f"{problem} It is downloaded again.")
+            target.unlink()
+        if not target.is_file():
+            _download(target, addresses, check=check, largest=largest)
+    finally:
+        lock.unlink(missing_ok=True)  # those who wait for it look for the file first
+        held.release()
+    return target
+
+
+def _problem(file: Path, check: Check) -> InputError | None:
+    """Return why a file is not the expected one; None if it is."""
+    try:
+        check(file)
+    except InputError as error:
+        return error
+    return None
+
+
+def _download(target: Path, addresses: Sequence[str], *, check: Check, largest: int) -> None:
+    """Download `target` from the first address that provides it.
+
+    Raises:
+        InputError: none does.
+    """
     problems = []
     for address in addresses:
         part = target.with_name(f".{target.name}.part")
@@ -56,7 +87,7 @@ def obtain(target: Path, addresses: Sequence[str], *, check: Check, largest: int
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(target)
-            return target
+            return
         problems.append(f"{address} {problem}")
     raise InputError(
         f"{target.name} could not be downloaded: {'; '.join(problems)}. Connect to the network, set "
