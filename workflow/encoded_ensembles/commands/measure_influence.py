@@ -59,7 +59,7 @@ def measure_influence(
     influence: sample, unit, unit_name; for each statistic S the columns S, S_z (standard deviations
     of the null from its mean), S_p, S_q (false discovery rate over the units of the sample) and S_rank
     (1 has the largest S_z); distance_published (256x256x3 in [0, 1]), exact (measured, not predicted:
-    all except with landscape.mode screened), attributed (by contrast).
+    all except with landscape.mode screened), attributed (by joint_q).
     Statistics: distance (native pixels, values in [-1, 1]), those of --distances, matched, directional
     and contrast (docs/validity.md). null: sample, word, and the statistics that need no unit.
     radius: sample, radius, radius_published, unit, null_radius (largest distance among the
