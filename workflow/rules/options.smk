@@ -8,9 +8,10 @@ def truth_options(wildcards):
 
 
 def foreign_options():
-    """Return the options that name scores of other methods."""
-    scores = config["grade"]["scores"].items()
-    return repeated("--foreign", [f"{name}={file}" for name, file in scores])
+    """Return the options that name scores of other methods, and the units that are left out of them."""
+    scores = [f"{name}={file}" for name, file in config["grade"]["scores"].items()]
+    excluded = repeated("--excluded", config["units"]["exclude"])
+    return [*repeated("--foreign", scores), *excluded] if scores else []
 
 
 def autoencoder_options():

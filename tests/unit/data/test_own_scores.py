@@ -56,6 +56,28 @@ def test_tables_that_are_refused(tmp_path):
     file.write_text("sample,unit,score\n0,cat,1\n")
     with pytest.raises(InputError, match="has the columns sample, unit, score, expected sample"):
         own_scores.read_foreign([f"a={file}"], names=NAMES, samples=2)
+    for row, said in (
+        ("0,cat,9", "several rows of sample 0 and unit_name cat, expected one score for each pair"),
+        (
+            "0,zzz,1",
+            "1 rows of other unit_names, the first zzz, expected a unit_name in code/units",
+        ),
+        ("7,cat,1", "1 rows of other samples, the first 7, expected 0 to 1"),
+        (",cat,1", "1 rows of other samples, the first nan"),
+    ):
+        write_table(file)
+        file.write_text(f"{file.read_text()}{row}\n")
+        with pytest.raises(InputError, match=said):
+            own_scores.read_foreign([f"a={file}"], names=NAMES, samples=2)
     write_table(file, np.where(SCORES == 2, np.nan, SCORES))
     with pytest.raises(InputError, match="5 of them finite; expected a finite score for each"):
         own_scores.read_foreign([f"a={file}"], names=NAMES, samples=2)
+
+
+def test_rows_of_excluded_units_are_ignored(tmp_path):
+    """Scores of a run stay valid for the run without some of its units."""
+    write_table(tmp_path / "a.csv")
+    write_table(tmp_path / "b.parquet")
+    given = [f"{file.stem}={file}" for file in sorted(tmp_path.iterdir())]
+    found = own_scores.read_foreign(given, names=NAMES[[0, 2]], samples=2, excluded=["007", "gone"])
+    assert all(np.array_equal(scores, SCORES[[0, 2]]) for scores in found.values())

@@ -7,6 +7,7 @@ from typer import Option
 
 from encoded_ensembles.commands.options.figures import Attributed
 from encoded_ensembles.commands.options.files import Code, NullWords
+from encoded_ensembles.commands.options.units import Excluded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,7 @@ def check_names(
     foreign: Annotated[
         list[str] | None, Option(help="NAME=FILE of grade.scores; repeatable")
     ] = None,
+    excluded: Excluded = None,
     samples: Annotated[int, Option(help="sampling.samples, expected of foreign scores")] = 0,
     blocks: Annotated[int, Option(help="landscape.blocks, which share the units")] = 1,
     steps_per_epoch: Annotated[int, Option(help="training.steps_per_epoch")] = 1,
@@ -75,7 +77,7 @@ def check_names(
             f"{images[smallest]}, the images in the split of member {smallest:02d}: most batches "
             "would be empty; lower it, and raise training.epochs for as many steps."
         )
-    read_foreign(foreign or [], names=names, samples=samples)
+    read_foreign(foreign or [], names=names, samples=samples, excluded=excluded or [])
     family = family_of(arrays)
     words = count_free(len(names), family=family, limit=null_words)
     warning = resolution_warning(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Pulls
+from encoded_ensembles.commands.options.units import Excluded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ def grade_methods(
     foreign: Annotated[
         list[str] | None, Option(help="NAME=FILE, scores of another method; repeatable")
     ] = None,
+    excluded: Excluded = None,
     bootstrap: Annotated[int, Option(help="S, bootstrap draws")] = 1000,
     seed: Annotated[int, Option(help="seed of the bootstrap and of shuffled words")] = 0,
 ) -> None:
@@ -56,7 +58,9 @@ def grade_methods(
     pull = read_tensors(pulls, names=["pulls"])["pulls"]
     scores_of = read_tensors(scores)
     folds = scores_of.pop("member_folds")
-    scores_of |= read_foreign(foreign or [], names=arrays["unit_names"], samples=len(pull))
+    scores_of |= read_foreign(
+        foreign or [], names=arrays["unit_names"], samples=len(pull), excluded=excluded or []
+    )
     graded = grade.graded_samples(len(pull))
     pull = pull[graded]
     orders = {

@@ -7,6 +7,7 @@ from typer import Option
 
 from encoded_ensembles.commands.options.features import Classifier, Device, Inception
 from encoded_ensembles.commands.options.files import Code, Samples
+from encoded_ensembles.commands.options.units import Excluded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ def score_methods(
     foreign: Annotated[
         list[str] | None, Option(help="NAME=FILE, scores of another method; repeatable")
     ] = None,
+    excluded: Excluded = None,
     device: Device = "auto",
 ) -> None:
     """Grade every attribution method against every kind of truth that the run has.
@@ -96,7 +98,9 @@ def score_methods(
         for name, each in read_tensors(scores).items()
         if "/" not in name and name != "member_folds"
     }
-    methods |= read_foreign(foreign or [], names=names, samples=len(factual))
+    methods |= read_foreign(
+        foreign or [], names=names, samples=len(factual), excluded=excluded or []
+    )
     shape = (len(names), len(factual))
     statistics = read_table(influence) if influence else pd.DataFrame()
     methods |= _statistics(statistics, shape=shape)

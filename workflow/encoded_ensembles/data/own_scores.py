@@ -1,11 +1,16 @@
 """Scores of other attribution methods: their names, and the files that hold them."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from encoded_ensembles.storage.files import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Names of the run's own methods, and of other arrays in the file of their scores.
 OWN = re.compile(
@@ -27,20 +32,23 @@ def check_name(name: str) -> None:
         )
 
 
-def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[str, np.ndarray]:
+def read_foreign(
+    given: list[str], *, names: np.ndarray, samples: int, excluded: Collection[str] = ()
+) -> dict[str, np.ndarray]:
     """Return scores of other methods, from .npy (U, B) or tables with sample, unit_name and score.
 
     Args:
         given: NAME=FILE for each method.
         names: (U,) of the units.
         samples: B.
+        excluded: names in units.exclude, whose rows in tables are ignored.
 
     Returns:
         (U, B) of each method, by name.
 
     Raises:
-        InputError: a name is one of the run's own methods; a file is missing, has another shape, or
-            lacks a pair.
+        InputError: a name is one of the run's own methods; a file is missing, has another shape,
+            lacks a pair, or has a pair twice, another unit or another sample.
     """
     import pandas as pd
 
@@ -71,8 +79,8 @@ def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[s
                     f"{file} has the columns {', '.join(table.columns)}, expected sample, unit_name "
                     "and score."
                 )
-            wide = table.pivot_table(index="unit_name", columns="sample", values="score")
-            values = wide.reindex(index=names, columns=range(samples)).to_numpy()
+            rows = table[~table["unit_name"].isin(list(excluded))]
+            values = _from_rows(rows, file=file, names=names, samples=samples)
         if values.shape != shape or not np.isfinite(values).all():
             raise InputError(
                 f"{file} holds scores {values.shape}, {int(np.isfinite(values).sum())} of them finite; "
@@ -80,3 +88,36 @@ def read_foreign(given: list[str], *, names: np.ndarray, samples: int) -> dict[s
             )
         scores[name] = values
     return scores
+
+
+def _from_rows(rows: "pd.DataFrame", *, file: str, names: np.ndarray, samples: int) -> np.ndarray:
+    """Return the scores (U, B) of rows with sample, unit_name and score; NaN where there is none.
+
+    Raises:
+        InputError: a row is of another unit or sample, or two are of one pair.
+    """
+    import pandas as pd
+
+    rows = rows.assign(
+        **{name: pd.to_numeric(rows[name], errors="coerce") for name in ("sample", "score")}
+    )
+    for column, known in (("unit_name", names.tolist()), ("sample", range(samples))):
+        other = rows.loc[~rows[column].isin(known), column]
+        if len(other):
+            expected = (
+                "a unit_name in code/units.csv or in units.exclude"
+                if column == "unit_name"
+                else f"0 to {samples - 1}"
+            )
+            raise InputError(
+                f"{file} has {len(other)} rows of other {column}s, the first {other.iloc[0]}, expected "
+                f"{expected}; correct or delete these rows."
+            )
+    twice = rows[rows.duplicated(["sample", "unit_name"])]
+    if len(twice):
+        raise InputError(
+            f"{file} has several rows of sample {twice['sample'].iloc[0]} and unit_name "
+            f"{twice['unit_name'].iloc[0]}, expected one score for each pair; delete the others."
+        )
+    wide = rows.pivot_table(index="unit_name", columns="sample", values="score")
+    return wide.reindex(index=names, columns=range(samples)).to_numpy(np.float64)

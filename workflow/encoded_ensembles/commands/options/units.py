@@ -18,6 +18,10 @@ Plants = Annotated[
     list[str] | None,
     Option(help="plant, NAME:KIND:IMAGES:together or NAME:KIND:IMAGES:apart; repeatable"),
 ]
+Excluded = Annotated[
+    list[str] | None,
+    Option(help="name in units.exclude, whose rows in --foreign are ignored; repeatable"),
+]
 Words = Annotated[
     list[str] | None,
     Option(help="for word: a word of captions, a unit each, the first that is held; repeatable"),
