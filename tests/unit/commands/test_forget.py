@@ -36,3 +36,20 @@ def test_pictures_with_a_word_that_are_set_aside_are_named(tmp_path):
         each.place: each.holds.rpartition(": ")[2] for each in _kin(run, ["dog", "a.png"], set())
     }
     assert found == {"data/heldout.npz": "b.png", "data/spare.npz": "c.png"}
+
+
+def test_pictures_that_the_table_gives_to_a_unit_are_named(tmp_path):
+    """A table may cover the whole folder, also images that are set aside, or the training images only."""
+    (tmp_path / "data").mkdir()
+    for use, names in {"heldout": ["a.png", "b.png"], "spare": ["c.png"]}.items():
+        zeros = np.zeros((len(names), 2, 2, 1), np.uint8)
+        images = ImageSet(
+            zeros, np.zeros(len(names), np.int64), np.array(["."]), np.array(names, str)
+        )
+        write_images(tmp_path / f"data/{use}.npz", images)
+    (tmp_path / "artists.csv").write_text("name,artist\n b.png, Ann\na.png,Bo\ntrained.png,Ann\n")
+    units = {"by": "table", "table": str(tmp_path / "artists.csv"), "column": "artist"}
+    run = SimpleNamespace(folder=tmp_path, config={"units": units})
+    (found,) = _kin(run, ["Ann"], set())
+    assert (found.place, found.holds.rpartition(": ")[2]) == ("data/heldout.npz", "b.png")
+    assert _kin(run, ["Cy"], set()) == []

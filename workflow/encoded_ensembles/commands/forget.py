@@ -147,18 +147,25 @@ def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":
         pixels: digests of the pixels of the units' images.
     """
     from encoded_ensembles.data.images import read_images
+    from encoded_ensembles.data.units import table_rows
     from encoded_ensembles.runs.layout import CAPTIONS
     from encoded_ensembles.runs.remains import Goes, Remain, find_kin
     from encoded_ensembles.storage.files import read_table
 
-    by, captions, remains = run.config["units"]["by"], {}, []
+    grouping, captions, listed, remains = run.config["units"], {}, [], []
+    by = grouping["by"]
     if by == "word":  # the others are images, whose captions hold none of the words
         table = read_table(run.folder / CAPTIONS)
         captions = dict(zip(table["name"], table["caption"], strict=True))
-        units = [name for name in units if name in run.config["units"]["words"]]
+        units = [name for name in units if name in grouping["words"]]
     for use in ("heldout", "spare"):
         file = run.folder / "data" / f"{use}.npz"
-        if kin := find_kin(read_images(file), units, pixels, by=by, caption_of=captions):
+        images = read_images(file)
+        if by == "table":
+            table = Path(grouping["table"])
+            rows = table_rows(table, names=images.names, column=grouping["column"])
+            listed = rows.loc[rows["unit"].isin(units), "image"].tolist()
+        if kin := find_kin(images, units, pixels, by=by, caption_of=captions, listed=listed):
             holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
             remains.append(Remain(f"data/{use}.npz", holds, Goes.STAYS, [file]))
     return remains

@@ -113,19 +113,7 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
     Raises:
         InputError: the file cannot be read, lacks a column, or an image has no unit or two.
     """
-    import pandas as pd
-
-    table = _load_table(path)
-    for wanted in ("name", column):
-        if list(table.columns).count(wanted) != 1:
-            raise InputError(
-                f"units.table {path} has columns {', '.join(table.columns)}, expected one called "
-                f"{wanted}; separate columns of a CSV with commas."
-            )
-    known = _by_bare_name(names)
-    image = table["name"].map(lambda name: known.get(name) or known.get(str(name).strip()))
-    unit = table[column].map(lambda unit: str(unit).strip() or None, na_action="ignore")
-    rows = pd.DataFrame({"image": image, "unit": unit}).dropna().drop_duplicates()
+    rows = table_rows(path, names=names, column=column)
     twice = rows[rows["image"].duplicated(keep=False)].sort_values("image", kind="stable")
     if len(twice):
         raise InputError(
@@ -140,6 +128,27 @@ def read_table(path: Path, *, names: np.ndarray, column: str) -> np.ndarray:
             f"as {missing[0]}; add them."
         )
     return unit_of.to_numpy(dtype=str)
+
+
+def table_rows(path: Path, *, names: np.ndarray, column: str) -> "pd.DataFrame":
+    """Return the columns image and unit of a table as of `read_table`, where both are known.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    import pandas as pd
+
+    table = _load_table(path)
+    for wanted in ("name", column):
+        if list(table.columns).count(wanted) != 1:
+            raise InputError(
+                f"units.table {path} has columns {', '.join(table.columns)}, expected one called "
+                f"{wanted}; separate columns of a CSV with commas."
+            )
+    known = _by_bare_name(names)
+    image = table["name"].map(lambda name: known.get(name) or known.get(str(name).strip()))
+    unit = table[column].map(lambda unit: str(unit).strip() or None, na_action="ignore")
+    return pd.DataFrame({"image": image, "unit": unit}).dropna().drop_duplicates()
 
 
 def _load_table(path: Path) -> "pd.DataFrame":

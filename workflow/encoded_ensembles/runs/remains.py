@@ -150,6 +150,7 @@ def find_kin(
     *,
     by: str,
     caption_of: Mapping[str, str] | None = None,
+    listed: Iterable[str] = (),
 ) -> list[str]:
     """Return the names of held-out or spare images that belong to some units.
 
@@ -160,6 +161,7 @@ def find_kin(
         by: what makes images a unit, as in `units.by`; by label, folder and word such images belong to
             units.
         caption_of: their captions by name, for by word; an image may hold several words.
+        listed: names of images that a table gives to the units, for by table.
     """
     same = np.array([digest in pixels for digest in pixel_digests(images.images)], bool)
     if len(images) and by in ("label", "folder"):
@@ -168,6 +170,7 @@ def find_kin(
     if len(images) and by == "word":
         texts = [(caption_of or {}).get(name, "") for name in images.names.tolist()]
         same |= find_words(names, texts).any(axis=0)
+    same |= np.isin(images.names, [*listed])
     return images.names[same].tolist()
 
 
