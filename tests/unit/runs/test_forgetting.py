@@ -55,6 +55,18 @@ def test_no_key_of_the_new_configuration_names_a_forgotten_unit(configured, sche
         forgetting.plan(configured, CODE, NAMES)
 
 
+def test_own_scores_stay_if_they_name_their_units(configured):
+    """An array would have a row too many for the units that are left."""
+    configured["grade"]["scores"] = {"a": "a.npy", "b": "b.csv", "c": "C.NPY", "d": "d.parquet"}
+    found = forgetting.plan(configured, CODE, ["u0"])
+    assert found.config["grade"]["scores"] == {"b": "b.csv", "d": "d.parquet"}
+    told = [change for change in found.changes if change.startswith("grade")]
+    assert [change.partition(";")[0] for change in told] == [
+        "grade.scores.a is dropped: a.npy has a row for each unit of before",
+        "grade.scores.c is dropped: C.NPY has a row for each unit of before",
+    ]
+
+
 def test_hostile_names_neither_break_the_configuration_nor_the_answer(configured, tmp_path, capsys):
     """Issue 14.5: a file name with a newline broke the header of the configuration."""
     for name in ("new\nline: x", "# a", "a\r\nb", "\u2028", "é\t'\"", "x: [", "\x07\u202e"):

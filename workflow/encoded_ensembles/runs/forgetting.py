@@ -49,6 +49,7 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
     changes = [
         *_leave_out_of_sets(without, names),
         *_leave_out_of_retraining(without, names, left),
+        *_leave_out_arrays(without),
         *_fit(without, code, numbers, left),
     ]
     return Forgetting(names, set_keep(code["code"][numbers]), without, changes)
@@ -98,6 +99,17 @@ def _leave_out_of_sets(config: dict[str, Any], names: list[str]) -> list[str]:
             )
     config["landscape"]["sets"] = sets
     return changes
+
+
+def _leave_out_arrays(config: dict[str, Any]) -> list[str]:
+    """Remove own scores that are arrays with a row for each unit of before, and return the changes."""
+    scores = config["grade"]["scores"]
+    arrays = [name for name, file in scores.items() if file.lower().endswith(".npy")]
+    return [
+        f"grade.scores.{name} is dropped: {scores.pop(name)} has a row for each unit of before; a table "
+        "with unit_name could stay."
+        for name in arrays
+    ]
 
 
 def _leave_out_of_retraining(config: dict[str, Any], names: list[str], left: int) -> list[str]:
