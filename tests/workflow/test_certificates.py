@@ -273,6 +273,10 @@ def test_the_verbs(rerun, keys, tmp_path):
         check=False,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "False"
+    done = rerun.encens("certify", "--run", "toy", "--sample", 1, "--units", unit)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("; unsigned\n")
+    assert not signatures.signature_file(file).exists()
     file.with_suffix(".png").write_bytes(b"x")
     done = rerun.encens("verify", file)
     assert done.returncode == 1

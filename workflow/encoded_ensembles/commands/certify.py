@@ -31,7 +31,7 @@ def certify(
     from encoded_ensembles.runs.run import Run, unit_names
     from encoded_ensembles.sharing.certificates import dump, statement, summary, write_picture
     from encoded_ensembles.sharing.resampling import counterfactual
-    from encoded_ensembles.sharing.signatures import check, sign
+    from encoded_ensembles.sharing.signatures import check, sign, signature_file
     from encoded_ensembles.storage.files import InputError, replacing
     from encoded_ensembles.storage.ledger import short_digest
 
@@ -45,6 +45,7 @@ def certify(
     picture, keep = counterfactual(run, sample, names, device)
     subjects = write_picture(output.with_suffix(".safetensors"), picture, sample=sample, keep=keep)
     certificate = statement(run, sample=sample, units=names, subjects=subjects)
+    signature_file(output).unlink(missing_ok=True)  # of an earlier certificate
     with replacing(output) as temporary:
         temporary.write_bytes(dump(certificate))
     if key:
