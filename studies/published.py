@@ -69,9 +69,10 @@ def write_made(folder: Path) -> None:
 
 def attribute(folder: Path, output: Path) -> None:
     """Import the universe of `folder` with its words, by the command that users have."""
-    universe = output / "published.ctf"
-    write_theirs(folder, universe)
-    import_universe(universe, output, words=folder / "words.csv")
+    with tempfile.TemporaryDirectory() as written:
+        universe = Path(written) / "published.ctf"
+        write_theirs(folder, universe)
+        import_universe(universe, output, words=folder / "words.csv")
 
 
 def gather(imported: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

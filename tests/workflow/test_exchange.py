@@ -115,6 +115,21 @@ def test_mistakes_are_named(universe, tmp_path):
     assert not (tmp_path / "in").exists()
 
 
+def test_a_folder_with_files_is_left_as_it_is(universe, tmp_path):
+    """Blocks of two landscapes would be drawn together, and a run would lose its data and code."""
+    kept = tmp_path / "run/landscape/1-of-2.safetensors"
+    kept.parent.mkdir(parents=True)
+    output = tmp_path / "run"
+    kept.write_text("x")
+    with pytest.raises(
+        InputError, match=r"holds landscape/1-of-2.safetensors, expected a folder without"
+    ):
+        import_universe(universe, output)
+    assert [file for file in output.rglob("*") if file.is_file()] == [kept]
+    kept.unlink()
+    import_universe(universe, output)  # folders alone, as a workflow makes them
+
+
 def test_wrong_words_leave_no_half_import(universe, tmp_path):
     """What is given is read before anything is written."""
     words = tmp_path / "words.csv"

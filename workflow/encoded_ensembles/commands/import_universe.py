@@ -18,7 +18,7 @@ SHOWN = 4  # samples in the figures of an imported universe
 
 def import_universe(
     universe: Annotated[Path, Argument(help="universe, .ctf")],
-    output: Annotated[Path, Option(help="output folder")],
+    output: Annotated[Path, Option(help="output folder, without files")],
     floats: Annotated[
         Path | None, Option(help="the numbers before rounding, .npz of export-universe")
     ] = None,
@@ -51,6 +51,11 @@ def import_universe(
         write_tensors,
     )
 
+    if held := next((file for file in output.rglob("*") if not file.is_dir()), None):
+        raise InputError(
+            f"--output is {output}, which holds {held.relative_to(output)}, expected a folder without "
+            "files; name another, or delete it."
+        )
     with open_universe(universe) as opened:
         count = opened.units * opened.samples * int(np.prod(opened.shape))
         if 4 * count > limit * 1e9:
