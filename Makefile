@@ -11,6 +11,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 CORES ?= all
+$(if $(word 2,$(VENV)),$(error VENV is $(VENV), expected a path without blanks, at which make would split it; name another))
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
@@ -77,9 +78,9 @@ install: $(READY)
 
 $(READY):
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python %s found, 3.11 or newer needed; name one with make PYTHON=..." % sys.version.split()[0])'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	test -x "$(BIN)/python" || $(PYTHON) -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check \
 	  -r envs/requirements.txt -r envs/requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	rm -f $(VENV)/.ready-*
-	touch $@
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	rm -f "$(VENV)"/.ready-*
+	touch "$@"

@@ -139,6 +139,23 @@ def test_make_bench_runs_on_and_says_which_programs_failed(tmp_path):
     assert subprocess.run(line, cwd=tmp_path, capture_output=True, check=False).returncode == 0
 
 
+def test_make_works_in_a_folder_with_blanks_and_refuses_such_an_environment(tmp_path):
+    """A path that the shell splits would install elsewhere, and delete there."""
+    folder = tmp_path / "a b"
+    (folder / "envs").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "envs/requirements.txt"):
+        shutil.copy(REPOSITORY / name, folder / name)
+    line = ["make", "--dry-run", "install"]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=True)
+    assert f'test -x "{folder}/.venv/bin/python" || python3 -m venv ".venv"' in done.stdout
+    assert done.stdout.count(f'\n"{folder}/.venv/bin/python" -m pip install') == 2
+    assert '\nrm -f ".venv"/.ready-*\n' in done.stdout
+    line.append(f"VENV={folder}")
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"VENV is {folder}, expected a path without blanks" in done.stderr
+
+
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
     """benchmarks/machine.py, which keeps figures in a folder of the test."""
