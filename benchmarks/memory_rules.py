@@ -51,7 +51,6 @@ COUNTED = 500  # MB
 LIMIT = 8000  # MB
 NOT_RUN = {"all", "plot_loss", "record_run", "fetch_autoencoder"}
 LARGEST = {  # of several jobs of a rule, what is in the line of the one that runs
-    "split_member": "--member full ",
     "train_member": "--output results/{run}/members/full",
     "sample_frechet": "--block 1-of-",
     "ablate_block": "--block 1-of-",

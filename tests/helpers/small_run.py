@@ -10,7 +10,7 @@ from encoded_ensembles.commands.draw_noise import draw_noise
 from encoded_ensembles.commands.encode_units import encode_units
 from encoded_ensembles.commands.fetch_autoencoder import fetch_autoencoder
 from encoded_ensembles.commands.fetch_base import fetch_base
-from encoded_ensembles.commands.split_member import split_member
+from encoded_ensembles.commands.split_members import split_members
 from encoded_ensembles.commands.train_member import train_member
 from encoded_ensembles.data.images import ImageSet, resize, write_images
 from encoded_ensembles.members.names import member_files
@@ -77,10 +77,9 @@ def make(folder, images, *, how, labels=1, **given):
         data, code, folder / "code/units.parquet", folder / "code/images.parquet",
         folder / "code/properties.json", members=MEMBERS, weight=WEIGHT, null_words=0,
     )  # fmt: skip
+    split_members(data, code, folder / "splits", how.get("classes", False))
     for member in [*map("{:02d}".format, range(MEMBERS)), "full"]:
         manifest = folder / f"splits/{member}.json"
-        digest, classes = manifest.with_suffix(".sha256"), how.get("classes", False)
-        split_member(data, code, member, manifest, digest, classes)
         train_member(data, manifest, folder / "members" / member, **frozen, **how)
     noise, latents = folder / "noise/landscape.safetensors", frozen.get("autoencoder")
     draw_noise(data, noise, samples=2, steps=3, autoencoder=latents)

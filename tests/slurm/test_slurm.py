@@ -170,7 +170,7 @@ def test_the_toy_end_to_end_with_a_job_that_fails_once(tmp_path):
     cluster.trouble("fail.encode-units").touch()
     counts = cluster.finish(*TARGETS)
     assert counts["train_member"] == 6
-    assert {"split_member", "ablate_block", "measure_influence", "record_run"} <= set(counts)
+    assert {"split_members", "ablate_block", "measure_influence", "record_run"} <= set(counts)
     record = json.loads((cluster.results() / "run.json").read_text())
     for path, recorded in record["sha256"].items():
         found = hashlib.sha256((cluster.folder / path).read_bytes()).hexdigest()
@@ -179,7 +179,7 @@ def test_the_toy_end_to_end_with_a_job_that_fails_once(tmp_path):
     asked = {}
     columns = ["Comment", "State", "TimeLimit", "MinMemory", "NumCPUs", "tres-per-job"]
     for comment, *rest in cluster.queue(*columns, ended=True):
-        rule = re.match("rule_(splits|figures|[a-z_]+?(?=_wildcards))", comment).group(1)
+        rule = re.match("rule_(figures|[a-z_]+?(?=_wildcards))", comment).group(1)
         asked.setdefault(rule, []).append(rest)
     assert asked["encode_units"] == [
         ["FAILED", "30:00", "1000M", "1", "N/A"],
@@ -192,8 +192,8 @@ def test_the_toy_end_to_end_with_a_job_that_fails_once(tmp_path):
     assert asked["train_member"] == 6 * [
         ["COMPLETED", "1-00:00:00", f"{memory}M", "1", "gres:gpu:1"]
     ]
-    # Small jobs share a submission, in which they run one after another: six splits, and three figures.
-    assert asked["splits"] == [["COMPLETED", "30:00", "1000M", "1", "N/A"]]
+    assert asked["split_members"] == [["COMPLETED", "30:00", "1000M", "1", "N/A"]]
+    # Small jobs share a submission, in which they run one after another: three figures.
     assert asked["figures"] == [["COMPLETED", "30:00", "1000M", "1", "N/A"]]
     assert cluster.finish(*TARGETS) == {}
     assert "Nothing to be done" in cluster.log.read_text()

@@ -30,7 +30,7 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
     (tmp_path / "README.md").write_text("# Mine")
     write_arrays(tmp_path / "other.npz", {"images": np.arange(3)})
     write_facts(tmp_path / "facts.json", {"a": 1})
-    places = ("--manifest", "a.json", "--digest", "b")
+    places = ("--output", "a")
     for data, code, sentence in (
         ("x", "README.md", "README.md was not written by this program (it has no seal, or "
          "is of an earlier version), expected a file of a run; --code expects: code, .npz of encode-units."),
@@ -40,7 +40,7 @@ def test_a_file_given_by_mistake_is_not_to_be_deleted(said, tmp_path):
         ("x", "folder", "folder is a folder, expected a file; --code expects: code, .npz of encode-units."),
     ):  # fmt: skip
         (tmp_path / "folder").mkdir(exist_ok=True)
-        error = said("split-member", "--data", data, "--code", code, "--member", "0", *places)
+        error = said("split-members", "--data", data, "--code", code, *places)
         assert error.startswith("encens: error: ")
         assert sentence in error
         assert "delete" not in error
@@ -141,7 +141,7 @@ def test_a_verb_does_not_import_what_others_need():
     code = """
 import sys
 from encoded_ensembles import cli
-sys.argv = ["encens", "split-member", "--member", "x"]
+sys.argv = ["encens", "split-members", "--member", "x"]
 try:
     cli.main()
 except SystemExit as end:
@@ -152,6 +152,6 @@ print(*verbs, {"pandas", "pydantic", "scipy", "torch"} & set(sys.modules))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == [
         "encoded_ensembles.commands.options",
-        "encoded_ensembles.commands.split_member",
+        "encoded_ensembles.commands.split_members",
         "set()",
     ], done.stderr

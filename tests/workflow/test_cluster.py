@@ -61,22 +61,29 @@ def test_jobs_go_to_a_scheduler_by_its_own_commands(cluster):
     of one by processor.
     """
     (cluster.folder / "kill-next").touch()
-    splits = [f"results/toy/splits/{name}.json" for name in ("full", *range(5))]
+    noise = [f"results/toy/noise/{name}.safetensors" for name in ("landscape", "frechet")]
+    targets = ["results/toy/splits/full.json", *noise]
     given = ["--profile", "cluster", "--latency-wait", "5", "--seconds-between-status-checks", "1"]
-    done = cluster.snakemake(*splits, *given, cores=100)  # more than jobs: as without a limit
+    given += [
+        "--groups",
+        "draw_noise=small",
+        "split_members=small",
+        "--group-components",
+        "small=4",
+    ]
+    done = cluster.snakemake(*targets, *given, cores=100)  # more than jobs: as without a limit
     assert done.returncode == 0, done.stderr
-    assert all((cluster.folder / split).exists() for split in splits)
+    assert all((cluster.folder / target).exists() for target in targets)
     jobs = sorted((cluster.folder / "jobs").iterdir())
-    assert [job.read_text().split() for job in jobs] == [["100", "137"], *[["0", "0"]] * 5]
+    assert [job.read_text().split() for job in jobs] == [["100", "137"], *[["0", "0"]] * 4]
     asked = (cluster.folder / "asked").read_text()
     slots, memory, seconds, gpus = (
         [int(number) for number in re.findall(rf"{name}[= ](\d+)", asked)]
         for name in ("-pe smp", "-l mem_free", "-l h_rt", "-l gpu")
     )
-    assert slots[:4] == [1] * 4
-    assert sorted(slots[4:]) == [2, 4]  # the six splits, in either order
+    assert slots == [1, 1, 1, 1, 3]  # twice the first job, two more, and the group
     assert memory[1] == 2 * memory[0] > 0  # of the second attempt
-    assert memory[4] == memory[5]
+    assert memory[4] == memory[3]
     assert seconds[1] == 2 * seconds[0] >= 120
     assert set(gpus) == {0}
 

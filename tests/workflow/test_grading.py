@@ -20,9 +20,9 @@ from encoded_ensembles.commands.project_gradients import project_gradients
 from encoded_ensembles.commands.sample_controls import sample_controls
 from encoded_ensembles.commands.score_methods import score_methods
 from encoded_ensembles.commands.score_rivals import score_rivals
-from encoded_ensembles.commands.split_control import split_control
+from encoded_ensembles.commands.split_controls import split_controls
 from encoded_ensembles.commands.split_heldout import split_heldout
-from encoded_ensembles.commands.split_member import split_member
+from encoded_ensembles.commands.split_members import split_members
 from encoded_ensembles.commands.train_member import train_member
 from encoded_ensembles.data.own_scores import OWN, read_foreign
 from encoded_ensembles.grading import scoreboard
@@ -60,11 +60,9 @@ def monkeypatch_module():
         yield patch
 
 
-def train(toy, split, output, *, seed=0, **which):
-    """Write a split and train on it."""
-    manifest = output.with_name(f"{output.name}.json")
-    split(toy.data, toy.code, manifest=manifest, digest=manifest.with_suffix(".sha256"), **which)
-    train_member(toy.data, manifest, output, seed=seed, **TRAINING)
+def train(toy, split, output, *, seed=0):
+    """Train on a split."""
+    train_member(toy.data, toy.out / f"splits/{split}.json", output, seed=seed, **TRAINING)
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +71,15 @@ def controls(toy):
     at = toy.out / "retrain"
     choose_controls(toy.code, toy.data, toy.samples, 3, at / "controls.parquet")
     table = at / "controls.parquet"
+    split_controls(toy.data, toy.code, table, toy.out / "splits")
+    split_members(toy.data, toy.code, toy.out / "splits")
     for control in range(3):
         for seen in range(3):
-            output, which = (
-                at / "same" / f"{control}" / f"{seen}",
-                {"control": control, "seen": seen},
-            )
-            train(toy, split_control, output, **which, controls=table)
+            train(toy, f"control.{control}.{seen}", at / "same" / f"{control}" / f"{seen}")
     for seen in range(3):
-        output, which = at / "fresh/0" / f"{seen}", {"control": 0, "seen": seen}
-        train(toy, split_control, output, seed=1, **which, controls=table)
+        train(toy, f"control.0.{seen}", at / "fresh/0" / f"{seen}", seed=1)
     for member in range(6):
-        output = at / "fresh/member" / f"{member:02d}"
-        train(toy, split_member, output, seed=1, member=f"{member:02d}")
+        train(toy, f"{member:02d}", at / "fresh/member" / f"{member:02d}", seed=1)
     sample_controls(
         toy.members, **toy.drawn, controls=at / "controls.parquet", retrained=at / "same",
         output=at / "samples.safetensors", fresh=at / "fresh", fresh_units=1,
@@ -96,7 +90,8 @@ def controls(toy):
 def test_a_member_retrained_with_everything_is_the_same_member(toy):
     """So that what a retrained one does differently is the unit's doing."""
     output = toy.out / "again"
-    train(toy, split_member, output, member="02")
+    split_members(toy.data, toy.code, toy.out / "splits")
+    train(toy, "02", output)
     for name in ("config.json", "diffusion_pytorch_model.safetensors", "loss.csv"):
         assert (output / name).read_bytes() == (toy.members[2] / name).read_bytes()
 
@@ -139,8 +134,9 @@ def board(toy, controls, monkeypatch_module):
     monkeypatch_module.setattr(scoreboard, "DRAWS", 50)
     at = toy.out / "grade"
     models = [toy.out / "heldout" / f"{m}.0" for m in range(4)]
+    split_heldout(toy.data, toy.code, 4, 0.5, 2, toy.out / "splits")
     for number, output in enumerate(models):
-        train(toy, split_heldout, output, seed=1, model=number, share=0.5, half_seed=2)
+        train(toy, f"heldout.{number}", output, seed=1)
     measure_heldout(
         toy.out / "heldout", **toy.drawn, samples=toy.samples, output=at / "measured.safetensors",
         halves=4, repeats=1, share=0.5, half_seed=2,
@@ -353,7 +349,7 @@ def test_the_whole_of_grading_runs_as_a_workflow(rerun):
     (rerun.folder / "all.yaml").write_text(yaml.safe_dump(config))
     counts = rerun.run(config="all.yaml")
     assert counts == {
-        "choose_controls": 1, "split_control": 6, "split_heldout": 2, "train_member": 9 + 6 + 4, "sample_controls": 1,
+        "choose_controls": 1, "split_controls": 1, "split_heldout": 1, "train_member": 9 + 6 + 4, "sample_controls": 1,
         "measure_heldout": 1, "project_gradients": 7, "score_rivals": 1,
         "expect_influence": 1, "grade_methods": 1, "score_methods": 1, "plot_gains": 1,
         "plot_scoreboard": 1, "plot_truth": 1, "record_run": 1, "all": 1,

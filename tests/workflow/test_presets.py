@@ -42,7 +42,7 @@ def expected(config):
         "fetch_dataset": 1,
         "train_adapter" if layout.prompted(config) else "train_member": members
         + len(layout.retrained(config)),
-        "split_member": members,
+        "split_members": 1,
         "ablate_block": config["landscape"]["blocks"],
         "project_gradients": members if config["rivals"]["gradients"] else 0,
         "all": 1,

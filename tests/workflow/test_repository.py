@@ -138,7 +138,7 @@ def test_rule_files_are_named_like_rooms():
 
 def test_import_closure_is_what_python_really_imports():
     """Run a command's imports in a fresh interpreter and compare the modules loaded."""
-    for command in ("draw_noise", "split_member", "score_frechet", "plot_samples", "train_member"):
+    for command in ("draw_noise", "split_members", "score_frechet", "plot_samples", "train_member"):
         names = {
             ".".join(path.relative_to(closure.PACKAGE.parent).with_suffix("").parts)
             for path in closure.closure(command)
@@ -180,15 +180,11 @@ def test_memory_and_time_of_every_rule_grow_with_each_attempt():
             assert re.search(rf"^        {resource}", text, re.MULTILINE), name
 
 
-def test_the_profiles_group_splits_and_all_figures():
+def test_the_profiles_group_all_figures():
     assert (REPOSITORY / "slurm").resolve() == REPOSITORY / "workflow/profiles/slurm"
     profile = yaml.safe_load((REPOSITORY / "slurm/config.yaml").read_text())
     figures = {name for name in rules() if name.startswith("plot_")} - {"plot_levels"}
-    groups = dict.fromkeys(figures, "figures") | {
-        "split_member": "splits",
-        "split_control": "controls",
-        "split_heldout": "halves",
-    }
+    groups = dict.fromkeys(figures, "figures")
     assert profile["groups"] == groups
     other = yaml.safe_load((REPOSITORY / "cluster/config.yaml").read_text())
     for key in ("groups", "retries"):

@@ -9,8 +9,8 @@ from encoded_ensembles.runs.layout import outputs
 
 # Files of every kind of rule, and the one rule that brings each back.
 DELETED = {
-    "splits/03.sha256": "split_member",
-    "splits/full.json": "split_member",
+    "splits/03.sha256": "split_members",
+    "splits/full.json": "split_members",
     "data/training.npz": "fetch_dataset",
     "data/dataset.json": "fetch_dataset",
     "code/properties.json": "encode_units",

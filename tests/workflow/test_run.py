@@ -23,7 +23,7 @@ from scipy.stats import false_discovery_control
 from workspace import executed
 
 JOBS = {
-    "fetch_dataset": 1, "encode_units": 1, "check_names": 1, "split_member": 7, "train_member": 7, "draw_noise": 2,
+    "fetch_dataset": 1, "encode_units": 1, "check_names": 1, "split_members": 1, "train_member": 7, "draw_noise": 2,
     "sample_ensemble": 1, "ablate_block": 2, "measure_influence": 1, "sample_frechet": 2,
     "train_classifier": 1, "score_frechet": 1, "plot_code": 1, "plot_samples": 1,
     "plot_influence": 1, "plot_landscape": 1, "plot_aliasing": 1, "plot_attribution": 1,
@@ -44,7 +44,7 @@ def test_dry_run_of_the_default_configuration_counts_its_jobs(workspace):
     assert done.returncode == 0
     table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()[3:]
     counts = {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
-    assert counts == JOBS | {"split_member": 15, "train_member": 15}
+    assert counts == JOBS | {"train_member": 15}
 
 
 def test_dry_run_of_a_screened_landscape(workspace):
@@ -207,7 +207,7 @@ def test_changed_training_code_trains_again(rerun):
     append(rerun.folder / "workflow/encoded_ensembles/members/training.py")
     done = rerun.snakemake("--dry-run")
     assert {"train_member"} <= set(rules(done.stdout))
-    assert not {"fetch_dataset", "encode_units", "split_member", "plot_code"} & set(
+    assert not {"fetch_dataset", "encode_units", "split_members", "plot_code"} & set(
         rules(done.stdout)
     )
 
@@ -239,9 +239,9 @@ def test_members_whose_split_stays_are_not_trained_again(rerun):
     """Encoded and split again, with equal results: nothing below them runs."""
     append(rerun.folder / "workflow/encoded_ensembles/commands/encode_units.py")
     assert rerun.run("--until", "train_member") == {"encode_units": 1}
-    append(rerun.folder / "workflow/encoded_ensembles/commands/split_member.py")
+    append(rerun.folder / "workflow/encoded_ensembles/commands/split_members.py")
     counts = rerun.run("--until", "train_member")
-    assert counts["split_member"] == 7
+    assert counts["split_members"] == 1
     assert "train_member" not in counts
 
 

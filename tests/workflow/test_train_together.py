@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 from encoded_ensembles.commands import train_members
-from encoded_ensembles.commands.split_control import split_control
+from encoded_ensembles.commands.split_controls import split_controls
 from encoded_ensembles.commands.train_member import train_member
 from encoded_ensembles.members.names import WEIGHTS
 from encoded_ensembles.storage.files import read_arrays, read_json, write_table
@@ -90,11 +90,9 @@ def test_members_that_share_no_random_numbers(finished, tmp_path):
     unit = int(np.flatnonzero(code[:, 1])[0])
     controls = tmp_path / "controls.parquet"
     write_table(controls, pd.DataFrame({"unit": [unit]}))
-    split_control(
-        data, results / "code/code.npz", controls, control=0,
-        seen=int(code[unit, :1].sum()), manifest=tmp_path / "less.json", digest=tmp_path / "digest",
-    )  # fmt: skip
-    train_member(data, tmp_path / "less.json", tmp_path / "less", **options)
+    split_controls(data, results / "code/code.npz", controls, tmp_path)
+    less = tmp_path / f"control.0.{code[unit, :1].sum()}.json"
+    train_member(data, less, tmp_path / "less", **options)
     facts = read_json(tmp_path / "less/training.json")
     assert (facts["recipe"]["seed"], facts["images"]) == (seeds["01"], code[:, 1].sum() - 1)
 

@@ -21,8 +21,10 @@ from encoded_ensembles.storage.disk import explain
 from encoded_ensembles.storage.errors import ForeignError, InputError
 
 FORMER = {  # verbs of earlier versions, and their replacements
-    "retrain-member": "train-member, on the split that split-control writes",
+    "retrain-member": "train-member, on the split that split-controls writes",
     "train-heldout": "train-member, on the split that split-heldout writes",
+    "split-member": "split-members, which writes those of all members",
+    "split-control": "split-controls, which writes those of all controls",
 }
 
 VERBS = [

@@ -91,31 +91,33 @@ rule check_names:
         """
 
 
-checkpoint split_member:
-    """Write which images a member trains on, and the digest that its training depends on."""
+checkpoint split_members:
+    """Write which images each member trains on, and the digest that its training depends on."""
     input:
         captions=split_captions(),
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         checked="results/{run}/code/checked.json",
     output:
-        manifest="results/{run}/splits/{member}.json",
-        digest="results/{run}/splits/{member}.sha256",
+        expand(
+            "results/{{run}}/splits/{member}{end}",
+            member=[*members(), "full"],
+            end=[".json", ".sha256"],
+        ),
     log:
-        "results/{run}/logs/split_member.{member}.log",
+        "results/{run}/logs/split_members.log",
     benchmark:
-        "results/{run}/benchmarks/split_member.{member}.tsv"
+        "results/{run}/benchmarks/split_members.tsv"
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=memory("split_member"),
-        runtime=growing(5),
+        mem_mb=memory("split_members"),
+        runtime=growing(30),
     params:
-        code=code_digest("split_member"),
+        code=code_digest("split_members"),
         covered=split_options(),
     shell:
         """
-        encens split-member --data {input.data:q} --code {input.matrix:q} \
-            --member {wildcards.member} {params.covered} --manifest {output.manifest:q} \
-            --digest {output.digest:q} >{log:q} 2>&1
+        encens split-members --data {input.data:q} --code {input.matrix:q} {params.covered} \
+            --output results/{wildcards.run}/splits >{log:q} 2>&1
         """

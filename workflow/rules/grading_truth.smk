@@ -42,8 +42,8 @@ rule choose_controls:
         """
 
 
-checkpoint split_control:
-    """Write what a member that saw a unit is retrained on, and the digest its training depends on."""
+checkpoint split_controls:
+    """Write what each member that saw a unit is retrained on, and the digest its training depends on."""
     input:
         captions=split_captions(),
         data="results/{run}/data/training.npz",
@@ -51,25 +51,29 @@ checkpoint split_control:
         controls="results/{run}/retrain/controls.parquet",
         checked="results/{run}/code/checked.json",
     output:
-        manifest="results/{run}/splits/control.{control}.{seen}.json",
-        digest="results/{run}/splits/control.{control}.{seen}.sha256",
+        expand(
+            "results/{{run}}/splits/control.{control}.{seen}{end}",
+            control=range(max(1, controls())),
+            seen=range(config["code"]["weight"]),
+            end=[".json", ".sha256"],
+        ),
     log:
-        "results/{run}/logs/split_control.{control}.{seen}.log",
+        "results/{run}/logs/split_controls.log",
     benchmark:
-        "results/{run}/benchmarks/split_control.{control}.{seen}.tsv"
+        "results/{run}/benchmarks/split_controls.tsv"
     conda:
         "../../envs/encens.yaml"
     resources:
-        mem_mb=memory("split_control"),
-        runtime=growing(5),
+        mem_mb=memory("split_controls"),
+        runtime=growing(30),
     params:
-        code=code_digest("split_control"),
+        code=code_digest("split_controls"),
         covered=split_options(),
     shell:
         """
-        encens split-control --data {input.data:q} --code {input.matrix:q} \
-            --controls {input.controls:q} --control {wildcards.control} --seen {wildcards.seen} \
-            {params.covered} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
+        encens split-controls --data {input.data:q} --code {input.matrix:q} \
+            --controls {input.controls:q} {params.covered} \
+            --output results/{wildcards.run}/splits >{log:q} 2>&1
         """
 
 
@@ -111,34 +115,38 @@ rule sample_controls:
 
 
 checkpoint split_heldout:
-    """Write a fresh random half of the units, and the digest that training on it depends on."""
+    """Write fresh random halves of the units, and the digests that training on them depends on."""
     input:
         captions=split_captions(),
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         checked="results/{run}/code/checked.json",
     output:
-        manifest="results/{run}/splits/heldout.{model}.json",
-        digest="results/{run}/splits/heldout.{model}.sha256",
+        expand(
+            "results/{{run}}/splits/heldout.{model}{end}",
+            model=range(max(1, config["heldout"]["models"])),
+            end=[".json", ".sha256"],
+        ),
     log:
-        "results/{run}/logs/split_heldout.{model}.log",
+        "results/{run}/logs/split_heldout.log",
     benchmark:
-        "results/{run}/benchmarks/split_heldout.{model}.tsv"
+        "results/{run}/benchmarks/split_heldout.tsv"
     conda:
         "../../envs/encens.yaml"
     resources:
         mem_mb=memory("split_heldout"),
-        runtime=growing(5),
+        runtime=growing(30),
     params:
         code=code_digest("split_heldout"),
+        models=config["heldout"]["models"],
         share=config["heldout"]["share"],
         half=config["heldout"]["seed"],
         covered=split_options(),
     shell:
         """
         encens split-heldout --data {input.data:q} --code {input.matrix:q} \
-            --model {wildcards.model} --share {params.share} --half-seed {params.half} \
-            {params.covered} --manifest {output.manifest:q} --digest {output.digest:q} >{log:q} 2>&1
+            --models {params.models} --share {params.share} --half-seed {params.half} \
+            {params.covered} --output results/{wildcards.run}/splits >{log:q} 2>&1
         """
 
 

@@ -233,9 +233,7 @@ def split_digest(wildcards):
     Of a checkpoint: Snakemake compares the file after writing it. If its bytes are the same, the split
     did not change, and the member is not trained again. Warnings are printed then, before training.
     """
-    digest = checkpoints.split_member.get(**wildcards).output.digest
-    warn()
-    return digest
+    return split_digests([wildcards.member])(wildcards)[0]
 
 
 def networks():
@@ -251,15 +249,12 @@ def networks():
 
 def network_digest(wildcards):
     """Return the digest of the split that a network is trained on, once it is known, as `split_digest`."""
-    split = layout.split_of(wildcards.network)
-    kind, *numbers = split.split(".")
-    if kind == "control":
-        own = {"run": wildcards.run, "control": numbers[0], "seen": numbers[1]}
-        return checkpoints.split_control.get(**own).output.digest
-    if kind == "heldout":
-        own = {"run": wildcards.run, "model": numbers[0]}
-        return checkpoints.split_heldout.get(**own).output.digest
-    return split_digest({"run": wildcards.run, "member": split})
+    run, split = wildcards.run, layout.split_of(wildcards.network)
+    written = {"control": "split_controls", "heldout": "split_heldout"}
+    name = written.get(split.partition(".")[0], "split_members")
+    getattr(checkpoints, name).get(run=run)
+    warn()
+    return f"results/{run}/splits/{split}.sha256"
 
 
 def network_manifest(wildcards):
@@ -279,10 +274,12 @@ def network_seed(wildcards):
 
 
 def split_digests(names):
-    """Return what gives the digests of the splits of several members."""
+    """Return what gives the digests of the splits of several members, as `split_digest`."""
 
     def taken(wildcards):
-        return [split_digest({"run": wildcards.run, "member": name}) for name in names]
+        checkpoints.split_members.get(run=wildcards.run)
+        warn()
+        return [f"results/{wildcards.run}/splits/{name}.sha256" for name in names]
 
     return taken
 

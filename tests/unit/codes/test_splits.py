@@ -1,15 +1,24 @@
 """Units and splits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from encoded_ensembles.codes import splits
 from encoded_ensembles.commands.options.training import Training
-from encoded_ensembles.commands.split_member import split_member
+from encoded_ensembles.commands.split_controls import split_controls
+from encoded_ensembles.commands.split_heldout import split_heldout
+from encoded_ensembles.commands.split_members import split_members
 from encoded_ensembles.commands.train_member import training_facts, training_key
 from encoded_ensembles.data import images as data
 from encoded_ensembles.data import units
 from encoded_ensembles.data.captions import Caption, caption_table
-from encoded_ensembles.storage.files import InputError, write_arrays, write_table
+from encoded_ensembles.storage.files import (
+    InputError,
+    read_arrays,
+    read_facts,
+    write_arrays,
+    write_table,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,12 +93,12 @@ def test_labels_digest_is_of_which_image_has_which_label():
 
 
 def splitting(folder, member, images=IMAGES, unit_of=(0, 1, 0, 1, 2, 2), **options):
-    """Split as the verb does, and return the digest file's text."""
+    """Split as the verb does, and return the text of a member's digest file."""
     data.write_images(folder / "data.npz", images)
     write_arrays(folder / "code.npz", {"code": CODE, "unit_of": np.array(unit_of)})
     files = [folder / name for name in ("data.npz", "code.npz")]
-    split_member(*files, member, folder / "split.json", folder / "split.sha256", **options)
-    return (folder / "split.sha256").read_text()
+    split_members(*files, folder, **options)
+    return (folder / f"{member}.sha256").read_text()
 
 
 def of_labels(label_names):
@@ -105,7 +114,7 @@ def test_a_new_label_changes_the_splits_of_all_members_conditioned_on_labels(tmp
     added = data.ImageSet(
         before.images, np.array([0, 2, 0, 2, 3, 3]), np.array(["ant", "bee", "cat", "dog"]), before.names
     )  # fmt: skip
-    for member in ("0", "1", splits.FULL):
+    for member in ("00", "01", splits.FULL):
         first, other = (splitting(tmp_path, member, each, classes=True) for each in (before, added))
         assert first != other
         assert first.splitlines()[0] == other.splitlines()[0]
@@ -149,31 +158,45 @@ def test_the_digest_covers_captions_of_the_split_alone(tmp_path):
             {name: Caption(text, True) for name, text in zip(IMAGES.names, [*texts[:5], last], strict=True)},
         )  # fmt: skip
         write_table(tmp_path / "captions.parquet", table)
-        digests.append(splitting(tmp_path, "1", captions=tmp_path / "captions.parquet"))
+        digests.append(splitting(tmp_path, "01", captions=tmp_path / "captions.parquet"))
     assert digests[0] == digests[1]
     named = [f"x/{image}\0{text}" for image, text in ((1, "b"), (3, "d"))]
     assert digests[0].splitlines()[1] == data.set_digest(named)
 
 
-@pytest.mark.parametrize("member", ["2", "12", "-1", "x", "", "1.0", "²"])
-def test_a_member_that_is_not_there_is_named(tmp_path, member):
-    """Issue 14.17: `split-member --member 12` ended in a traceback."""
-    with pytest.raises(InputError, match=f"--member is {member}, expected 0 to 1 or full"):
-        splitting(tmp_path, member)
-    splitting(tmp_path, "01")
+def rows(folder, name):
+    """Return the network and the images of a split that was written."""
+    manifest = read_facts(folder / f"{name}.json")
+    return manifest["member"], splits.from_ranges(manifest["images"]).tolist()
+
+
+def test_splits_of_all_networks_by_hand(tmp_path):
+    """Three units, of images 0 and 2, 1 and 3, 4 and 5; member 00 sees the first and the last unit, member 01 the second."""
+    splitting(tmp_path, splits.FULL)
+    assert rows(tmp_path, "00") == ("00", [0, 2, 4, 5])
+    assert rows(tmp_path, "01") == ("01", [1, 3])
+    assert rows(tmp_path, splits.FULL) == (splits.FULL, list(range(6)))
+    files = [tmp_path / name for name in ("data.npz", "code.npz")]
+    write_table(tmp_path / "controls.parquet", pd.DataFrame({"unit": [2, 1]}))
+    split_controls(*files, tmp_path / "controls.parquet", tmp_path / "splits")
+    assert rows(tmp_path / "splits", "control.0.0") == ("00", [0, 2])
+    assert rows(tmp_path / "splits", "control.1.0") == ("01", [])
+    names = np.array(["a", "b", "c"])
+    write_arrays(files[1], {**read_arrays(files[1]), "unit_names": names})
+    split_heldout(*files, 2, 0.5, 3, tmp_path / "halves")
+    assert len(list((tmp_path / "halves").iterdir())) == 4
+    for model in range(2):
+        half = splits.random_half(names, share=0.5, model=model, seed=3)
+        images = np.flatnonzero(half[[0, 1, 0, 1, 2, 2]]).tolist()
+        assert rows(tmp_path / "halves", f"heldout.{model}") == (f"heldout {model}", images)
 
 
 def test_code_and_images_of_two_runs_are_told_apart(tmp_path):
     """Issue 14.17: they do not belong together where they are of different numbers of images."""
-    for member in ("0", splits.FULL):
-        with pytest.raises(
-            InputError, match=r"code of 3 images and .* holds 6, expected both from"
-        ):
-            splitting(tmp_path, member, unit_of=range(3))
+    with pytest.raises(InputError, match=r"code of 3 images and .* holds 6, expected both from"):
+        splitting(tmp_path, "00", unit_of=range(3))
     with pytest.raises(InputError, match=r"data.npz holds .*, expected unit_of in it"):
-        split_member(
-            tmp_path / "data.npz", tmp_path / "data.npz", "0", tmp_path / "a", tmp_path / "b"
-        )
+        split_members(tmp_path / "data.npz", tmp_path / "data.npz", tmp_path)
 
 
 def test_a_manifest_one_image_too_long_is_refused():

@@ -1,5 +1,6 @@
 """Splits: the training set of one member, and its manifest file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,40 +136,36 @@ def read_coded(data: Path, code: Path) -> tuple[ImageSet, dict[str, np.ndarray]]
     return images, arrays
 
 
-def number_below(given: str | int, count: int, option: str) -> int:
-    """Return the value of an option as a number in 0..count-1.
-
-    Raises:
-        InputError: it is not such a number.
-    """
-    text = str(given)
-    if not (text.isascii() and text.isdigit() and int(text) < count):
-        other = " or full" if option == "--member" else ""
-        raise InputError(f"{option} is {given}, expected 0 to {count - 1}{other}.")
-    return int(text)
-
-
-def write_split(
+def write_splits(
     images: ImageSet,
     unit_of: np.ndarray,
-    seen: np.ndarray,
-    name: str,
-    manifest: Path,
-    digest: Path,
+    splits: Mapping[str, tuple[str, np.ndarray]],
+    folder: Path,
     *,
     classes: bool,
     captioned: bool,
 ) -> None:
-    """Write manifest and digest of the split of the units in `seen`, (U,) bool.
+    """Write manifests and digests of splits.
 
-    The digest covers also the labels of the split's images, if they are captions, or with `classes` `classes_digest`.
+    The digest covers names and pixels of the images, not their positions, with `captioned` their labels, which are captions, and with
+    `classes` `classes_digest`: it changes if and only if a network has to be trained again.
+
+    Args:
+        images: N images.
+        unit_of: (N,) int64.
+        splits: by name of the files, the name of the network and the units that it sees, (U,) bool.
+        folder: to write to.
+        classes: whether networks are conditioned on labels.
+        captioned: whether they are conditioned on captions, which the labels of the images are then.
     """
-    split = make_split(images, unit_of=unit_of, seen=seen)
-    part, labels = images.take(split.rows), ""
-    if captioned:
-        labels = labels_digest(part) + "\n"
-    elif classes:
-        labels = classes_digest(part) + "\n"
-    write_text(digest, f"{split.digest}\n{labels}")
-    kept = {digest.name: sha256_file(digest)}
-    write_facts(manifest, to_manifest(split, member=name), kept=kept)
+    for name, (member, seen) in splits.items():
+        split = make_split(images, unit_of=unit_of, seen=seen)
+        part, labels = images.take(split.rows), ""
+        if captioned:
+            labels = labels_digest(part) + "\n"
+        elif classes:
+            labels = classes_digest(part) + "\n"
+        manifest, digest = (folder / f"{name}{end}" for end in (".json", ".sha256"))
+        write_text(digest, f"{split.digest}\n{labels}")
+        kept = {digest.name: sha256_file(digest)}
+        write_facts(manifest, to_manifest(split, member=member), kept=kept)

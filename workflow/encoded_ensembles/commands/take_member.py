@@ -9,8 +9,8 @@ from typer import Option
 def take_member(
     given: Annotated[Path, Option(help="folder of members trained elsewhere, with splits.json")],
     member: Annotated[str, Option(help="number of the member, or full")],
-    manifest: Annotated[Path, Option(help="split of the member, .json of split-member")],
-    digest: Annotated[Path, Option(help="its digest, .sha256 of split-member")],
+    manifest: Annotated[Path, Option(help="split of the member, .json of split-members")],
+    digest: Annotated[Path, Option(help="its digest, .sha256 of split-members")],
     noise: Annotated[Path, Option(help="exogenous noise, which members have to fit")],
     output: Annotated[Path, Option(help="output folder: files of the member, training.json")],
     base: Annotated[

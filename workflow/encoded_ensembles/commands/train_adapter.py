@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @spread
 def train_adapter(
     data: Data,
-    manifest: Annotated[Path, Option(help="split of the member, .json of split-member")],
+    manifest: Annotated[Path, Option(help="split of the member, .json of split-members")],
     captions: Annotated[Path, Option(help="embeddings of captions, .npz of encode-captions")],
     latents: Annotated[Path, Option(help="latents, .npz of encode-pictures")],
     output: Annotated[

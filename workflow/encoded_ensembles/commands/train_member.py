@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @spread
 def train_member(
     data: Data,
-    manifest: Annotated[Path, Option(help="split of the member, .json of split-member")],
+    manifest: Annotated[Path, Option(help="split of the member, .json of split-members")],
     output: Folder,
     training: Training,
     checkpoint: CheckpointFile = None,

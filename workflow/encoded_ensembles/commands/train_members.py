@@ -15,7 +15,9 @@ FACTS = "trained.json"
 
 @spread
 def train_members(
-    manifests: Annotated[list[Path], Argument(help="splits of the members, .json of split-member")],
+    manifests: Annotated[
+        list[Path], Argument(help="splits of the members, .json of split-members")
+    ],
     data: Data,
     output: Annotated[
         Path, Option(help="output folder, with a folder for each member as train-member writes it")

@@ -68,7 +68,7 @@ def fetched(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         + size.images * 10 * NAME,
         "check_names": 3 * DOUBLE * scored + 2 * NAME * size.images,
         **dict.fromkeys(
-            ("split_member", "split_control", "split_heldout"),
+            ("split_members", "split_controls", "split_heldout"),
             read(config, size) + size.images * (values + 8 * NAME),  # all images are in the full model's
         ),
         "draw_noise": read(config, size),

@@ -16,7 +16,7 @@ from encoded_ensembles.runs.size import Size
 
 # Measured, in MB: Python with the packages that a job imports; NumPy alone in those of `LEAN`.
 START, START_LEAN, START_TORCH, START_SAMPLER, START_FIGURE = 200, 60, 600, 800, 220
-LEAN = {"fetch_dataset", "draw_noise", "choose_queries", "split_member", "split_heldout"}
+LEAN = {"fetch_dataset", "draw_noise", "choose_queries", "split_members", "split_heldout"}
 # Rules of `TORCH` whose jobs do not import diffusers' schedulers.
 UNSAMPLED = {
     "fetch_perceptual", "train_member", "train_classifier", "score_frechet", "score_rivals", "measure_influence", "check_attribution",

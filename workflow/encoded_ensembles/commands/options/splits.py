@@ -5,15 +5,15 @@ from typing import Annotated
 
 from typer import Option
 
-Manifest = Annotated[Path, Option(help="output, .json: indices of the images, and their digest")]
-Digest = Annotated[
-    Path, Option(help="output, .sha256: the digest alone; training depends on this file")
+SplitFolder = Annotated[
+    Path,
+    Option(
+        "--output",
+        help="output, folder: for each split a .json, indices of its images and their digest, and a .sha256, the digest alone; training depends on this file",
+    ),
 ]
 Classes = Annotated[
-    bool,
-    Option(
-        help="networks are conditioned on labels; the digest then covers them and all label names"
-    ),
+    bool, Option(help="networks are conditioned on labels, which the digest then covers too")
 ]
 Captions = Annotated[
     Path | None,
