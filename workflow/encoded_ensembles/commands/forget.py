@@ -162,8 +162,9 @@ def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":
         file = run.folder / "data" / f"{use}.npz"
         images = read_images(file)
         if by == "table":
-            table = Path(grouping["table"])
-            rows = table_rows(table, names=images.names, column=grouping["column"])
+            rows = table_rows(
+                Path(grouping["table"]), names=images.names, column=grouping["column"]
+            )
             listed = rows.loc[rows["unit"].isin(units), "image"].tolist()
         if kin := find_kin(images, units, pixels, by=by, caption_of=captions, listed=listed):
             holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
