@@ -93,8 +93,8 @@ def check_jobs(workspace, schema, preset, *, smoke):
 
 def test_jobs_of_the_artists(presets, schema):
     jobs = check_jobs(presets, schema, "artists", smoke=False)
-    assert sum(jobs.values()) == 110
-    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 60
+    assert sum(jobs.values()) == 83
+    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 55
 
 
 @pytest.mark.slow

@@ -99,11 +99,8 @@ checkpoint split_members:
         matrix="results/{run}/code/code.npz",
         checked="results/{run}/code/checked.json",
     output:
-        expand(
-            "results/{{run}}/splits/{member}{end}",
-            member=[*members(), "full"],
-            end=[".json", ".sha256"],
-        ),
+        expand("results/{{run}}/splits/{member}.json", member=[*members(), "full"]),
+        expand("results/{{run}}/splits/{member}.sha256", member=[*members(), "full"]),
     log:
         "results/{run}/logs/split_members.log",
     benchmark:

@@ -52,10 +52,14 @@ checkpoint split_controls:
         checked="results/{run}/code/checked.json",
     output:
         expand(
-            "results/{{run}}/splits/control.{control}.{seen}{end}",
+            "results/{{run}}/splits/control.{control}.{seen}.json",
             control=range(max(1, controls())),
             seen=range(config["code"]["weight"]),
-            end=[".json", ".sha256"],
+        ),
+        expand(
+            "results/{{run}}/splits/control.{control}.{seen}.sha256",
+            control=range(max(1, controls())),
+            seen=range(config["code"]["weight"]),
         ),
     log:
         "results/{run}/logs/split_controls.log",
@@ -123,9 +127,12 @@ checkpoint split_heldout:
         checked="results/{run}/code/checked.json",
     output:
         expand(
-            "results/{{run}}/splits/heldout.{model}{end}",
+            "results/{{run}}/splits/heldout.{model}.json",
             model=range(max(1, config["heldout"]["models"])),
-            end=[".json", ".sha256"],
+        ),
+        expand(
+            "results/{{run}}/splits/heldout.{model}.sha256",
+            model=range(max(1, config["heldout"]["models"])),
         ),
     log:
         "results/{run}/logs/split_heldout.log",
