@@ -94,7 +94,7 @@ def check_jobs(workspace, schema, preset, *, smoke):
 def test_jobs_of_the_artists(presets, schema):
     jobs = check_jobs(presets, schema, "artists", smoke=False)
     assert sum(jobs.values()) == 83
-    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 55
+    assert sum(check_jobs(presets, schema, "artists", smoke=True).values()) == 53
 
 
 @pytest.mark.slow
