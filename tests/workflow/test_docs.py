@@ -268,3 +268,10 @@ def test_the_tour_of_the_code_names_every_module_in_its_room():
         for module in modules
         if module.partition("/")[0] not in described and not module.endswith("__init__")
     } == {module for module in named if module.partition("/")[0] not in described}
+
+
+def test_paragraphs_within_lists_are_indented_by_four():
+    """With fewer blanks the site ends the list there, and its next number becomes text."""
+    for page in DOCS.rglob("*.md"):
+        text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        assert not re.search(r"\n\n {1,3}[^\s\d*-]", text), page
