@@ -1,12 +1,13 @@
 """encens split-controls."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Data
-from encoded_ensembles.commands.options.splits import Captions, Classes, SplitFolder
+from encoded_ensembles.commands.options.splits import Captions, Classes, SplitFolder, split_all
 
 
 def split_controls(
@@ -20,19 +21,15 @@ def split_controls(
     """Write the splits of the members that are retrained without each unit: control.{control}.{0..w-1}."""
     import numpy as np
 
-    from encoded_ensembles.codes.splits import read_coded, write_splits
-    from encoded_ensembles.data.captions import with_captions
     from encoded_ensembles.storage.files import read_table
 
-    images, arrays = read_coded(data, code)
-    if captions:
-        images = with_captions(images, captions)
-    matrix, splits = arrays["code"], {}
-    for control, unit in enumerate(read_table(controls)["unit"]):
-        others = np.arange(len(matrix)) != unit
-        for seen, member in enumerate(np.flatnonzero(matrix[unit])):
-            name = f"control.{control}.{seen}"
-            splits[name] = (f"{member:02d}", matrix[:, member] & others)
-    write_splits(
-        images, arrays["unit_of"], splits, output, classes=classes, captioned=captions is not None
-    )
+    def splits_of(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
+        matrix, splits = arrays["code"], {}
+        for control, unit in enumerate(read_table(controls)["unit"]):
+            others = np.arange(len(matrix)) != unit
+            for seen, member in enumerate(np.flatnonzero(matrix[unit])):
+                name = f"control.{control}.{seen}"
+                splits[name] = (f"{member:02d}", matrix[:, member] & others)
+        return splits
+
+    split_all(data, code, output, classes, captions, splits_of=splits_of)

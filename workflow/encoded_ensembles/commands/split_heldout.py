@@ -1,11 +1,15 @@
 """encens split-heldout."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from encoded_ensembles.commands.options.files import Code, Data
-from encoded_ensembles.commands.options.splits import Captions, Classes, SplitFolder
+from encoded_ensembles.commands.options.splits import Captions, Classes, SplitFolder, split_all
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def split_heldout(
@@ -19,18 +23,16 @@ def split_heldout(
     captions: Captions = None,
 ) -> None:
     """Write the splits of held-out models, heldout.{model}: a new random half of the units each."""
-    from encoded_ensembles.codes.splits import random_half, read_coded, write_splits
-    from encoded_ensembles.data.captions import with_captions
+    from encoded_ensembles.codes.splits import random_half
 
-    images, arrays = read_coded(data, code)
-    if captions:
-        images = with_captions(images, captions)
-    names = arrays["unit_names"]
-    halves = {
-        model: random_half(names, share=share, model=model, seed=half_seed)
-        for model in range(models)
-    }
-    splits = {f"heldout.{model}": (f"heldout {model}", half) for model, half in halves.items()}
-    write_splits(
-        images, arrays["unit_of"], splits, output, classes=classes, captioned=captions is not None
-    )
+    def splits_of(arrays: "Mapping[str, np.ndarray]") -> "dict[str, tuple[str, np.ndarray]]":
+        names = arrays["unit_names"]
+        return {
+            f"heldout.{model}": (
+                f"heldout {model}",
+                random_half(names, share=share, model=model, seed=half_seed),
+            )
+            for model in range(models)
+        }
+
+    split_all(data, code, output, classes, captions, splits_of=splits_of)

@@ -1,7 +1,9 @@
 """encens split-members."""
 
+from collections.abc import Mapping
+
 from encoded_ensembles.commands.options.files import Code, Data
-from encoded_ensembles.commands.options.splits import Captions, Classes, SplitFolder
+from encoded_ensembles.commands.options.splits import Captions, Classes, SplitFolder, split_all
 
 
 def split_members(
@@ -18,15 +20,12 @@ def split_members(
     """
     import numpy as np
 
-    from encoded_ensembles.codes.splits import FULL, read_coded, write_splits
-    from encoded_ensembles.data.captions import with_captions
+    from encoded_ensembles.codes.splits import FULL
 
-    images, arrays = read_coded(data, code)
-    if captions:
-        images = with_captions(images, captions)
-    seen = {f"{member:02d}": column for member, column in enumerate(arrays["code"].T)}
-    seen[FULL] = np.ones(len(arrays["code"]), bool)
-    splits = {name: (name, units) for name, units in seen.items()}
-    write_splits(
-        images, arrays["unit_of"], splits, output, classes=classes, captioned=captions is not None
-    )
+    def splits_of(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
+        matrix = arrays["code"]
+        names = [*(f"{member:02d}" for member in range(matrix.shape[1])), FULL]
+        seen = [*matrix.T, np.ones(len(matrix), bool)]
+        return {name: (name, units) for name, units in zip(names, seen, strict=True)}
+
+    split_all(data, code, output, classes, captions, splits_of=splits_of)
