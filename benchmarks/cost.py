@@ -5,7 +5,7 @@ there before the first sample. Measured: the processor seconds of an evaluation,
 projection, and of all arithmetic on the units, which runs whole at both sizes, on 8x8 pictures. The time of a
 landscape is its evaluations times the seconds of one; a screened one also needs the joint scores of units. TRAK and
 D-TRAK cost the same; ReTrac, which needs all gradients again, is not measured.
-The sample is drawn by the ensemble with 25 steps. 512 units need 14 members, 60,000 need 20.
+The sample is drawn by the ensemble with 25 steps. 512 units are given 14 members, 60,000 are given 20.
 """
 
 import statistics

@@ -27,9 +27,7 @@ class Grade(NamedTuple):
 
 Draws = dict[str, dict[str, np.ndarray]]  # by grade, by method: (S,) bootstrap draws
 Methods = dict[str, np.ndarray]  # by method: scores (U, B)
-Damped = dict[
-    str, np.ndarray
-]  # by method: scores (U, B), or (D, U, B) of D settings, such as dampings
+Damped = dict[str, np.ndarray]  # by method: scores (U, B), or (D, U, B) of D settings
 
 
 def by_retraining(
@@ -285,10 +283,7 @@ def _taken(
     columns: np.ndarray,
 ) -> float:
     """Return a statistic of some rows and columns of two arrays; rows may repeat."""
-    if statistic in (
-        truth.top_auc,
-        truth.first_share,
-    ):  # a row that repeats must not tie with itself
+    if statistic in (truth.top_auc, truth.first_share):  # a row that repeats is no rival of itself
         units, times = np.unique(rows, return_counts=True)
         at = np.ix_(units, columns)
         return statistic(first[at], second[at], times)
