@@ -145,7 +145,7 @@ def test_make_works_in_a_folder_with_blanks_and_refuses_such_an_environment(tmp_
     (folder / "envs").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "envs/requirements.txt"):
         shutil.copy(REPOSITORY / name, folder / name)
-    line = ["make", "--dry-run", "install"]
+    line = ["make", "--no-print-directory", "--dry-run", "install"]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=True)
     assert f'test -x "{folder}/.venv/bin/python" || python3 -m venv ".venv"' in done.stdout
     assert done.stdout.count(f'\n"{folder}/.venv/bin/python" -m pip install') == 2
