@@ -127,10 +127,15 @@ def test_a_caption_alone_trains_the_members_of_its_unit_again(own, tmp_path):
     members, code = adapters(own), words(own)
     unit = sorted(code)[1]
     (other.folder / "pictures" / unit).with_suffix(".txt").write_text("new words")
+    member = other.results("own") / f"members/{code[unit].argmax():02d}"
+    for name in ("config.json", "diffusion_pytorch_model.safetensors"):  # of another kind
+        (member / name).touch()
     counts = run(other, *(f"members/{m:02d}/training.json" for m in range(5)))
     assert counts["train_adapter"] == code[unit].sum()
     retrained = [a != b for a, b in zip(members, adapters(other), strict=True)]
     assert retrained == code[unit].tolist()
+    assert not (member / "config.json").exists()
+    assert not (member / "diffusion_pytorch_model.safetensors").exists()
 
 
 def test_pictures_are_attributed_alone_as_in_the_run(own, tmp_path):
@@ -205,6 +210,14 @@ def test_what_does_not_fit_the_base_is_refused_at_once(tmp_path, changes, said):
         ({"rivals": {"gradients": True}}, "config key rivals.gradients is True"),
         ({"sampling": {"prompts": "prompts.txt"}}, "config key sampling.prompts is prompts.txt"),
         ({"sampling": {"prompts": []}}, "config key sampling.scheduler is base"),
+        (
+            {"sampling": {"prompts": [], "scheduler": "ddim"}},
+            "config key sampling.guidance is 3, expected its default",
+        ),
+        (
+            {"sampling": {"guidance": 1}},
+            "config key sampling.guidance is 1, expected a number above 1",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_refused(schema, changes, said):

@@ -27,6 +27,7 @@ def take_member(
     """
     from encoded_ensembles.config.closure import code_digest
     from encoded_ensembles.members.given import frozen_digests
+    from encoded_ensembles.members.names import remove_member
     from encoded_ensembles.members.outside import check_split, member_sources
     from encoded_ensembles.storage.files import read_facts, sha256_file, write_facts
 
@@ -46,6 +47,7 @@ def take_member(
         facts |= {"base": frozen_digests(base), "pipeline": sha256_file(base / PIPELINE)}
     if autoencoder:
         facts["autoencoder"] = frozen_digests(autoencoder)
+    remove_member(output)
     if base and not whole:
         source = sources[0] if len(sources) == 1 else given / member
         _take_lora(source, base, output, facts)

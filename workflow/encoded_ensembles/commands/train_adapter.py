@@ -164,10 +164,12 @@ def training_facts(
 def _save(denoiser: Any, losses: list[float], facts: dict[str, Any], output: Path) -> None:
     """Write a trained adapter and its record to a folder."""
     from encoded_ensembles.members.lora import lora_changes, write_member
+    from encoded_ensembles.members.names import LOSSES, remove_member
     from encoded_ensembles.members.training import loss_table
     from encoded_ensembles.storage.files import sha256_file, write_facts, write_text
 
+    remove_member(output)
     write_member(lora_changes(denoiser), output, denoiser=denoiser, facts=facts)
-    table = output / "loss.csv"
+    table = output / LOSSES
     write_text(table, loss_table(losses))
     write_facts(output / "training.json", facts, kept={table.name: sha256_file(table)})

@@ -152,18 +152,17 @@ def _save(
     import os
 
     from encoded_ensembles.members.adapter_training import save_adapter
-    from encoded_ensembles.members.names import member_files
+    from encoded_ensembles.members.names import LOSSES, remove_member
     from encoded_ensembles.members.network import save_network
     from encoded_ensembles.members.training import loss_table
     from encoded_ensembles.storage.files import sha256_file, write_facts, write_text
 
-    for name in member_files(adapter=base is None):  # an earlier member of the other kind
-        (output / name).unlink(missing_ok=True)
+    remove_member(output)
     model.to("cpu")
     if base:
         save_adapter(model, output, base=os.path.relpath(base.resolve(), output.resolve()))
     else:
         save_network(model, output)
-    table = output / "loss.csv"
+    table = output / LOSSES
     write_text(table, loss_table(losses))
     write_facts(output / "training.json", facts, kept={table.name: sha256_file(table)})

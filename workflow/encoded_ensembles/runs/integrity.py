@@ -11,8 +11,13 @@ from pathlib import Path
 from encoded_ensembles.config.check import with_defaults
 from encoded_ensembles.config.starter import read_schema
 from encoded_ensembles.members.given import KINDS
-from encoded_ensembles.members.lora_names import LORA_FILES
-from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS
+from encoded_ensembles.members.names import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    LOSSES,
+    MEMBER_FILES,
+    WEIGHTS,
+)
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.layout import (
     ARRAYS,
@@ -38,8 +43,7 @@ NAMES = {
     *(f"figures/{name}.{kind}" for name in (*FIGURES, "truth") for kind in ("pdf", "png")),
 }  # fmt: skip
 OF_NETWORKS = {
-    "config.json", WEIGHTS, ADAPTER_CONFIG, ADAPTER_WEIGHTS, "loss.csv", "training.json", "base.json",
-    "autoencoder.json", *LORA_FILES, "pipeline.json",
+    *MEMBER_FILES, "training.json", "base.json", "autoencoder.json", "pipeline.json",
 }  # fmt: skip
 NUMBERED = re.compile(
     r"splits/(\d+|full|control\.\d+\.\d+|heldout\.\d+)\.(json|sha256)|(landscape/|frechet/samples\.)\d+-of-\d+\.(safetensors|npz)"
@@ -48,7 +52,7 @@ NUMBERED = re.compile(
 BY_NAME = {
     "config.json": WEIGHTS,
     ADAPTER_CONFIG: ADAPTER_WEIGHTS,
-    "loss.csv": "training.json",
+    LOSSES: "training.json",
 }  # keepers of members' files
 BY_SUFFIX = {".csv": ".parquet", ".png": ".pdf", ".sha256": ".json"}
 SUFFIXES = {".csv", ".json", ".npz", ".parquet", ".pdf", ".png", ".safetensors", ".sha256"}

@@ -13,7 +13,7 @@ from encoded_ensembles.codes.splits import FULL
 from encoded_ensembles.features.perceptual import STLPIPS
 from encoded_ensembles.members.given import KINDS
 from encoded_ensembles.members.lora_names import LORA_FILES
-from encoded_ensembles.members.names import member_files
+from encoded_ensembles.members.names import LOSSES, member_files
 
 Config = Mapping[str, Any]
 
@@ -252,7 +252,7 @@ def checkpoint_of(network: str) -> str:
 
 
 def _trained(config: Config) -> list[str]:
-    return [*own_files(config), *([] if taken(config) else ["loss.csv"]), "training.json"]
+    return [*own_files(config), *([] if taken(config) else [LOSSES]), "training.json"]
 
 
 def _truth_splits(config: Config) -> list[str]:
