@@ -193,7 +193,18 @@ def check_prompts(config: dict[str, Any]) -> None:
                 f"config key sampling.scheduler is {sampling['scheduler']}, expected one of {', '.join(SAMPLERS)} "
                 "without sampling.prompts."
             )
+        for key in ("guidance", "negative", "cut"):
+            if sampling[key]:
+                raise InputError(
+                    f"config key sampling.{key} is {sampling[key]}, expected its default without sampling.prompts, "
+                    "to which it belongs."
+                )
         return
+    if sampling["negative"] and (sampling["guidance"] or 0) <= 1:
+        raise InputError(
+            f"config key sampling.guidance is {sampling['guidance']}, expected a number above 1, since guidance leads "
+            "away from sampling.negative."
+        )
     if sampling["scheduler"] in UNCLIPPED:
         raise InputError(
             f"config key sampling.scheduler is {sampling['scheduler']}, expected another with sampling.prompts: "
