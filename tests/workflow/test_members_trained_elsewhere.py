@@ -10,7 +10,7 @@ import tiny_pipelines
 import torch
 import yaml
 from encoded_ensembles.members import lora, network, prompted
-from encoded_ensembles.storage.files import InputError
+from encoded_ensembles.storage.files import InputError, read_facts, write_facts
 from safetensors.torch import load_file, save_file
 from text_run import CAPTIONS, configure, prepare, run
 from tiny_lora import kohya, trained, underscored
@@ -145,7 +145,7 @@ def test_a_member_predicts_as_the_file_it_was_given_as(taken):
         assert (found - plain).abs().max() > 1e-4
 
 
-def test_a_certificate_says_what_is_not_proved(taken):
+def test_a_certificate_says_what_is_not_proved(taken, tmp_path):
     unit = np.load(taken.results("own") / "code/code.npz")["unit_names"][0]
     done = taken.encens("certify", "--run", "own", "--sample", 1, "--units", unit)
     assert done.returncode == 0, done.stderr
@@ -159,6 +159,13 @@ def test_a_certificate_says_what_is_not_proved(taken):
     assert done.returncode == 0, done.stderr
     assert "as whoever trained them elsewhere states" in done.stdout
     assert "with the same bytes" in done.stdout
+    other = again(taken, tmp_path)
+    record = read_facts(other.results("own") / "run.json")
+    record["config"]["sampling"]["guidance"] = 7.5
+    write_facts(other.results("own") / "run.json", record)
+    done = other.encens("verify", other.results("own") / "certificates" / file.name)
+    assert done.returncode == 1
+    assert "predicate.guidance is 3, but the files of the run give 7.5" in done.stderr
 
 
 def test_a_renamed_key_is_refused_by_name(taken, tmp_path):
@@ -222,7 +229,14 @@ def test_whole_denoisers_are_taken(exported, tmp_path):
         base.save_pretrained(other.folder / "trained" / name)
     shutil.copy(other.folder / "splits/splits.json", other.folder / "trained")
     configure(other, members={"given": "trained", "whole": True})
+    earlier = other.results("own") / "members/00"
+    earlier.mkdir(parents=True)
+    for name in (LORA, "adapter.json", "loss.csv"):  # of a member of another kind
+        (earlier / name).touch()
     counts = run(other, "samples/ensemble.safetensors")
+    assert {file.name for file in earlier.iterdir()} == {
+        "config.json", "diffusion_pytorch_model.safetensors", "training.json"
+    }  # fmt: skip
     assert counts["take_member"] == 6
     found = load_file(other.results("own") / "samples/ensemble.safetensors")["factual"]
     assert torch.isfinite(found).all()

@@ -7,8 +7,9 @@ import json
 
 import numpy as np
 import pytest
+from encoded_ensembles.runs.run import Run
 from encoded_ensembles.sharing import certificates, verification
-from encoded_ensembles.storage.files import InputError
+from encoded_ensembles.storage.files import InputError, read_facts, write_facts
 from run_of_files import SHAPE, certify, make_run
 
 
@@ -52,10 +53,23 @@ def test_a_picture_of_another_sample_is_refused(run, tmp_path):
     refused(run, file, "is sample 1 of members 02 03, but the certificate is of sample 0")
 
 
-def test_a_png_that_shows_something_else_is_refused(run, tmp_path):
+@pytest.mark.parametrize("shape", [SHAPE, (1, 2, 8), (3, 4, 4), (1, 5, 4)])
+def test_a_png_that_shows_something_else_is_refused(run, tmp_path, shape):
     """Issue 14.28: the digest in the certificate is that of the foreign picture."""
-    file = certify(run, tmp_path, picture=np.zeros(SHAPE, np.float32))
+    file = certify(run, tmp_path, picture=np.zeros(shape, np.float32))
     refused(run, file, r"certificate.png does not show what .*certificate.safetensors holds")
+
+
+def test_a_picture_of_bfloat16_is_bound_to_its_batch(run, tmp_path):
+    """Its bytes depend on it."""
+    record = read_facts(run.folder / "run.json")
+    record["config"]["sampling"] |= {"precision": "bfloat16", "batch": 16}
+    write_facts(run.folder / "run.json", record)
+    file = certify(Run(run.folder), tmp_path)
+    verification.verify(file, Run(run.folder))
+    record["config"]["sampling"]["batch"] = 8
+    write_facts(run.folder / "run.json", record)
+    refused(Run(run.folder), file, r"predicate.batch is 16, but the files of the run give 8")
 
 
 def test_samples_and_shapes_that_the_noise_is_not_for_are_refused(run, tmp_path):

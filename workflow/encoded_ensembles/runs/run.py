@@ -71,8 +71,9 @@ class Run:
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """The configuration of sampling; earlier versions had no precision, compile and batch."""
-        return {"precision": "float32", "compile": False, "batch": None} | self.config["sampling"]
+        """The configuration of sampling, with the keys that earlier versions did not have."""
+        earlier = {"precision": "float32", "compile": False, "batch": None, "guidance": None}
+        return earlier | self.config["sampling"]
 
     @property
     def prompting(self) -> dict[str, Any]:

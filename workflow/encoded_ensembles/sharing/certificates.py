@@ -128,7 +128,7 @@ def statement(
         InputError: every member saw one of these units, or the files do not support the claim.
     """
     numbers, keep = kept_without(run, units)
-    known, precision = digests or {}, run.sampling["precision"]
+    known, sampling = digests or {}, run.sampling
     frozen = frozen_files(run)
     frozen_names = [name for files in frozen.values() for name in files]
     kept = [member for member, stays in zip(run.members, keep, strict=True) if stays]
@@ -155,8 +155,13 @@ def statement(
             "claim": CLAIM,
             "run": run.config["run"],
             "sample": int(sample),
-            "scheduler": run.config["sampling"]["scheduler"],
-            **({} if precision == "float32" else {"precision": precision}),
+            "scheduler": sampling["scheduler"],
+            **({"guidance": sampling["guidance"]} if layout.prompted(run.config) else {}),
+            **(
+                {}
+                if sampling["precision"] == "float32"
+                else {key: sampling[key] for key in ("precision", "batch")}
+            ),
             "units": [
                 {
                     "name": name,

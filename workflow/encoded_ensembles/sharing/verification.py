@@ -183,8 +183,12 @@ def _check_subjects(certificate: dict[str, Any], run: Run, subjects: list[Path])
             f"{arrays} is sample {sample} with shape {image.shape}, but the noise is for "
             f"{noise.shape[1]} samples of shape {shape}."
         )
-    with Image.open(picture) as opened:
-        pixels = np.asarray(opened).reshape(*image.shape[1:], image.shape[0])
+    try:
+        with Image.open(picture) as opened:
+            pixels = np.asarray(opened)
+    except OSError as error:
+        raise InputError(f"{picture} is not a picture that can be read ({error}).") from error
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if not np.array_equal(pixels, to_bytes(image[None])[0]):
         raise InputError(f"{picture} does not show what {arrays} holds.")
 
