@@ -31,7 +31,7 @@ def test_work_by_hand(schema):
     assert work["sample_ensemble"].rows == pytest.approx(25 * 16 * (14 + 14 + 700 + 1))
     assert work["draw_noise"].bytes == 26 * (16 + 512) * 64 * 4
     assert work["train_member"].steps == ((14 * 400, 60.0), (400, 120.0), (0, 60.0))
-    assert work["train_member"].bytes == 15 * 4 * 1000
+    assert work["train_member"].bytes == work["take_member"].bytes == 15 * 4 * 1000
 
 
 def test_seconds_and_operations_by_hand():
@@ -52,10 +52,12 @@ def test_short_batches_count_as_filled_up(schema):
     assert (follow.calls, follow.rows) == (25 * 14, 25 * 14 * 16)
 
 
-def test_screening_costs_its_budget(schema):
-    exact = plan.plan(configured(schema), SIZE)["ablate_block"]
-    found = plan.plan(configured(schema, landscape={"mode": "screened", "budget": 0.5}), SIZE)
-    assert found["screen_block"].rows == exact.rows / 2
+@pytest.mark.parametrize(("budget", "units"), [(0.5, 34), (0.01, 20)])
+def test_screening_costs_its_budget_but_at_least_twice_the_top_units(schema, budget, units):
+    """Each of 14 members is dropped alone; then half of 120 * 7 pays for 34 units of 7 evaluations."""
+    found = plan.plan(configured(schema, landscape={"mode": "screened", "budget": budget}), SIZE)
+    assert found["screen_block"].rows == 25 * 16 * (14 * 13 + units * 7)
+    assert found["screen_block"].bytes == units * 16 * 64 * 4
     assert "ablate_block" not in found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from encoded_ensembles.ensemble.given_pictures import DRAWS, LEVELS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, batch_of
+from encoded_ensembles.ensemble.screening import most_units
 from encoded_ensembles.members.published import published
 from encoded_ensembles.runs.array_terms import embedded
 from encoded_ensembles.runs.frozen_size import FLOAT
@@ -116,13 +117,14 @@ def _sampled(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
             steps * among * calls, steps * among * filled, (), stored, decoded=masks * count
         )
 
-    ablated = draw(size.units, size.units * kept, among=n, count=samples)
+    units, each_alone = size.units, 0  # evaluations that drop each member alone
     if screened:
-        share = config["landscape"]["budget"]
-        ablated = Work(
-            share * ablated.calls, share * ablated.rows, (), share * ablated.bytes,
-            decoded=share * ablated.decoded,
-        )  # fmt: skip
+        budget, least = config["landscape"]["budget"], 2 * config["landscape"]["top"]
+        units = most_units(
+            units=units, members=n, weight=code["weight"], budget=budget, least=least
+        )
+        each_alone = n * (n - 1)
+    ablated = draw(units, units * kept + each_alone, among=n, count=samples)
     sizes = [k for k in frechet["kept"] for _ in range(1 if k == n else frechet["repeats"])]
     noise = (steps + 1) * (samples + frechet["samples"]) * FLOAT * math.prod(size.seen)
     pairs = samples * size.units
@@ -181,6 +183,7 @@ def _trained(config: Mapping[str, Any], size: Size) -> dict[str, Work]:
             f"fetch_{part}": Work(bytes=stored.get(part, FLOAT) * count)
             for part, count in size.frozen.items()
         },
+        "take_member": Work(bytes=(n + 1) * FLOAT * size.weights),
         "train_member": train(on_splits, seen)
         + train(1, 1)
         + train(heldout["models"] * heldout["repeats"], heldout["share"]),
