@@ -16,6 +16,16 @@ def test_equal_values_are_no_evidence():
     assert np.isnan(z).all()
 
 
+def test_a_value_that_is_not_a_number_is_no_evidence():
+    value, null = np.array([[np.nan, 9.0]]), np.arange(5.0)
+    assert calibration.p_and_z(value, np.tile(null, (2, 1)))[0].tolist() == [[1, 1 / 6]]
+    each = np.tile(null, (1, 2, 1))
+    assert calibration.p_and_z(value, each)[0].tolist() == [[1, 1 / 6]]
+    p, _ = calibration.staged_p_and_z(value[0], lambda rows, words: each[0, rows], null)
+    assert p.tolist() == [1, 1 / 6]
+    assert calibration.set_p_values(value, each, draws=9, seed=0).tolist() == [1]
+
+
 def test_the_units_of_a_set_get_different_null_words():
     """Issue 14.28: where a set takes every word, each draw has the same mean."""
     null = np.broadcast_to([0.0, 1.0, 2.0, 9.0], (2, 4, 4))

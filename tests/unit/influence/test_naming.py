@@ -7,6 +7,7 @@ from encoded_ensembles.codes import words
 from encoded_ensembles.codes.families import Family
 from encoded_ensembles.influence import calibration, contrast, decoys, naming
 from encoded_ensembles.influence.observer import Observed, Observer
+from encoded_ensembles.storage.errors import InputError
 from made_evidence import FAMILY, MEMBERS, free, made
 from scipy import stats
 
@@ -179,7 +180,7 @@ def test_an_undirected_change_ties_with_that_of_the_complement_whatever_the_roun
         assert (p[strongest, strongest] == 2 / (len(every) + 1)).all()
 
 
-def watched(arrays, estimate, images, order, *, draws):
+def watched(arrays, estimate, images, order, *, draws, candidates=128):
     def likeness(given, unit_of):
         extra = np.arange(20, len(given))
         return np.stack([np.concatenate([row, extra]) for row in order])[:, : unit_of.max() + 1]
@@ -187,7 +188,7 @@ def watched(arrays, estimate, images, order, *, draws):
     training, heldout = np.arange(20), np.arange(20, 32)
     watch = decoys.Watch(
         arrays, training, heldout, see=lambda rows: images[rows], likeness=likeness,
-        candidates=128, draws=draws, seed=0,
+        candidates=candidates, draws=draws, seed=0,
     )  # fmt: skip
     watch.add(estimate, decode=True)
     return watch
@@ -212,7 +213,29 @@ def test_decoys_have_free_words_of_their_own_and_are_rarely_named():
     joint = table.iloc[0]
     assert joint["attributed"] >= 3 * 4
     assert joint["false_share"] < 0.2
-    assert joint["false_most"] == pytest.approx(min(1, joint["false_share"] * 32 / 12))
+    weight = 1 / np.arange(1, 33)  # the decoys are the 12 least alike
+    factor = weight.sum() / weight[20:].sum()
+    assert joint["false_most"] == pytest.approx(min(1, joint["false_share"] * factor))
+
+
+def test_only_decoys_that_are_candidates_test_the_joint_score():
+    """Of 32 units and decoys the 24 most alike are decoded: 4 of the 12 decoys, on each of 4 samples."""
+    arrays, _, estimate, images, order = made(effect=0.8)
+    watch = watched(arrays, estimate, images, order, draws=3, candidates=24)
+    table = decoys.check_table(
+        decoys.read_decoys(watch.decoy_arrays()), arrays["code"], free(arrays), level=0.05
+    )
+    assert table["tests"].tolist() == [3 * 4 * 4, 3 * 12 * 4, 3 * 12 * 4]
+
+
+def test_estimates_that_are_not_finite_are_refused():
+    arrays, _, estimate, images, order = made(effect=0.8)
+    broken = estimate.copy()
+    broken[3, 2, 0, 0, 0] = np.inf
+    with pytest.raises(
+        InputError, match="member 03 estimates sample or picture 2 with values that"
+    ):
+        watched(arrays, broken, images, order, draws=1)
 
 
 def test_intervals_of_decoys_count_the_draws_that_have_a_share():

@@ -14,6 +14,7 @@ from encoded_ensembles.ensemble.step_noise import Noise, StepNoise
 from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.latents import PIXELS, Space
 from encoded_ensembles.members.network import sample_classes
+from encoded_ensembles.storage.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -135,6 +136,7 @@ def sample_pairs(
 
     Raises:
         ValueError: a row keeps no member, shapes do not match, or `batch` is below 1.
+        InputError: an image is not finite.
     """
     numbers = np.arange(noise.shape[1]) if numbers is None else np.asarray(numbers)
     if numbers.shape != noise.shape[1:2]:
@@ -162,6 +164,11 @@ def sample_pairs(
 
     for images in track(steps(), (len(noise) - 1) * len(starts)):
         if images is not None:
+            if not np.isfinite(images).all():
+                raise InputError(
+                    "members sample images with values that are not finite, expected finite ones: weights of a member "
+                    "are broken, or too large for sampling.precision."
+                )
             yield images
 
 

@@ -21,7 +21,7 @@ HELD = 1_000_000  # null values in memory at once; ten times more are three time
 def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return p and z of values against their null distributions; large values are evidence.
 
-    p = (1 + #{null >= value}) / (1 + R): never zero; 1 without null values.
+    p = (1 + #{null >= value}) / (1 + R): never zero; 1 without null values, and for a NaN.
 
     Args:
         value: (...) float, or (U, B) if all U units share a null distribution.
@@ -35,12 +35,11 @@ def p_and_z(value: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     words = null.shape[-1]
     if null.ndim > value.ndim:
-        reached = (null >= value[..., None]).sum(axis=-1)
+        reached = _reached(value, null)
     else:
         shared = zip(value.T, np.sort(null, axis=-1), strict=True)
-        reached = words - np.stack(
-            [np.searchsorted(row, column) for column, row in shared], axis=-1
-        )
+        below = np.stack([np.searchsorted(row, column) for column, row in shared], axis=-1)
+        reached = words - np.where(np.isnan(value), 0, below)
     p = (1 + reached) / (1 + words)
     if not words:
         return p, np.full(value.shape, np.nan)
@@ -76,7 +75,7 @@ def staged_p_and_z(
         for part in np.split(rows, range(step, len(rows), step)):
             for first in range(start, stop, WORDS):
                 null = null_of(part, words[first : min(stop, first + WORDS)])
-                reached[part] += (null >= value[part, None]).sum(axis=1)
+                reached[part] += _reached(value[part], null)
                 if not first:
                     centre = null.mean(axis=1)
                     square = np.einsum("pr,pr->p", null, null) / null.shape[1]
@@ -117,4 +116,9 @@ def set_p_values(value: np.ndarray, null: np.ndarray, *, draws: int, seed: int) 
     rng = np.random.default_rng(seed)
     chosen = np.stack([rng.permutation(words)[:size] for _ in range(draws)])
     chance = null[:, np.arange(size), chosen].mean(axis=-1)
-    return (1 + (chance >= value.mean(axis=1)[:, None]).sum(axis=1)) / (1 + draws)
+    return (1 + _reached(value.mean(axis=1), chance)) / (1 + draws)
+
+
+def _reached(value: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return how many of the null values (..., R) reach each value (...); a NaN is no evidence."""
+    return null.shape[-1] - (null < value[..., None]).sum(axis=-1)

@@ -75,14 +75,16 @@ def decoy_rows(
         learnt: whether weights are learnt.
 
     Returns:
-        statistic; tests of decoys, and small, those with p <= 0.05; attributed, pairs of real units and
-        decoys tested together, and false, the decoys among them; samples, and samples_false, those
-        with an attributed decoy if decoys are tested alone.
+        statistic; tests of decoys, and small, those with p <= 0.05, of which the joint score's are those that it
+        was computed for; attributed, pairs of real units and decoys tested together, and false, the decoys
+        among them; factor, the weight of all pairs over that of decoys, in which shares they are named if
+        none has an influence; samples, and samples_false, those with an attributed decoy if decoys are
+        tested alone.
     """
     alone = np.stack([row[row >= units] - units for row in order])
     rows = []
     for name in STATISTICS:
-        p = tests[name].p
+        p, tested = tests[name].p, ~np.isnan(tests[name].value[units:])
         weight, weight_alone = (
             learnt_weights(given, near) if learnt else weights_of(near)
             for given, near in ((p, order), (p[units:], alone))
@@ -92,10 +94,11 @@ def decoy_rows(
         rows.append(
             {
                 "statistic": name,
-                "tests": p[units:].size,
-                "small": int((p[units:] <= 0.05).sum()),
+                "tests": int(tested.sum()),
+                "small": int((p[units:] <= 0.05)[tested].sum()),
                 "attributed": int(attributed.sum()),
                 "false": int(attributed[units:].sum()),
+                "factor": float(weight.sum() / weight[units:].sum()),
                 "samples": len(order),
                 "samples_false": int(by_chance.any(axis=0).sum()),
             }
@@ -213,25 +216,25 @@ def check_table(
     Returns:
         the columns of `decoy_rows` added over draws; draws; and share (small / tests), false_share
         (false / attributed) and samples_share (samples_false / samples), each with low and high: a 95 %
-        interval over draws by Student's t, NaN unless two draws have the share and differ in it. Units without
-        influence are named by chance as decoys are: if all U are, the false discovery rate is false_most,
-        which is false_share times (U + V) / V.
+        interval over draws by Student's t, NaN unless two draws have the share and differ in it. false_most, at
+        most 1, is false_share times `factor`: each unit counts as one that could be named by chance, in
+        proportion to its weight.
     """
     packed = pack(words)
     rows = []
-    factor = 1.0
     for draw, (given, observed) in enumerate(drawn):
         free = words[~np.isin(packed, pack(given))]
         both = np.concatenate([code, given])
         tests = test_units(observed, both, free)
         part = decoy_rows(tests, observed.order, units=len(code), level=level, learnt=learnt)
         rows.append(part.assign(draw=draw))
-        factor = len(both) / len(given)
     if not rows:
         ends = ("", "_low", "_high")
         names = [*SHARES, "false_most"]
         return pd.DataFrame(columns=[*COUNTS, *(f"{name}{end}" for name in names for end in ends)])
-    table = _shares(pd.concat(rows))
+    together = pd.concat(rows)
+    table = _shares(together.drop(columns="factor"))
+    factor = together.groupby("statistic", sort=False)["factor"].mean().to_numpy()
     for end in ("", "_low", "_high"):
         table[f"false_most{end}"] = (factor * table[f"false_share{end}"]).clip(upper=1)
     return table

@@ -6,6 +6,7 @@ import numpy as np
 
 from encoded_ensembles.influence.contrast import pulls
 from encoded_ensembles.influence.joint import Decoder, Evidence
+from encoded_ensembles.storage.errors import InputError
 
 SIZES = (1, 2, 3, 5, 10, 30)  # sizes of the sets of most alike units that are tested together
 DECOYS = 512  # decoys of a draw, at most (`decoys`)
@@ -111,7 +112,17 @@ class Observer:
             estimate: (n, B, C, H, W).
             pull: (B, U, n) float32 of `contrast.pulls`, where it is known.
             decode: whether to decode the level jointly.
+
+        Raises:
+            InputError: an estimate is not finite.
         """
+        finite = np.isfinite(estimate).all(axis=(2, 3, 4))
+        if not finite.all():
+            member, sample = np.argwhere(~finite)[0]
+            raise InputError(
+                f"member {member:02d} estimates sample or picture {sample} with values that are not finite, expected "
+                "finite ones: its weights are broken, or too large for sampling.precision."
+            )
         flat = estimate.reshape(*estimate.shape[:2], -1)
         pull = pulls(flat, self._images, self._unit_of) if pull is None else pull
         alone = self._moved is not None
