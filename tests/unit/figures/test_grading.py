@@ -45,29 +45,49 @@ def test_gain_curves_are_drawn_as_they_are():
     drawn = labelled(left)
     for name, rows in gains().groupby("method"):
         assert drawn[name].get_xydata().tolist() == rows[["k", "gain"]].to_numpy().tolist()
-    assert "trak.one" not in drawn  # the best method of each kind alone
+    assert "trak.one" not in drawn  # one version of each kind
     found = [container.lines[0].get_xydata().tolist() for container in right.containers]
     assert found[0] == [[0.1, 0.0], [0.4, 0.5]]
     assert len(found) == 3
 
 
-def test_families_are_the_best_of_each_kind_best_first():
+def test_the_version_of_a_kind_does_not_depend_on_its_grade():
+    """The kind itself, else its mean, else the first by name; by area, largest first."""
     assert grading._families(AREAS) == ["best possible", "pixels", "trak.full", "random"]
+    names = [
+        "calibrated.linear",
+        "trak.one",
+        "retrac.one",
+        "calibrated",
+        "trak.mean",
+        "retrac.full",
+    ]
+    for order in (names, names[::-1]):
+        areas = pd.DataFrame({"method": order, "area": np.arange(6.0)[::-1]})
+        wanted = ("calibrated", "trak.mean", "retrac.full")
+        assert grading._families(areas) == [name for name in order if name in wanted]
 
 
 def test_the_scoreboard_draws_each_grade_in_its_panel():
     board = pd.DataFrame(
         [
             ("a", "gain", 0.2, 0.1, 0.3), ("b", "gain", 0.5, 0.4, 0.6), ("best possible", "gain", 0.9, 0.8, 1),
-            ("a", "auc", 0.7, 0.6, 0.8), ("c", "auc", 0.4, np.nan, np.nan),
+            ("random", "gain", 0.1, 0, 0.15),
+            ("a", "auc", 0.7, 0.6, 0.8), ("c", "auc", 0.4, np.nan, np.nan), ("a", "planted_top", 0.7, 0.6, 0.8),
         ],
         columns=["method", "grade", "value", "low", "high"],
     )  # fmt: skip
-    gain, auc = grading.scoreboard_figure(board).axes[:2]
+    gain, auc, planted = grading.scoreboard_figure(board).axes[:3]
     names = [label.get_text() for label in gain.get_yticklabels()]
-    assert names == ["c", "a", "b"]  # by gain, the best on top; those without one below
+    assert names == ["c", "random", "a", "b"]  # by gain, the best on top; those without one below
+    assert [line.get_marker() for line in planted.lines] == ["o"]  # chance is not known
     for ax, values, spans, chance in (
-        (gain, {"a": 0.2, "b": 0.5}, {"a": (0.1, 0.3), "b": (0.4, 0.6)}, 0),
+        (
+            gain,
+            {"a": 0.2, "b": 0.5, "random": 0.1},
+            {"a": (0.1, 0.3), "b": (0.4, 0.6), "random": (0, 0.15)},
+            0.1,  # that of random units
+        ),
         (auc, {"a": 0.7, "c": 0.4}, {"a": (0.6, 0.8)}, 0.5),
     ):
         dots = next(line for line in ax.lines if line.get_marker() == "o").get_xydata()

@@ -32,7 +32,7 @@ MEASURES = {
     "planted_recall": "share of the plant's units",
     "planted_false": "share of samples",
 }  # all others: Spearman's correlation
-CHANCE = {"auc": 0.5, "near_first": 0.5}
+CHANCE = {"auc": 0.5, "near_first": 0.5}  # of Spearman's correlations 0
 
 
 @styled
@@ -46,9 +46,9 @@ def gains_figure(gains: pd.DataFrame, areas: pd.DataFrame, calibration: pd.DataF
     """
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    best = _families(areas)
+    methods = _families(areas)
     always = [name for name in ("best possible", "random") if name in set(gains["method"])]
-    shown = [name for name in best if name not in always][: SHOWN - len(always)]
+    shown = [name for name in methods if name not in always][: SHOWN - len(always)]
     colours = iter(colormaps["tab10"].colors)  # type: ignore[attr-defined]
     for name in [*shown, *always]:
         rows = gains[gains["method"] == name]
@@ -94,7 +94,9 @@ def scoreboard_figure(board: pd.DataFrame) -> Figure:
     for ax, grade in zip(axes.ravel(), grades, strict=False):
         rows = board[board["grade"] == grade].set_index("method").reindex(methods)
         _dots(ax, rows)
-        ax.axvline(CHANCE.get(grade, 0), color="black", lw=0.5)
+        chance = _chance(grade, rows["value"])
+        if chance is not None:
+            ax.axvline(chance, color="black", lw=0.5)
         ax.set_title(LABELS[grade], fontsize=7.5)
         ax.set_xlabel(MEASURES.get(grade, "Spearman's correlation"), fontsize=6.5)
     for ax in axes[:, 0]:
@@ -179,10 +181,33 @@ def _calibration(ax: Axes, calibration: pd.DataFrame) -> None:
 
 
 def _families(areas: pd.DataFrame) -> list[str]:
-    """Return the best method of each kind, best first: one of trak.full, trak.one, ..."""
+    """Return one version of each kind of method, named beforehand, by area, largest first.
+
+    The kind itself where it is a method (calibrated), else its mean over members (trak.mean), else the first by name.
+    """
     ordered = areas.sort_values("area", ascending=False)["method"]
     kinds = ordered.str.partition(".")[0]
-    return list(ordered[~kinds.duplicated()])
+    chosen = {
+        min(versions, key=lambda name: (name != kind, name != f"{kind}.mean", name))
+        for kind, versions in ordered.groupby(kinds)
+    }
+    return [name for name in ordered if name in chosen]
+
+
+def _chance(grade: str, values: pd.Series) -> float | None:
+    """Return what chance gives of a grade; None where it is not known.
+
+    Units differ in what members do on average, so random units have a gain other than 0.
+
+    Args:
+        grade: its name.
+        values: of methods, by their names.
+    """
+    if grade.startswith("planted"):
+        return None
+    if grade == "gain":
+        return float(values["random"]) if "random" in values else None
+    return CHANCE.get(grade, 0)
 
 
 def _dots(ax: Axes, rows: pd.DataFrame) -> None:

@@ -70,6 +70,7 @@ def top_auc(
         identified; 0.5 is chance.
     """
     times = _times(weights, truth)
+    scores, truth, times = scores[times > 0], truth[times > 0], times[times > 0]
     count = max(1, round(share * times.sum()))
     order = np.argsort(-truth, axis=0, kind="stable")
     sorted_times = times[order]
