@@ -47,8 +47,11 @@ def agreements(run: Path, scheduler: str) -> list[float]:
 
 
 def mean_correlation(values: list[float]) -> tuple[float, float, float]:
-    """Return the mean of correlations by Fisher's z, with the ends of its 95 % interval (Student's t)."""
-    z = np.arctanh(values)
+    """Return the mean of correlations by Fisher's z, with the ends of its 95 % interval (Student's t).
+
+    A correlation of 1, whose z is infinite, counts as 0.999.
+    """
+    z = np.arctanh(np.clip(values, -0.999, 0.999))
     ends = ttest_1samp(z, 0).confidence_interval()
     return float(np.tanh(z.mean())), *np.tanh(ends)
 

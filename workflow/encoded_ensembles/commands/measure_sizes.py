@@ -20,12 +20,12 @@ def measure_sizes(
     radius: units, sample, radius_published (256x256x3 in [0, 1]), distance (mean over all units, same
     scale), null_distance (mean over null code words). unchanged: units, metric, samples, unchanged
     (share of samples attributed to their nearest unit that stay nearest to it without it), low, high
-    (95 %, Wilson), unchanged_other (the same without another unit), p (exact binomial test of unchanged
-    against it, two-sided; conservative, because samples differ in it).
+    (95 %, Wilson), unchanged_other (the same without another unit, mean over samples), p (exact test, two-sided:
+    each sample stays unchanged with the probability that it has without another unit).
     """
     import numpy as np
     import pandas as pd
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, poisson_binom
 
     from encoded_ensembles.influence.ablation import published_scale
     from encoded_ensembles.runs import layout
@@ -52,9 +52,10 @@ def measure_sizes(
         )
         false = read_table(run / layout.FALSE_ATTRIBUTION)
         for metric, rows in false.groupby("metric"):
-            other = rows["unchanged_other"].mean()
-            test = binomtest(int(rows["unchanged"].sum()), len(rows), other)
-            low, high = test.proportion_ci(method="wilson")
+            count = int(rows["unchanged"].sum())
+            low, high = binomtest(count, len(rows)).proportion_ci(method="wilson")
+            likely = poisson_binom(rows["unchanged_other"].to_numpy()).pmf(np.arange(len(rows) + 1))
+            no_likelier = likely <= likely[count] * (1 + 1e-7)  # as binomtest decides ties
             shares.append(
                 {
                     "units": units,
@@ -63,8 +64,8 @@ def measure_sizes(
                     "unchanged": rows["unchanged"].mean(),
                     "low": low,
                     "high": high,
-                    "unchanged_other": other,
-                    "p": test.pvalue,
+                    "unchanged_other": rows["unchanged_other"].mean(),
+                    "p": min(1.0, likely[no_likelier].sum()),
                 }
             )
     write_table(radius, pd.concat(radii, ignore_index=True).sort_values(["units", "sample"]))
