@@ -55,6 +55,19 @@ def test_no_key_of_the_new_configuration_names_a_forgotten_unit(configured, sche
         forgetting.plan(configured, CODE, NAMES)
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_smoke_run_forgets_in_its_own_folder(configured, schema, recorded):
+    """The record said `smoke: true`: the new configuration was of another run, trained on the forgotten pictures.
+
+    Records of earlier versions still say so.
+    """
+    small = check_config(configured | {"dataset": {"images": 6}, "smoke": True}, schema)
+    new = forgetting.plan(small | {"smoke": recorded}, CODE, ["u0"]).config
+    again = check_config(new, schema)
+    assert (again["run"], again["units"]["exclude"]) == (small["run"], ["u0"])
+    assert again == new
+
+
 def test_own_scores_stay_if_they_name_their_units(configured):
     """An array would have a row too many for the units that are left."""
     configured["grade"]["scores"] = {"a": "a.npy", "b": "b.csv", "c": "C.NPY", "d": "d.parquet"}

@@ -6,7 +6,8 @@ from typing import Any
 def smallest(config: dict[str, Any]) -> dict[str, Any]:
     """Return a checked configuration at its smallest: eight images, two steps, the same network.
 
-    Its results show only that everything runs; they are written to a separate run.
+    Its results show only that everything runs; they are written to a separate run. It is checked as it
+    is when it is used again, so `smoke` is false in it.
     """
     dataset = config["dataset"] | {"heldout": 8, "spare": 8, "plant": []}
     if config["units"]["by"] == "label" and dataset["name"] != "folder":
@@ -23,6 +24,7 @@ def smallest(config: dict[str, Any]) -> dict[str, Any]:
     code = {"family": "balanced", "members": 5, "weight": 3, "distance": 2, "null_words": 2}
     retrain, heldout = config["retrain"], config["heldout"]
     return config | {
+        "smoke": False,
         "run": f"{config['run']}-smoke",
         "dataset": dataset,
         "units": config["units"] | units,

@@ -45,6 +45,7 @@ def plan(config: dict[str, Any], code: dict[str, np.ndarray], units: list[str]) 
             f"all {len(names)} units are named, expected one left to train on; delete the run instead."
         )
     without = copy.deepcopy(config)
+    without["smoke"] = False  # the run is the reduced one; records of earlier versions kept the key
     without["units"]["exclude"] = sorted({*config["units"]["exclude"], *names})
     changes = [
         *_leave_out_of_sets(without, names),
