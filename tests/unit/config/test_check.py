@@ -1,5 +1,7 @@
 """The configuration: what one key says against another, and words for values."""
 
+import shlex
+
 import pytest
 from encoded_ensembles.config import check
 from encoded_ensembles.storage.files import InputError
@@ -53,7 +55,7 @@ def prompted(prompts):
 
 
 def test_lists_that_fit_on_a_command_line(checked):
-    """Bytes count, not letters: 12 for an option, 3 for a Chinese letter, 5 for an apostrophe within quotes."""
+    """Bytes count, not letters: 12 for an option `--prompt`, 3 for a Chinese letter, 5 for an apostrophe within quotes."""
     assert checked({"units": {"exclude": [f"{i:04d}" + "д" * 30 for i in range(1100)]}})
     chinese = [f"{i:03d}" + "猫" * 58 for i in range(400)]
     assert checked(prompted(chinese))
@@ -67,7 +69,23 @@ def test_lists_that_fit_on_a_command_line(checked):
     )  # fmt: skip
     refused(
         checked, TEXT | {"units": {"by": "word", "words": [f"w{i:05d}" for i in range(9000)]}},
-        f"units.words lists 9000 words, which take {9000 * 18} bytes{CARRIED}",
+        f"units.words lists 9000 words, which take {9000 * 16} bytes{CARRIED}",
+    )  # fmt: skip
+
+
+def test_sets_of_units_fit_on_the_command_line_of_check_names(checked):
+    """Each unit is passed with the name of its set: 26 sets of 100 units passed, and the job could not start."""
+    sets = {
+        f"set-{i:02d}-{'x' * 50}": [f"unit {i:02d} {unit:03d}" for unit in range(100)]
+        for i in range(26)
+    }
+    assert checked({"landscape": {"sets": dict(list(sets.items())[:10])}})
+    line = [f"{name}={unit}" for name, units in sets.items() for unit in units]
+    passed = sum(len(f"--unit-set {shlex.quote(text)} ") for text in line)
+    assert passed > 131_072
+    refused(
+        checked, {"landscape": {"sets": sets}},
+        f"landscape.sets lists 2600 units, which with the names of their sets take {passed} bytes{CARRIED}",
     )  # fmt: skip
 
 

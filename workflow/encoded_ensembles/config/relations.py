@@ -23,7 +23,13 @@ CARRIED = (
     100_000  # bytes of unit names and prompts on a command line; the system's limit is 131,072
 )
 RECORDED = 120_000  # bytes of the configuration on the command line of record_run
-OPTION = len("--exclude ''")
+OPTIONS = {  # the longest that a list is passed by
+    "units.exclude": "--excluded",
+    "units.words": "--word",
+    "retrain.named": "--named",
+    "landscape.sets": "--unit-set",
+    "sampling.prompts": "--prompt",
+}
 FEWEST_NULL_WORDS = 20  # screening estimates its errors from them
 
 
@@ -93,21 +99,27 @@ def check_lengths(config: dict[str, Any]) -> None:
     Raises:
         InputError: they are too long together.
     """
+    sets = config["landscape"]["sets"]
     lists = {
         "units.exclude": config["units"]["exclude"],
         "units.words": config["units"]["words"],
         "retrain.named": config["retrain"]["named"],
-        "landscape.sets": [
-            unit for units in config["landscape"]["sets"].values() for unit in units
-        ],
+        "landscape.sets": [f"{name}={unit}" for name, units in sets.items() for unit in units],
         "sampling.prompts": config["sampling"]["prompts"],
     }
-    sizes = {key: sum(quoted(text) + OPTION for text in texts) for key, texts in lists.items()}
+    sizes = {
+        key: sum(quoted(text) + len(f"{OPTIONS[key]} '' ") for text in texts)
+        for key, texts in lists.items()
+    }
     key = max(sizes, key=lambda name: sizes[name])
     if sum(sizes.values()) > CARRIED:
         what, remedy = {
             "sampling.prompts": ("prompts, which", "use fewer or shorter ones, or several runs"),
             "units.words": ("words, which", "use fewer"),
+            "landscape.sets": (
+                "units, which with the names of their sets",
+                "use fewer, shorter names of sets, or larger units (units.by)",
+            ),
         }.get(
             key,
             (
