@@ -124,6 +124,27 @@ def test_what_cannot_be_exported_is_said(exported, options, said):
     assert not (exported.folder / "new").exists()
 
 
+def test_splits_of_a_larger_ensemble_of_before_are_not_exported(exported, tmp_path):
+    """Nothing deletes splits/05.json when code.members goes from 6 to 5."""
+    other = again(exported, tmp_path)
+    splits = other.results("own") / "splits"
+    for ending in ("json", "sha256"):
+        shutil.copy(splits / f"04.{ending}", splits / f"05.{ending}")
+    options = ("export-splits", "--run", "own", "--output")
+    done = other.encens(*options, "new")
+    assert done.returncode == 0, done.stderr
+    folders = sorted(path.name for path in (other.folder / "new").iterdir() if path.is_dir())
+    assert folders == [*MEMBERS, "pictures"]
+    assert [*json.loads((other.folder / "new/splits.json").read_text())["splits"]] == MEMBERS
+    facts = read_facts(splits / "00.json")
+    write_facts(splits / "00.json", facts | {"images": f"{facts['images']} 999"})  # of more images
+    done = other.encens(*options, "newer")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "the split of member 00 names image 999" in done.stderr
+    (splits / "00.json").unlink()
+    assert "own holds no splits" in other.encens(*options, "newer").stderr
+
+
 def test_a_member_predicts_as_the_file_it_was_given_as(taken):
     base = prompted.load_denoiser(taken.results("own") / "base")
     members = prompted.load_prompted(

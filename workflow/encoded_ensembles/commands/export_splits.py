@@ -1,9 +1,14 @@
 """encens export-splits."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from encoded_ensembles.data.images import ImageSet
 
 README = """The splits of the run {run}, for a trainer of your choice.
 
@@ -48,8 +53,6 @@ def export_splits(
     """
     import tempfile
 
-    from encoded_ensembles.codes.splits import from_ranges
-    from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.outside import SPLITS
     from encoded_ensembles.runs import layout
     from encoded_ensembles.sharing import training_folders
@@ -61,18 +64,9 @@ def export_splits(
         write_text,
     )
 
-    found = [run / layout.SPLITS, Path("results") / run / layout.SPLITS]
-    manifests = sorted(next((each for each in found if each.is_dir()), run).glob("*.json"))
-    names = [file.stem for file in manifests if file.stem.isdigit() or file.stem == "full"]
-    if "full" not in names:
-        raise InputError(
-            f"{run} holds no splits, expected the folder or the name of a run with {layout.SPLITS}/; make them "
-            "with snakemake splits."
-        )
+    folder, images, rows_of = _read_splits(run)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"--output is {output}, which is not empty, expected a new folder.")
-    folder = manifests[0].parent.parent
-    images = read_images(folder / layout.TRAINING)
     files = training_folders.file_names(images.names.tolist())
     if not pictures:
         files = [str(Path(file).with_suffix(".png")) for file in files]
@@ -90,9 +84,8 @@ def export_splits(
             squares = training_folders.PICTURES
             training_folders.write_squares(images, new / squares, files)
             paths = [Path("..") / squares / file for file in files]
-        digests = {}
-        for name in names:
-            rows = from_ranges(read_facts(folder / layout.SPLITS / f"{name}.json")["images"])
+        digests, names = {}, list(rows_of)
+        for name, rows in rows_of.items():
             chosen = {files[row]: paths[row] for row in rows}
             training_folders.write_folder(new / name, chosen, captions)
             if captions:
@@ -107,3 +100,36 @@ def export_splits(
             output.rmdir()
         new.rename(output)
     print(f"{output}: {len(names)} folders to train on, splits.json and README.txt")
+
+
+def _read_splits(run: Path) -> "tuple[Path, ImageSet, dict[str, np.ndarray]]":
+    """Return the folder of a run, its training images, and their rows in each split, by name.
+
+    The splits are those of its code: a larger ensemble of before may have left others.
+
+    Args:
+        run: the folder, or its name in results/.
+
+    Raises:
+        InputError: a split is missing, or is of other images.
+    """
+    from encoded_ensembles.codes.splits import FULL, from_ranges, read_coded, select
+    from encoded_ensembles.runs import layout
+    from encoded_ensembles.storage.files import InputError, read_facts
+
+    folder = next(
+        (each for each in (run, Path("results") / run) if (each / layout.SPLITS).is_dir()), run
+    )
+    rows_of = {}
+    try:
+        images, arrays = read_coded(folder / layout.TRAINING, folder / layout.CODE)
+        for name in [*(f"{member:02d}" for member in range(arrays["code"].shape[1])), FULL]:
+            manifest = read_facts(folder / layout.SPLITS / f"{name}.json")
+            select(images, manifest)
+            rows_of[name] = from_ranges(manifest["images"])
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{run} holds no splits, expected the folder or the name of a run with {layout.SPLITS}/; make them "
+            "with snakemake splits."
+        ) from error
+    return folder, images, rows_of
