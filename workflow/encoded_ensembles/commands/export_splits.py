@@ -79,7 +79,8 @@ def export_splits(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as beside:
         new = Path(beside) / "new"
         if pictures:
-            paths = training_folders.originals(images, pictures)
+            border = read_facts(folder / layout.DATASET).get("border", 0)  # earlier runs lack it
+            paths = training_folders.originals(images, pictures, border=border)
         else:
             squares = training_folders.PICTURES
             training_folders.write_squares(images, new / squares, files)

@@ -169,6 +169,7 @@ def fetch_dataset(
             "origin": source.origin,
             "licence": source.licence,
             "shape": list(shape),
+            "border": border,
             "images": {use: len(image_set) for use, image_set in parts.items()},
             "sha256": digests,
             "warnings": warnings,

@@ -38,14 +38,21 @@ def file_names(names: Sequence[str]) -> list[str]:
     return [stem + (path.suffix or ".png") for stem, path in zip(stems, paths, strict=True)]
 
 
-def originals(images: ImageSet, folder: Path) -> list[Path]:
+def originals(images: ImageSet, folder: Path, *, border: int = 0) -> list[Path]:
     """Return the file of each image in the folder that the data set was read from.
+
+    Args:
+        images: of the run.
+        folder: the one in dataset.path.
+        border: pixels added on each side of an image.
 
     Raises:
         InputError: a file is missing, or is not the picture in the training set.
     """
-    channels, size, files = images.images.shape[3], images.images.shape[1], []
-    for name, pixels in zip(images.names.tolist(), images.images, strict=True):
+    _, side, _, channels = images.images.shape
+    size, files = side - 2 * border, []
+    squares = images.images[:, border : side - border, border : side - border]
+    for name, pixels in zip(images.names.tolist(), squares, strict=True):
         file = (folder / name).resolve()
         try:
             same = np.array_equal(
