@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -186,3 +187,18 @@ def test_files_of_the_future_are_dated_now_in_their_order(tmp_path):
     assert integrity.files_ahead(tmp_path) == []
     dates = {name: (tmp_path / name).stat().st_mtime for name in "abcd"}
     assert dates["a"] < dates["b"] < dates["c"] <= time.time()
+
+
+def test_files_in_folders_on_another_disk_are_checked(run, tmp_path):
+    """A folder that is a link was passed over."""
+    sealed = list(integrity.files_of(run))
+    shutil.move(run / "members", tmp_path / "disk")
+    (run / "members").symlink_to(tmp_path / "disk")
+    (run / "influence/self").symlink_to(run)
+    assert list(integrity.files_of(run)) == sealed
+    file = run / "members/00/loss.csv"
+    file.write_text("changed")
+    assert [path for path, _ in integrity.find_damage(run)] == [file]
+    ahead = time.time() + 3600
+    os.utime(file, (ahead, ahead))
+    assert integrity.files_ahead(run) == [file]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from encoded_ensembles.data import images as data
-from encoded_ensembles.runs import forgetting, layout, remains
+from encoded_ensembles.runs import forgetting, layout, remains, walk
 from encoded_ensembles.runs.remains import Goes
 from encoded_ensembles.storage import disk
 from six_units import CODE, six_units
@@ -79,3 +79,52 @@ def test_every_place_that_a_rule_writes_to_is_known():
     """A new folder of a run needs a word on what it holds of a unit."""
     places = disk.FOLDERS | disk.TOP
     assert places <= remains.HOLDS.keys()
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A run with links: folders on another disk, one of another run, one of the user's, and a file."""
+    run, disk, other = tmp_path / "results/a", tmp_path / "disk", tmp_path / "results/b"
+    files = [
+        "disk/members/00/training.json", "disk/checkpoints/00.safetensors", "disk/weights/training.json", "disk/universe.ctf",
+        "results/b/logs/a.log", "mine/a.png",
+    ]  # fmt: skip
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("x")
+    run.mkdir()
+    links = {
+        "members": disk / "members", "checkpoints": disk / "checkpoints", "logs": other / "logs", "sets": run,
+        "mine": tmp_path / "mine", "universe.ctf": disk / "universe.ctf",
+    }  # fmt: skip
+    for name, target in links.items():
+        (run / name).symlink_to(target)
+    (run / "members/01").symlink_to(disk / "weights")
+    return run
+
+
+def test_what_a_linked_folder_holds_is_listed_and_deleted(configured, linked, tmp_path):
+    """The link was deleted, and the weights stayed on the other disk; a linked members/ was not known."""
+    again = layout.outputs(configured, landscape=5, frechet=1, classifier=False)
+    found = remains.find_remains(
+        linked, kept=[], again=again, answer=linked / "forget/now"
+    )
+    listed = {each.place: (each.goes, each.holds) for each in found}
+    weights = remains.WEIGHTS
+    assert listed["members/00"] == listed["members/01"] == (Goes.RERUN, weights)
+    assert listed["checkpoints"] == (Goes.DELETED, weights)
+    for name, target in {"logs": "results/b/logs", "universe.ctf": "disk/universe.ctf"}.items():
+        goes, holds = listed[name]
+        assert goes is Goes.STAYS
+        assert holds.startswith(f"a link to {tmp_path / target}: ")
+    assert listed["mine"][0] is Goes.STAYS
+    remains.delete(found)
+    assert not list((tmp_path / "disk/checkpoints").iterdir())
+    assert (linked / "checkpoints").is_symlink()
+    kept = ["disk/members/00/training.json", "disk/universe.ctf", "results/b/logs/a.log", "mine/a.png"]  # fmt: skip
+    assert all((tmp_path / file).is_file() for file in kept)
+
+
+def test_every_folder_that_may_be_a_link_is_known():
+    files = {*disk.TOP, "universe.ctf", "universe.npz", "ledger"}
+    assert walk.WRITTEN | files == remains.HOLDS.keys() | files

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from encoded_ensembles.runs.layout import (
     TRAINING_TEXTS,
     outputs,
 )
+from encoded_ensembles.runs.walk import walk
 from encoded_ensembles.storage.disk import FOLDERS, SUFFIX, TOP, is_leftover
 from encoded_ensembles.storage.files import InputError, check, check_kept, read_facts, read_table
 from encoded_ensembles.storage.seals import is_sealed, read_seal
@@ -96,7 +98,7 @@ def is_named(file: str) -> bool:
 
 def files_of(run: Path) -> Iterator[Path]:
     """Yield the files of a run that have a seal or a keeper, or a name of such files, in order."""
-    for file in sorted(run.rglob("*")):
+    for file in sorted(walk(run)):
         name = file.relative_to(run)
         first, *rest = name.parts
         written = first in FOLDERS and file.suffix in SUFFIXES if rest else first in TOP
@@ -177,8 +179,8 @@ def _damaged(path: Path) -> bool:
 
 def find_leftovers(run: Path) -> Iterator[Path]:
     """Yield the leftovers of killed writers in a run."""
-    for file in sorted(run.rglob(f".*{SUFFIX}")):
-        if is_leftover(file):
+    for file in sorted(walk(run)):
+        if file.name.startswith(".") and file.name.endswith(SUFFIX) and is_leftover(file):
             yield file
 
 
@@ -189,10 +191,11 @@ def files_ahead(run: Path) -> list[Path]:
     would treat outdated files as up to date.
     """
     now, dated = time.time(), []
-    for folder, _, names in os.walk(run):
-        for file in (Path(folder) / name for name in names):
-            with suppress(FileNotFoundError):  # replaced by a running job
-                dated.append((file.stat().st_mtime, file))
+    for file in walk(run):
+        with suppress(FileNotFoundError):  # replaced by a running job
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode):
+                dated.append((status.st_mtime, file))
     return [file for date, file in sorted(dated) if date > now + SKEW]
 
 

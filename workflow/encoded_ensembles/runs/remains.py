@@ -16,6 +16,7 @@ from encoded_ensembles.data.captions import find_words
 from encoded_ensembles.data.images import ImageSet, pixel_digests
 from encoded_ensembles.data.units import Grouping, assign_units
 from encoded_ensembles.runs.integrity import DAMAGED, files_of
+from encoded_ensembles.runs.walk import leads_out, walk
 from encoded_ensembles.storage.disk import FOLDERS, SUFFIX
 
 
@@ -99,13 +100,15 @@ def find_remains(
     never_saw, new_files = {*kept}, {*again}
     written = {file.relative_to(run).as_posix() for file in files_of(run)}
     files_of_place: dict[tuple[str, str, Goes], list[Path]] = {}
-    for file in sorted(run.rglob("*")):
+    for file in sorted(walk(run)):
         name = file.relative_to(run).as_posix()
         place, holds = _look(name, never_saw)
         if holds and (file.is_symlink() or file.is_file()):
             stays = file.absolute().is_relative_to(answer.absolute())
             goes = Goes.STAYS if stays else _goes(name, new_files, written)
-            if goes is Goes.STAYS and place.split("/")[0] in FOLDERS - {"ledger"}:
+            if target := leads_out(file, run):
+                place, holds, goes = name, f"a link to {target}: {holds}", Goes.STAYS
+            elif goes is Goes.STAYS and place.split("/")[0] in FOLDERS - {"ledger"}:
                 place, holds = name, UNKNOWN
             files_of_place.setdefault((place, holds, goes), []).append(file)
     return [Remain(*key, files) for key, files in sorted(files_of_place.items())]
@@ -175,12 +178,15 @@ def find_kin(
 
 
 def delete(remains: Iterable[Remain]) -> int:
-    """Delete files that are deleted on request, and folders then empty; return the number of files."""
+    """Delete files that are deleted on request, and folders then empty; return the number of files.
+
+    A folder that is a link stays, empty.
+    """
     files = [file for each in remains if each.goes is Goes.DELETED for file in each.files]
     for file in files:
         file.unlink(missing_ok=True)
         for folder in file.parents:
-            if any(folder.iterdir()):
+            if folder.is_symlink() or any(folder.iterdir()):
                 break
             folder.rmdir()
     return len(files)
