@@ -135,3 +135,10 @@ def test_spare_images_are_shared():
         training,
         training,
     )
+
+
+@pytest.mark.parametrize("spare", [3, 20, 21, 39, 40])
+def test_whose_images_train_the_classifier_follows_from_their_numbers(spare):
+    training = image_set(20, seed=1)
+    used, _ = frechet.share_spare(image_set(spare), training, samples=20)
+    assert frechet.trains_on_spare(spare, len(training), samples=20) == (used is not training)

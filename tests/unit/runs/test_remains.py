@@ -59,6 +59,7 @@ def test_what_remains_is_found_and_deleted_as_it_says(configured, tmp_path):
         run,
         kept=["02", "03"],
         again=layout.outputs(new, landscape=5, frechet=1, classifier=True),
+        classifier=False,
         answer=run / "forget/now",
     )
     by_fate = {goes: set() for goes in Goes}
@@ -79,6 +80,22 @@ def test_every_place_that_a_rule_writes_to_is_known():
     """A new folder of a run needs a word on what it holds of a unit."""
     places = disk.FOLDERS | disk.TOP
     assert places <= remains.HOLDS.keys()
+
+
+@pytest.mark.parametrize(("makes", "goes"), [(True, Goes.RERUN), (False, Goes.DELETED)])
+def test_a_classifier_that_saw_training_pictures_holds_weights_trained_on_them(
+    configured, tmp_path, makes, goes
+):
+    """With few spare images it is trained on the training images; another extractor leaves it behind."""
+    run = tmp_path / "results/a"
+    (run / "frechet").mkdir(parents=True)
+    for file in layout.CLASSIFIER:
+        (run / file).write_text("x")
+    again = layout.outputs(configured, landscape=5, frechet=1, classifier=makes)
+    how = {"kept": [], "again": again, "answer": run / "forget/now"}
+    (found,) = remains.find_remains(run, **how, classifier=True)
+    assert (found.place, found.holds, found.goes) == ("frechet/classifier", remains.WEIGHTS, goes)
+    assert remains.find_remains(run, **how, classifier=False) == []
 
 
 @pytest.fixture
@@ -107,7 +124,7 @@ def test_what_a_linked_folder_holds_is_listed_and_deleted(configured, linked, tm
     """The link was deleted, and the weights stayed on the other disk; a linked members/ was not known."""
     again = layout.outputs(configured, landscape=5, frechet=1, classifier=False)
     found = remains.find_remains(
-        linked, kept=[], again=again, answer=linked / "forget/now"
+        linked, kept=[], again=again, answer=linked / "forget/now", classifier=False
     )
     listed = {each.place: (each.goes, each.holds) for each in found}
     weights = remains.WEIGHTS

@@ -104,19 +104,11 @@ def _answer(
 ) -> "list[Remain]":
     """Write the answer, print which pictures stay elsewhere, and return what remains of the units."""
     from encoded_ensembles.data.units import same_pixels
-    from encoded_ensembles.runs.layout import outputs
-    from encoded_ensembles.runs.remains import find_remains
     from encoded_ensembles.storage.files import write_json
 
     images = run.images[run.images["unit_name"].isin(wanted.units)]
     twins = same_pixels(run.images, wanted.units)
-    blocks = {part: wanted.config[part]["blocks"] for part in ("landscape", "frechet")}
-    remains = find_remains(
-        run.folder,
-        kept=kept,
-        again=outputs(wanted.config, classifier=True, **blocks),
-        answer=folder,
-    )
+    remains = _remains(run, wanted, folder, kept)
     remains += _kin(run, wanted.units, set(images["pixels_sha256"]))
     write_json(
         folder / "answer.json",
@@ -136,6 +128,27 @@ def _answer(
             "members named below may have seen; forget that unit too"
         )
     return remains
+
+
+def _remains(run: "Run", wanted: "Forgetting", folder: Path, kept: list[str]) -> "list[Remain]":
+    """Return what remains of the units in the folder of the run, except pictures that are set aside."""
+    from encoded_ensembles.features.frechet import trains_on_spare
+    from encoded_ensembles.runs.integrity import has_classifier
+    from encoded_ensembles.runs.layout import outputs
+    from encoded_ensembles.runs.remains import find_remains
+
+    blocks = {part: wanted.config[part]["blocks"] for part in ("landscape", "frechet")}
+    made, number = has_classifier(run.folder), run.record["dataset"]["images"]
+    samples = run.config["frechet"]["samples"]
+    return find_remains(
+        run.folder,
+        kept=kept,
+        again=outputs(wanted.config, classifier=made, **blocks),
+        answer=folder,
+        # One that this configuration does not make may be of another.
+        classifier=not made
+        or not trains_on_spare(number["spare"], number["training"], samples=samples),
+    )
 
 
 def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":

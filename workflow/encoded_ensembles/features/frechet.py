@@ -91,6 +91,17 @@ def score(features: np.ndarray, reference: np.ndarray, *, inception: bool = Fals
     )
 
 
+def trains_on_spare(spare: int, training: int, *, samples: int) -> bool:
+    """Return whether the classifier is trained on spare images; otherwise on the members' training images.
+
+    Args:
+        spare: number of spare images.
+        training: number of training images.
+        samples: number of images in every scored set.
+    """
+    return spare >= 2 * samples or spare > training
+
+
 def share_spare(spare: ImageSet, training: ImageSet, *, samples: int) -> tuple[ImageSet, ImageSet]:
     """Divide images between the classifier and the row of scores for real images.
 
@@ -111,7 +122,8 @@ def share_spare(spare: ImageSet, training: ImageSet, *, samples: int) -> tuple[I
     if len(training) > samples:  # a distance depends on the number of images
         chosen = np.random.default_rng(0).choice(len(training), samples, replace=False)
         real = training.take(np.sort(chosen))
-    return (spare if len(spare) > len(training) else training), real
+    own = trains_on_spare(len(spare), len(training), samples=samples)
+    return (spare if own else training), real
 
 
 def describe(extractor: str) -> str:

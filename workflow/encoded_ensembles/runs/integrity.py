@@ -141,12 +141,12 @@ def wanted_files(run: Path) -> list[Path] | None:
         with_defaults(facts["config"], read_schema()),
         landscape=folders["landscape"],
         frechet=folders["frechet"],
-        classifier=_has_classifier(run),
+        classifier=has_classifier(run),
     )
     return [run / file for file in files]
 
 
-def _has_classifier(run: Path) -> bool:
+def has_classifier(run: Path) -> bool:
     """Return whether a finished run has trained a classifier for its features."""
     scores = run / layout.SCORES
     if not scores.is_file() or _damaged(scores):

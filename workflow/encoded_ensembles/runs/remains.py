@@ -81,12 +81,18 @@ HOLDS = {
 OF_NETWORKS = ("splits", "members", "checkpoints")
 OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of these saw the units
 EXPORTS = ("ensemble", "universe.ctf", "universe.npz", "certificates", "logs")
-OF_SPARE_IMAGES = ("data/heldout.npz", "data/spare.npz", "frechet/classifier")
+SET_ASIDE = ("data/heldout.npz", "data/spare.npz")
+FEATURES = "frechet/classifier"  # files of the feature classifier
 REQUESTS = ("answer.json", "config.yaml")  # files of each request, in forget/
 
 
 def find_remains(
-    run: Path, *, kept: Iterable[str], again: Iterable[str], answer: Path
+    run: Path,
+    *,
+    kept: Iterable[str],
+    again: Iterable[str],
+    answer: Path,
+    classifier: bool,
 ) -> list[Remain]:
     """Return the files that hold data of some units, by place.
 
@@ -96,13 +102,14 @@ def find_remains(
             such as one of an earlier, larger ensemble.
         again: files of the run under the new configuration, relative to its folder.
         answer: folder of the answer to this request, which stays.
+        classifier: whether the feature classifier may have seen training images.
     """
     never_saw, new_files = {*kept}, {*again}
     written = {file.relative_to(run).as_posix() for file in files_of(run)}
     files_of_place: dict[tuple[str, str, Goes], list[Path]] = {}
     for file in sorted(walk(run)):
         name = file.relative_to(run).as_posix()
-        place, holds = _look(name, never_saw)
+        place, holds = _look(name, never_saw, classifier=classifier)
         if holds and (file.is_symlink() or file.is_file()):
             stays = file.absolute().is_relative_to(answer.absolute())
             goes = Goes.STAYS if stays else _goes(name, new_files, written)
@@ -114,15 +121,17 @@ def find_remains(
     return [Remain(*key, files) for key, files in sorted(files_of_place.items())]
 
 
-def _look(name: str, kept: set[str]) -> tuple[str, str | None]:
+def _look(name: str, kept: set[str], *, classifier: bool) -> tuple[str, str | None]:
     """Return the place of a file, and what it holds of the units; None if nothing."""
     first, *rest = name.split("/")
     if name.endswith(SUFFIX) or first.startswith(".ensemble."):
         return first, "what a killed job was writing"
     if first not in HOLDS:
         return first, UNKNOWN
-    if name.startswith(OF_SPARE_IMAGES):
+    if name.startswith(SET_ASIDE):
         return first, None
+    if name.startswith(FEATURES):
+        return FEATURES, WEIGHTS if classifier else None
     if first not in OF_NETWORKS or not rest:
         return first, HOLDS[first]
     network = rest[1] if rest[0] == "trained" and rest[1:] else rest[0]
