@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from encoded_ensembles.commands.forget import _kin
 from encoded_ensembles.data.captions import Caption, caption_table
 from encoded_ensembles.data.images import ImageSet, write_images
@@ -53,3 +54,39 @@ def test_pictures_that_the_table_gives_to_a_unit_are_named(tmp_path):
     (found,) = _kin(run, ["Ann"], set())
     assert (found.place, found.holds.rpartition(": ")[2]) == ("data/heldout.npz", "b.png")
     assert _kin(run, ["Cy"], set()) == []
+
+
+@pytest.fixture
+def run_of(tmp_path):
+    """Return a function that writes a run of image sets, with one unit for each label or image."""
+
+    def make(parts, unit_of, unit_names, **config):
+        (tmp_path / "data").mkdir()
+        for use, images in parts.items():
+            write_images(tmp_path / f"data/{use}.npz", images)
+        code = {"unit_of": np.array(unit_of), "unit_names": np.array(unit_names)}
+        return SimpleNamespace(
+            folder=tmp_path, config=config, code=code, training=parts["training"]
+        )
+
+    return make
+
+
+def test_near_duplicates_that_are_set_aside_are_named(run_of):
+    """By the metric and threshold of the units, not by equal pixels only."""
+    pixels = np.zeros((2, 4, 4, 1), np.uint8)
+    pixels[1] = 200
+    near = np.stack([pixels[0] + 1, pixels[1] + 3, pixels[0] + 90])
+    names = np.array(["c.png", "d.png", "e.png"])
+    labels = np.array([""])
+    parts = {
+        "training": ImageSet(pixels, np.zeros(2, np.int64), labels, np.array(["a.png", "b.png"])),
+        "heldout": ImageSet(near, np.zeros(3, np.int64), labels, names),
+        "spare": ImageSet(near[:0], np.zeros(0, np.int64), labels, names[:0]),
+    }
+    units = {"by": "duplicates", "metric": "pixels", "threshold": 0.02}
+    run = run_of(parts, [0, 1], ["a.png", "b.png"], units=units)
+    (found,) = _kin(run, ["a.png"], set())
+    assert (found.place, found.holds.rpartition(": ")[2]) == ("data/heldout.npz", "c.png")
+    run.config["units"] = units | {"threshold": 0.001}
+    assert _kin(run, ["a.png"], set()) == []

@@ -159,10 +159,12 @@ def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":
         units: names.
         pixels: digests of the pixels of the units' images.
     """
+    import numpy as np
+
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.data.units import table_rows
     from encoded_ensembles.runs.layout import CAPTIONS
-    from encoded_ensembles.runs.remains import Goes, Remain, find_kin
+    from encoded_ensembles.runs.remains import Goes, Remain, find_kin, find_near
     from encoded_ensembles.storage.files import read_table
 
     grouping, captions, listed, remains = run.config["units"], {}, [], []
@@ -179,6 +181,10 @@ def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":
                 Path(grouping["table"]), names=images.names, column=grouping["column"]
             )
             listed = rows.loc[rows["unit"].isin(units), "image"].tolist()
+        if by == "duplicates":
+            forgotten = np.isin(run.code["unit_names"], units)[run.code["unit_of"]]
+            how = {key: grouping[key] for key in ("metric", "threshold")}
+            listed = find_near(images, run.training.take(np.flatnonzero(forgotten)), **how)
         if kin := find_kin(images, units, pixels, by=by, caption_of=captions, listed=listed):
             holds = f"pictures of theirs that no member trains on: {' '.join(map(shown, kin))}"
             remains.append(Remain(f"data/{use}.npz", holds, Goes.STAYS, [file]))

@@ -14,6 +14,7 @@ import numpy as np
 from encoded_ensembles.codes.splits import FULL
 from encoded_ensembles.data.captions import find_words
 from encoded_ensembles.data.images import ImageSet, pixel_digests
+from encoded_ensembles.data.near_duplicates import cluster
 from encoded_ensembles.data.units import Grouping, assign_units
 from encoded_ensembles.runs.integrity import DAMAGED, files_of
 from encoded_ensembles.runs.walk import leads_out, walk
@@ -173,7 +174,7 @@ def find_kin(
         by: what makes images a unit, as in `units.by`; by label, folder and word such images belong to
             units.
         caption_of: their captions by name, for by word; an image may hold several words.
-        listed: names of images that a table gives to the units, for by table.
+        listed: names of images that a table gives to the units, or that are near-duplicates of theirs.
     """
     same = np.array([digest in pixels for digest in pixel_digests(images.images)], bool)
     if len(images) and by in ("label", "folder"):
@@ -184,6 +185,26 @@ def find_kin(
         same |= find_words(names, texts).any(axis=0)
     same |= np.isin(images.names, [*listed])
     return images.names[same].tolist()
+
+
+def find_near(images: ImageSet, of: ImageSet, *, metric: str, threshold: float) -> list[str]:
+    """Return the names of held-out or spare images that are near-duplicates of a unit's, as for `units.by`.
+
+    Args:
+        images: held-out or spare images.
+        of: training images of units.
+        metric: as in `units.metric`.
+        threshold: as in `units.threshold`.
+    """
+    joined = ImageSet(
+        np.concatenate([images.images, of.images]),
+        np.concatenate([images.labels, of.labels]),
+        images.label_names,
+        np.concatenate([images.names, of.names]),
+    )
+    first = cluster(joined, metric=metric, threshold=threshold)
+    near = np.isin(first[: len(images)], first[len(images) :])
+    return images.names[near].tolist()
 
 
 def delete(remains: Iterable[Remain]) -> int:
