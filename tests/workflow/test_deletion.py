@@ -126,3 +126,49 @@ def test_what_the_answer_says_is_what_remains(rerun):
     done = rerun.encens("forget", "--run", "toy", "--units", name)
     assert done.returncode == 1
     assert f"{name} is no unit of the training images" in done.stderr
+
+
+def test_a_label_is_forgotten_with_its_name_and_the_weights_of_the_classifier(workspace):
+    """Units of several images: label names, warnings and captions named them, and the classifier saw them."""
+    rng = np.random.default_rng(0)
+    for artist in ("annabel", "bo", "cy", "di", "ed", "flo"):
+        (workspace.folder / "pictures" / artist).mkdir(parents=True)
+        for number in range(1 if artist == "annabel" else 4):
+            file = workspace.folder / f"pictures/{artist}/{number}.png"
+            side = 4 if artist == "annabel" else 8  # which is warned of
+            Image.fromarray(rng.integers(0, 256, (side, side), np.uint8)).save(file)
+            if artist != "annabel":
+                file.with_suffix(".txt").write_text("a caption")
+    config = yaml.safe_load((workspace.folder / "toy.yaml").read_text())
+    config["dataset"] = {
+        "name": "folder", "path": "pictures", "size": 8, "channels": 1, "captions": True, "images": None,
+        "heldout": 4, "spare": 0, "seed": 1,
+    }  # fmt: skip
+    config |= {"units": {"by": "label"}, "frechet": {"samples": 4, "kept": [2], "repeats": 1}}
+    (workspace.folder / "own.yaml").write_text(yaml.safe_dump(config))
+    workspace.run(config="own.yaml")
+    root = workspace.results()
+    with np.load(root / "data/heldout.npz") as heldout:
+        assert not any("annabel" in name for name in heldout["names"].tolist())
+    weights = max(
+        read_tensors(root / "frechet/classifier.safetensors").values(), key=np.size
+    ).tobytes()
+    named = holders(root, b"annabel")
+    assert named >= {"data/heldout.npz", "data/dataset.json", "gallery.html", "run.json"}
+
+    done = workspace.encens("forget", "--run", "toy", "--units", "annabel", "--delete-remains")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (root / "forget").iterdir()
+    listed = {each["place"] for each in json.loads((folder / "answer.json").read_text())["remains"]}
+    for file in {*named, "frechet/classifier.safetensors"}:
+        places = {"/".join(file.split("/")[:depth]) for depth in (1, 2, 3)}
+        assert (places | {file.partition(".")[0]}) & listed, file
+    new = str((folder / "config.yaml").relative_to(workspace.folder))
+    workspace.run(config=new)
+    answer = folder.relative_to(root).as_posix()
+    assert holders(root, b"annabel") == {
+        f"{answer}/answer.json", f"{answer}/config.yaml", "run.json", "config.yaml",
+    }  # fmt: skip
+    assert not holders(root, weights)
+    with np.load(root / "data/training.npz") as training:
+        assert training["label_names"].tolist() == ["", "bo", "cy", "di", "ed", "flo"]

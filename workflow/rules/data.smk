@@ -34,6 +34,8 @@ rule fetch_dataset:
         seed=config["dataset"]["seed"],
         exclude=verbatim(exclude_options()),
         plants=plant_options(),
+        # Digests of splits cover them, so that members that saw none of these images stay as they are.
+        names="--keep-label-names" if config["model"]["classes"] else "",
         images=optional("--images", config["dataset"]["images"]),
         part=config["dataset"]["part"],
         labels=optional("--labels", config["dataset"]["labels"]),
@@ -57,7 +59,7 @@ rule fetch_dataset:
             {params.size:q} {params.channels:q} --border {params.border} \
             {params.path:q} {params.mirror:q} {params.pictograms:q} \
             {params.captions:q} {params.default_caption:q} \
-            --seed {params.seed} {params.exclude:q} {params.plants:q} \
+            --seed {params.seed} {params.exclude:q} {params.names} {params.plants:q} \
             --cache resources --ledger results/{wildcards.run}/ledger \
             --training {output.training:q} --heldout {output.heldout:q} \
             --spare {output.spare:q} --facts {output.facts:q} >{log:q} 2>&1

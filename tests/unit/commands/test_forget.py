@@ -7,6 +7,7 @@ import pytest
 from encoded_ensembles.commands.forget import _kin
 from encoded_ensembles.data.captions import Caption, caption_table
 from encoded_ensembles.data.images import ImageSet, write_images
+from encoded_ensembles.runs.remains import Goes, find_labels
 from encoded_ensembles.storage.files import write_table
 
 
@@ -90,3 +91,23 @@ def test_near_duplicates_that_are_set_aside_are_named(run_of):
     assert (found.place, found.holds.rpartition(": ")[2]) == ("data/heldout.npz", "c.png")
     run.config["units"] = units | {"threshold": 0.001}
     assert _kin(run, ["a.png"], set()) == []
+
+
+@pytest.mark.parametrize(("classes", "goes"), [(False, Goes.RERUN), (True, Goes.STAYS)])
+def test_names_of_labels_that_lose_their_images_are_listed(run_of, classes, goes):
+    """They are those that fetch-dataset takes out of its files; with model.classes it leaves them."""
+
+    def images(labels, start):
+        zeros = np.zeros((len(labels), 2, 2, 1), np.uint8)
+        listed = np.array([f"{start + number}.png" for number in range(len(labels))], str)
+        return ImageSet(zeros, np.array(labels, np.int64), np.array(["ann", "bo", "cy"]), listed)
+
+    parts = {"training": images([0, 0, 1, 2], 0), "heldout": images([1, 2], 10), "spare": images([0, 1], 20)}  # fmt: skip
+    run = run_of(parts, [0, 0, 1, 2], ["ann", "bo", "cy"])
+    forgotten = np.array([True, True, False, False])
+    listed = find_labels(run.folder, forgotten, classes=classes)
+    found = {each.place: each.goes for each in listed}
+    places = ["data/heldout.npz", *(["data/training.npz"] if classes else [])]
+    assert found == dict.fromkeys(places, goes)
+    forgotten[0] = False  # another unit holds an image of ann
+    assert find_labels(run.folder, forgotten, classes=classes) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoded_ensembles.data import catalogue
+from encoded_ensembles.data.source import warnings_of
 from encoded_ensembles.data.sources import folder
 from encoded_ensembles.storage.files import InputError
 from picture_kinds import CASES, READ, REFUSED, REMARKS, SIDE, make
@@ -23,21 +24,22 @@ def read(path, *, channels=3):
 def test_what_is_read(tmp_path):
     """Issue 14.2: pixels of every kind that is read, and what is said of the others (14.21)."""
     source = read(make(tmp_path, [each for each in CASES if each not in REFUSED]))
+    warnings = warnings_of(source)
     found = dict(zip(source.all.names.tolist(), source.all.images, strict=True))
     assert found.keys() == {each.file for each in READ}
     for case in READ:
         below = found[case.file][SIDE - 3, SIDE // 4].astype(int)
         assert np.abs(below - case.done).max() <= 2, (case.file, below)
     for remark, files in REMARKS.items():
-        (said,) = [each for each in source.warnings if remark in each]
+        (said,) = [each for each in warnings if remark in each]
         first = min(files, key=Path)
         assert said.startswith(f"{len(files)} of {len(READ)} pictures, such as {first}: {remark}")
     others = [each for each in CASES if isinstance(each.done, str) and each not in REFUSED]
     for case in others:
-        assert any(case.done in each for each in source.warnings), case.file
-    (said,) = [each for each in source.warnings if each.startswith("files passed over")]
+        assert any(case.done in each for each in warnings), case.file
+    (said,) = [each for each in warnings if each.startswith("files passed over")]
     assert said.startswith("files passed over: 4 (1 .heic, 1 .jxl, 1 .txt, 1 without ending); ")
-    assert len(source.warnings) == len(REMARKS) + 2
+    assert len(warnings) == len(REMARKS) + 2
 
 
 def test_all_pictures_that_are_refused_are_named_at_once(tmp_path):

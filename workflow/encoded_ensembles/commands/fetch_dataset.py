@@ -17,6 +17,8 @@ from encoded_ensembles.commands.options.units import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from encoded_ensembles.data.images import ImageSet
     from encoded_ensembles.data.units import Grouping
 
@@ -69,6 +71,13 @@ def fetch_dataset(
     captions: Annotated[
         Path | None, Option(help="output, .parquet with .csv: the caption of each image")
     ] = None,
+    keep_label_names: Annotated[
+        bool,
+        Option(
+            "--keep-label-names",
+            help="keep names of labels that --exclude leaves without images, which digests of splits cover with model.classes",
+        ),
+    ] = False,
     default_caption: Annotated[str, Option(help="caption of images without one")] = "",
     vendor: Annotated[
         list[str] | None, Option(help="for openmoji: openmoji or twemoji; repeatable")
@@ -89,6 +98,7 @@ def fetch_dataset(
     import numpy as np
 
     from encoded_ensembles.data.captions import (
+        Caption,
         caption_facts,
         caption_of,
         caption_table,
@@ -98,6 +108,7 @@ def fetch_dataset(
     from encoded_ensembles.data.images import ImageSet, resize, write_images
     from encoded_ensembles.data.plants import parse_plant, plant_images
     from encoded_ensembles.data.selection import choose, to_ledger
+    from encoded_ensembles.data.source import captions_without, hide_labels, warnings_of
     from encoded_ensembles.data.sources.openmoji import Pictograms
     from encoded_ensembles.data.units import Grouping
     from encoded_ensembles.progress import report
@@ -116,15 +127,12 @@ def fetch_dataset(
         captioned=captions is not None,
         pictograms=Pictograms(tuple(vendor or ["openmoji"]), skin_tones, label),
     )
-    warnings, caption, said = list(source.warnings), {}, {}
+    caption: dict[str, Caption] = {}
+    left_out: set[str] = set()
     if source.captions:
         caption = caption_of(source.all.names, source.captions, default=default_caption)
-        warnings += caption_warnings(source.captions, default=default_caption)
-        said = {"captions": caption_facts(source.captions, default=default_caption)}
     if heldout_images >= 1:
         heldout_images = int(heldout_images)
-    for warning in warnings:
-        report(f"warning: {warning}")
     key = [name, images, heldout_images or 0, spare_images, seed]
     if (part, labels, per_label) != ("train", None, None):
         key += [part, labels, per_label]
@@ -154,7 +162,19 @@ def fetch_dataset(
         texts = {name: each.text for name, each in caption.items()}
         words = tuple(word or [])
         grouping = Grouping(by, table, column, metric, threshold, plants, words, texts)
-        parts["training"] = _without(parts["training"], exclude, grouping)
+        stays = _stays(parts["training"], exclude, grouping)
+        left_out = {old for old, here in zip(unplanted, stays.tolist(), strict=True) if not here}
+        gone = parts["training"].labels[~stays]
+        parts["training"] = parts["training"].take(np.flatnonzero(stays))
+        if not keep_label_names:
+            parts = {use: hide_labels(image_set, gone) for use, image_set in parts.items()}
+    warnings, said = warnings_of(source, left_out=left_out), {}
+    said_of = captions_without(source, left_out)
+    if said_of:
+        warnings += caption_warnings(said_of, default=default_caption)
+        said = {"captions": caption_facts(said_of, default=default_caption)}
+    for warning in warnings:
+        report(f"warning: {warning}")
     if memory:
         write_arrays(memory, to_ledger(source, choice))
     files = {"training": training, "heldout": heldout, "spare": spare}
@@ -181,8 +201,8 @@ def fetch_dataset(
     )
 
 
-def _without(images: "ImageSet", exclude: list[str], grouping: "Grouping") -> "ImageSet":
-    """Return the training images without those of some units.
+def _stays(images: "ImageSet", exclude: list[str], grouping: "Grouping") -> "np.ndarray":
+    """Return which training images (N,) bool are of none of some units.
 
     Raises:
         InputError: a unit is unknown, or no image is left.
@@ -202,4 +222,4 @@ def _without(images: "ImageSet", exclude: list[str], grouping: "Grouping") -> "I
     remaining = ~np.isin(units.unit_of, left_out)
     if not remaining.any():
         raise InputError("units.exclude names all units, expected one left to train on.")
-    return images.take(np.flatnonzero(remaining))
+    return remaining

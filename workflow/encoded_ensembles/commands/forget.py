@@ -132,15 +132,17 @@ def _answer(
 
 def _remains(run: "Run", wanted: "Forgetting", folder: Path, kept: list[str]) -> "list[Remain]":
     """Return what remains of the units in the folder of the run, except pictures that are set aside."""
+    import numpy as np
+
     from encoded_ensembles.features.frechet import trains_on_spare
     from encoded_ensembles.runs.integrity import has_classifier
     from encoded_ensembles.runs.layout import outputs
-    from encoded_ensembles.runs.remains import find_remains
+    from encoded_ensembles.runs.remains import find_labels, find_remains
 
     blocks = {part: wanted.config[part]["blocks"] for part in ("landscape", "frechet")}
     made, number = has_classifier(run.folder), run.record["dataset"]["images"]
     samples = run.config["frechet"]["samples"]
-    return find_remains(
+    remains = find_remains(
         run.folder,
         kept=kept,
         again=outputs(wanted.config, classifier=made, **blocks),
@@ -149,6 +151,9 @@ def _remains(run: "Run", wanted: "Forgetting", folder: Path, kept: list[str]) ->
         classifier=not made
         or not trains_on_spare(number["spare"], number["training"], samples=samples),
     )
+    forgotten = np.isin(run.code["unit_names"], wanted.units)[run.code["unit_of"]]
+    classes = run.config["model"].get("classes", False)
+    return [*remains, *find_labels(run.folder, forgotten, classes=classes)]
 
 
 def _kin(run: "Run", units: list[str], pixels: set[str]) -> "list[Remain]":

@@ -13,7 +13,7 @@ import numpy as np
 
 from encoded_ensembles.codes.splits import FULL
 from encoded_ensembles.data.captions import find_words
-from encoded_ensembles.data.images import ImageSet, pixel_digests
+from encoded_ensembles.data.images import ImageSet, pixel_digests, read_images
 from encoded_ensembles.data.near_duplicates import cluster
 from encoded_ensembles.data.units import Grouping, assign_units
 from encoded_ensembles.runs.integrity import DAMAGED, files_of
@@ -82,6 +82,7 @@ HOLDS = {
 OF_NETWORKS = ("splits", "members", "checkpoints")
 OTHER_NETWORKS = ("same", "fresh", "control", "heldout")  # some of these saw the units
 EXPORTS = ("ensemble", "universe.ctf", "universe.npz", "certificates", "logs")
+USES = ("training", "heldout", "spare")  # files of images, in data/
 SET_ASIDE = ("data/heldout.npz", "data/spare.npz")
 FEATURES = "frechet/classifier"  # files of the feature classifier
 REQUESTS = ("answer.json", "config.yaml")  # files of each request, in forget/
@@ -205,6 +206,28 @@ def find_near(images: ImageSet, of: ImageSet, *, metric: str, threshold: float) 
     first = cluster(joined, metric=metric, threshold=threshold)
     near = np.isin(first[: len(images)], first[len(images) :])
     return images.names[near].tolist()
+
+
+def find_labels(run: Path, forgotten: np.ndarray, *, classes: bool) -> list[Remain]:
+    """Return the files of images that name a label of some units, while none of their images will have it.
+
+    Args:
+        run: folder of the run.
+        forgotten: (N,) bool, the training images of the units.
+        classes: whether members are conditioned on labels; then all names stay.
+    """
+    images = {use: read_images(run / "data" / f"{use}.npz") for use in USES}
+    labels, remains = images["training"].labels, []
+    gone = np.setdiff1d(labels[forgotten], labels[~forgotten])
+    holds, goes = "names of labels that only their images have", Goes.RERUN
+    if classes:
+        holds, goes = f"{holds}, which digests of splits cover (model.classes)", Goes.STAYS
+    for use in USES if classes else USES[1:]:  # without classes as all of training.npz
+        rest = gone if use == "training" else np.setdiff1d(gone, images[use].labels)
+        if any(images[use].label_names[rest]):
+            name = f"data/{use}.npz"
+            remains.append(Remain(name, holds, goes, [run / name]))
+    return remains
 
 
 def delete(remains: Iterable[Remain]) -> int:

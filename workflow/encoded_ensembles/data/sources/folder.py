@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -146,8 +146,9 @@ def read_folder(
         np.zeros(len(images), bool),
         "the user's own",
         str(path),
-        folder_warnings(contents, remarks),
+        folder_warnings(contents),
         captions,
+        remarks,
     )
 
 
@@ -174,18 +175,9 @@ def _remarks(picture: Picture, size: int) -> list[str]:
     ]
 
 
-def folder_warnings(contents: Contents, remarks: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Return warnings for the user on a folder, one sentence each.
-
-    Args:
-        contents: of the folder.
-        remarks: names of pictures, by remark.
-    """
-    total = len(contents.pictures)
-    warnings = [
-        f"{len(names)} of {total} pictures, such as {shown(names[0])}: {remark}."
-        for remark, names in sorted(remarks.items())
-    ]
+def folder_warnings(contents: Contents) -> tuple[str, ...]:
+    """Return warnings for the user on the files of a folder that are no pictures, one sentence each."""
+    warnings = []
     if contents.others:
         warnings.append(
             f"files passed over: {len(contents.others)}{_counted(contents.others)}; pictures end "
