@@ -169,7 +169,7 @@ def test_a_member_is_what_the_pipeline_loads(own):
     [
         ({"model": {"base": "nowhere"}}, "model.base is nowhere/model_index.json, expected a file"),
         ({"model": {"base": "pictures"}}, "holds no model_index.json"),
-        ({"sampling": {"prompts": [], "scheduler": "ddim"}}, "model.base is base, a text-to-image pipeline"),
+        ({"sampling": {"prompts": [], "scheduler": "ddim", "guidance": None, "negative": None}}, "model.base is base, a text-to-image pipeline"),
     ],
 )  # fmt: skip
 def test_a_wrong_base_is_one_sentence(own, tmp_path, changes, said):

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from encoded_ensembles.data.images import set_digest
-from encoded_ensembles.members.lora_names import LORA_FILES
+from encoded_ensembles.members.names import LORA_FILES
 from encoded_ensembles.runs.run import Run
 from encoded_ensembles.sharing import certificates
 from encoded_ensembles.storage import files

@@ -26,8 +26,8 @@ def take_member(
     split it was meant for.
     """
     from encoded_ensembles.config.closure import code_digest
+    from encoded_ensembles.members.folder import remove_member
     from encoded_ensembles.members.given import frozen_digests
-    from encoded_ensembles.members.names import remove_member
     from encoded_ensembles.members.outside import check_split, member_sources
     from encoded_ensembles.storage.files import read_facts, sha256_file, write_facts
 

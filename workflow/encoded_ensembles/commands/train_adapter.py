@@ -163,8 +163,8 @@ def training_facts(
 
 def _save(denoiser: Any, losses: list[float], facts: dict[str, Any], output: Path) -> None:
     """Write a trained adapter and its record to a folder."""
+    from encoded_ensembles.members.folder import LOSSES, remove_member
     from encoded_ensembles.members.lora import lora_changes, write_member
-    from encoded_ensembles.members.names import LOSSES, remove_member
     from encoded_ensembles.members.training import loss_table
     from encoded_ensembles.storage.files import sha256_file, write_facts, write_text
 

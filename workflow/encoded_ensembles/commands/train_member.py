@@ -152,7 +152,7 @@ def _save(
     import os
 
     from encoded_ensembles.members.adapter_training import save_adapter
-    from encoded_ensembles.members.names import LOSSES, remove_member
+    from encoded_ensembles.members.folder import LOSSES, remove_member
     from encoded_ensembles.members.network import save_network
     from encoded_ensembles.members.training import loss_table
     from encoded_ensembles.storage.files import sha256_file, write_facts, write_text

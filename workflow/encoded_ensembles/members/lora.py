@@ -16,7 +16,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from encoded_ensembles.members.adapter_training import check_targets
 from encoded_ensembles.members.adapters import LowRank
-from encoded_ensembles.members.lora_names import LORA_FACTS, LORA_WEIGHTS
+from encoded_ensembles.members.names import LORA_FACTS, LORA_WEIGHTS
 from encoded_ensembles.members.pipeline_kinds import network_kind
 from encoded_ensembles.randomness import Purpose, generator, name_key
 from encoded_ensembles.storage.files import sha256_file, write_facts, write_tensors

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from encoded_ensembles.members.adapters import VARIANTS, LowRank
 from encoded_ensembles.members.lora import METADATA
-from encoded_ensembles.members.lora_names import LORA_WEIGHTS
-from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, LORA_WEIGHTS
 from encoded_ensembles.members.pipeline_kinds import PipelineKind, network_kind
 from encoded_ensembles.storage.errors import InputError, close_matches
 from encoded_ensembles.storage.files import check, read_json

@@ -11,14 +11,9 @@ from pathlib import Path
 
 from encoded_ensembles.config.check import with_defaults
 from encoded_ensembles.config.starter import read_schema
+from encoded_ensembles.members.folder import LOSSES, MEMBER_FILES
 from encoded_ensembles.members.given import KINDS
-from encoded_ensembles.members.names import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    LOSSES,
-    MEMBER_FILES,
-    WEIGHTS,
-)
+from encoded_ensembles.members.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.layout import (
     ARRAYS,

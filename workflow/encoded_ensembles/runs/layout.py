@@ -11,9 +11,9 @@ from typing import Any
 
 from encoded_ensembles.codes.splits import FULL
 from encoded_ensembles.features.perceptual import STLPIPS
+from encoded_ensembles.members.folder import LOSSES
 from encoded_ensembles.members.given import KINDS
-from encoded_ensembles.members.lora_names import LORA_FILES
-from encoded_ensembles.members.names import LOSSES, member_files
+from encoded_ensembles.members.names import LORA_FILES, member_files
 
 Config = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ from encoded_ensembles.ensemble.placement import hold
 from encoded_ensembles.ensemble.sampling import sample
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import Latents
-from encoded_ensembles.members.lora_names import LORA_FILES
+from encoded_ensembles.members.names import LORA_FILES
 from encoded_ensembles.members.parts import check_files, load_part, read_parts
 from encoded_ensembles.members.prompted import (
     DTYPES,
