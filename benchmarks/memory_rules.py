@@ -74,7 +74,7 @@ RUNS = sized(
     },
     smoke={"small": ""},
 )
-ONLY = sized(set(), smoke={"fetch_dataset", "draw_noise", "encode_units", "sample_ensemble", "ablate_block", "plot_code"})  # fmt: skip
+ONLY = sized(set(), smoke={"fetch_dataset", "draw_noise", "encode_units", "sample_ensemble", "ablate_block", "follow_members", "choose_queries", "follow_queries", "plot_code"})  # fmt: skip
 IMAGES = sized(60_000, smoke=300)
 
 

@@ -170,10 +170,11 @@ def repeat_samples() -> None:
 
     compare = likeness._nearest_squares
 
-    def compare_two(samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
-        squares = np.resize(
-            compare(samples[:2], images, unit_of), (len(samples), unit_of.max() + 1)
-        )
+    def compare_two(
+        samples: np.ndarray, images: np.ndarray, unit_of: np.ndarray, see: Any
+    ) -> np.ndarray:
+        squares = compare(samples[:2], images, unit_of, see)
+        squares = np.resize(squares, (len(samples), squares.shape[1]))
         squares *= np.random.default_rng(0).uniform(0.9, 1.1, (len(samples), 1))
         return squares
 
