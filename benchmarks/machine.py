@@ -29,6 +29,8 @@ ROOT = Path(__file__).parent.parent
 SMOKE = os.environ.get("SMOKE")
 FIGURES = (Path(SMOKE) if SMOKE else ROOT / "benchmarks" / "out") / "figures.json"
 DRAWINGS = Path(SMOKE) if SMOKE else ROOT / "docs" / "figures"
+if SMOKE:
+    Path(SMOKE).mkdir(parents=True, exist_ok=True)
 SHAPE = (1, 8, 8)  # of the digits
 NETWORK = {"widths": [16, 32], "layers_per_block": 1, "attention": False}  # of the default run
 
