@@ -179,6 +179,18 @@ def repeat_samples() -> None:
         return squares
 
     likeness._nearest_squares = compare_two
+    _repeat_patches()
+
+
+def _repeat_patches() -> None:
+    """The patches of one sample are compared with all images; shares of others are its, varied."""
+    from encoded_ensembles.grading import patches
+
+    patches.patch_shares = _repeated(
+        patches.patch_shares,
+        lambda given: (len(patches.patch_settings(given[0].shape[1])), len(given[2])),
+        calls=1,
+    )
 
 
 def repeat_pulls() -> None:
@@ -217,20 +229,24 @@ def repeat_units() -> None:
 
 
 def _repeated(
-    function: Callable[..., np.ndarray], shape_of: Callable[[tuple[Any, ...]], tuple[int, ...]]
+    function: Callable[..., np.ndarray],
+    shape_of: Callable[[tuple[Any, ...]], tuple[int, ...]],
+    *,
+    calls: int = CALLS,
 ) -> Callable[..., np.ndarray]:
-    """Return a function that computes the first `CALLS` times, and then varies the last values.
+    """Return a function that computes the first times, and then varies the last values.
 
     Args:
         function: of arrays.
         shape_of: maps them to the shape of its result.
+        calls: number of times.
     """
     last: list[np.ndarray] = []
     rng = np.random.default_rng(0)
 
-    def call(*given: np.ndarray) -> np.ndarray:
-        if len(last) < CALLS:
-            last.append(function(*given))
+    def call(*given: np.ndarray, **options: Any) -> np.ndarray:
+        if len(last) < calls:
+            last.append(function(*given, **options))
             return last[-1]
         shape = shape_of(given)
         return np.resize(last[-1], shape) * rng.uniform(0.9, 1.1, shape)

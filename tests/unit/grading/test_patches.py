@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.data.images import resize, to_bytes, to_signed
 from encoded_ensembles.grading import patches
 
 CPU = torch.device("cpu")
@@ -71,6 +71,22 @@ def test_a_patch_counts_wherever_it_is_in_an_image():
     small, whole = settings.index((100, 3)), settings.index((100, 23))
     assert shares[small, 1] > shares[small, 0] == pytest.approx(shares[small, 2])
     assert shares[whole, 1] < 0.01  # as a whole it is the image most unlike
+
+
+def test_large_images_are_compared_at_32_pixels():
+    """With the settings and the scores of images that were resized beforehand."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 48, 48, 3), np.uint8)
+    samples = to_signed(rng.integers(0, 256, (2, 48, 48, 3), np.uint8))
+    small = [resize(given, size=32, channels=None) for given in (images, to_bytes(samples))]
+    unit_of = np.array([0, 1, 2, 1])
+    found, expected = (
+        patches.patch_scores(*given, unit_of, seed=0, device=CPU)
+        for given in ((samples, images), (to_signed(small[1]), small[0]))
+    )
+    assert np.array_equal(found, expected)
+    assert patches.patch_settings(48) == patches.patch_settings(32)
+    assert patches.patch_count((3, 48, 48)) == patches.patch_count((3, 32, 32))
 
 
 def test_a_sample_that_is_an_image_is_that_images_unit(pictures):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoded_ensembles.data.images import to_signed
+from encoded_ensembles.data.images import resize, to_bytes, to_signed
 from encoded_ensembles.grading.gradients import level_noise
 
 if TYPE_CHECKING:
@@ -24,14 +24,16 @@ LEVELS = (100, 300, 500, 700)
 # Share of the image in the variance at each level, of DDPM.
 SIGNAL = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
 PAIRS = 4_000_000  # pairs of patches that are compared at once
+LARGEST = 32  # side at which larger images are compared: the cost grows with its fourth power
 
 
 def patch_widths(side: int) -> list[int]:
-    """Return the widths of patches for images of a side: a quarter, a half, and all of the image.
+    """Return the widths of patches for images of a side, up to `LARGEST`: a quarter, a half, and all of the image.
 
     Widths are odd, so that a patch has a centre, and at least 3; the last one covers the
     image from every centre.
     """
+    side = min(side, LARGEST)
     return sorted({max(3, side // 4 | 1), max(3, side // 2 | 1), 2 * side - 1})
 
 
@@ -42,7 +44,7 @@ def patch_settings(side: int) -> list[tuple[int, int]]:
 
 def patch_count(shape: tuple[int, ...]) -> int:
     """Return the number of patches of all widths of one sample (..., H, W)."""
-    height, width = shape[-2:]
+    height, width = (min(side, LARGEST) for side in shape[-2:])
     strides = [max(1, size // 2) for size in patch_widths(min(height, width))]
     return sum(-(-height // stride) * -(-width // stride) for stride in strides)
 
@@ -137,6 +139,8 @@ def patch_scores(
 ) -> np.ndarray:
     """Return the share of each unit's images in each sample, by each setting.
 
+    Images larger than `LARGEST` are compared at that size.
+
     Args:
         samples: (B, C, H, W), in [-1, 1].
         images: (N, H, W, C) uint8.
@@ -147,6 +151,9 @@ def patch_scores(
     Returns:
         (S, U, B) float64, 0..1; each column adds up to 1.
     """
+    if max(samples.shape[2:]) > LARGEST:
+        images = resize(images, size=LARGEST, channels=None)
+        samples = to_signed(resize(to_bytes(samples), size=LARGEST, channels=None))
 
     def of(number: int) -> Iterator[np.ndarray]:
         noise = level_noise([f"sample {number}"], level=0, shape=samples.shape[1:], seed=seed)[0]

@@ -10,7 +10,7 @@ from encoded_ensembles.data.likeness import HELD as VALUES
 from encoded_ensembles.ensemble.given_pictures import DRAWS
 from encoded_ensembles.ensemble.sampling import SMALLEST_BATCH, at_once, batch_of
 from encoded_ensembles.features.perceptual import STLPIPS
-from encoded_ensembles.grading.patches import LEVELS, PAIRS, patch_count, patch_settings
+from encoded_ensembles.grading.patches import LARGEST, LEVELS, PAIRS, patch_count, patch_settings
 from encoded_ensembles.influence.calibration import SET_WORDS, SHARED_WORDS, WORDS
 from encoded_ensembles.influence.observer import SIZES
 from encoded_ensembles.members.network_size import NetworkSize
@@ -255,9 +255,14 @@ def measured(config: Mapping[str, Any], size: Size) -> dict[str, float]:
 
 def patched(size: Size) -> float:
     """Return the bytes of comparing patches of one sample with those of all images."""
-    places = size.shape[1] * size.shape[2]
-    pairs = max(PAIRS, places * patch_count(size.shape))  # at least one image at once
-    return 6 * FLOAT * pairs + 3 * DOUBLE * len(LEVELS) * size.images * patch_count(size.shape)
+    height, width = (min(side, LARGEST) for side in size.shape[1:])
+    pairs = max(PAIRS, height * width * patch_count(size.shape))  # at least one image at once
+    small = 2 * size.images * size.shape[0] * height * width  # copies at this size
+    return (
+        6 * FLOAT * pairs
+        + 3 * DOUBLE * len(LEVELS) * size.images * patch_count(size.shape)
+        + (small if (height, width) != size.shape[1:] else 0)
+    )
 
 
 def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
