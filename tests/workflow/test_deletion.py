@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from encoded_ensembles.members.names import WEIGHTS
 from encoded_ensembles.storage.files import read_tensors
@@ -128,8 +129,12 @@ def test_what_the_answer_says_is_what_remains(rerun):
     assert f"{name} is no unit of the training images" in done.stderr
 
 
-def test_a_label_is_forgotten_with_its_name_and_the_weights_of_the_classifier(workspace):
-    """Units of several images: label names, warnings and captions named them, and the classifier saw them."""
+@pytest.mark.parametrize("classes", [False, True])
+def test_a_label_is_forgotten_with_its_name_and_the_weights_of_the_classifier(workspace, classes):
+    """Units of several images: label names, warnings and captions named them, and the classifier saw them.
+
+    With model.classes the names of labels stay, so that the other members do.
+    """
     rng = np.random.default_rng(0)
     for artist in ("annabel", "bo", "cy", "di", "ed", "flo"):
         (workspace.folder / "pictures" / artist).mkdir(parents=True)
@@ -144,6 +149,7 @@ def test_a_label_is_forgotten_with_its_name_and_the_weights_of_the_classifier(wo
         "name": "folder", "path": "pictures", "size": 8, "channels": 1, "captions": True, "images": None,
         "heldout": 4, "spare": 0, "seed": 1,
     }  # fmt: skip
+    config["model"]["classes"] = classes
     config |= {"units": {"by": "label"}, "frechet": {"samples": 4, "kept": [2], "repeats": 1}}
     (workspace.folder / "own.yaml").write_text(yaml.safe_dump(config))
     workspace.run(config="own.yaml")
@@ -159,16 +165,20 @@ def test_a_label_is_forgotten_with_its_name_and_the_weights_of_the_classifier(wo
     done = workspace.encens("forget", "--run", "toy", "--units", "annabel", "--delete-remains")
     assert done.returncode == 0, done.stderr
     (folder,) = (root / "forget").iterdir()
-    listed = {each["place"] for each in json.loads((folder / "answer.json").read_text())["remains"]}
-    for file in {*named, "frechet/classifier.safetensors"}:
-        places = {"/".join(file.split("/")[:depth]) for depth in (1, 2, 3)}
-        assert (places | {file.partition(".")[0]}) & listed, file
+    answered = json.loads((folder / "answer.json").read_text())
+    listed = {each["place"] for each in answered["remains"]}
+    assert listed >= {"data/heldout.npz", "data/spare.npz", "frechet/classifier"}
+    for file in named:
+        assert {"/".join(file.split("/")[:depth]) for depth in (1, 2, 3)} & listed, file
     new = str((folder / "config.yaml").relative_to(workspace.folder))
-    workspace.run(config=new)
+    counts = workspace.run(config=new)
+    assert counts["train_member"] == len(answered["members_to_train_again"])
     answer = folder.relative_to(root).as_posix()
-    assert holders(root, b"annabel") == {
+    stay = {f"data/{use}.npz" for use in ("training", "heldout", "spare") if classes}
+    assert holders(root, b"annabel") == stay | {
         f"{answer}/answer.json", f"{answer}/config.yaml", "run.json", "config.yaml",
     }  # fmt: skip
     assert not holders(root, weights)
     with np.load(root / "data/training.npz") as training:
-        assert training["label_names"].tolist() == ["", "bo", "cy", "di", "ed", "flo"]
+        first = "annabel" if classes else ""
+        assert training["label_names"].tolist() == [first, "bo", "cy", "di", "ed", "flo"]
