@@ -36,7 +36,7 @@ def write_idx(known):
             head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             payload = head + array.tobytes()
             (folder / f"{name}.gz").write_bytes(gzip.compress(payload))
-            changed.append(("idx.py", digest, hashlib.sha256(payload).hexdigest()))
+            changed.append(("data/sources/mnist.py", digest, hashlib.sha256(payload).hexdigest()))
         return changed
 
     return write
@@ -66,7 +66,7 @@ def write_cifar(known):
                 member.size = len(blob)
                 archive.addfile(member, io.BytesIO(blob))
         found = hashlib.sha256((folder / known.file).read_bytes()).hexdigest()
-        return [("cifar.py", known.digest, f"sha256:{found}")] if known.digest else []
+        return [("data/sources/cifar.py", known.digest, f"sha256:{found}")] if known.digest else []
 
     return write
 
@@ -91,7 +91,7 @@ def write_celeba(folder):
     parts = [f"{name} {2 * (i >= MADE)}" for i, name in enumerate(names)]
     (folder / "list_eval_partition.txt").write_text("\n".join(parts))
     return [
-        ("faces.py", digest, f"md5:{hashlib.md5((folder / name).read_bytes()).hexdigest()}")
+        ("data/sources/faces.py", digest, f"md5:{hashlib.md5((folder / name).read_bytes()).hexdigest()}")
         for name, digest in faces.CELEBA.items()
     ]
 
