@@ -91,7 +91,11 @@ def write_celeba(folder):
     parts = [f"{name} {2 * (i >= MADE)}" for i, name in enumerate(names)]
     (folder / "list_eval_partition.txt").write_text("\n".join(parts))
     return [
-        ("data/sources/faces.py", digest, f"md5:{hashlib.md5((folder / name).read_bytes()).hexdigest()}")
+        (
+            "data/sources/faces.py",
+            digest,
+            f"md5:{hashlib.md5((folder / name).read_bytes()).hexdigest()}",
+        )
         for name, digest in faces.CELEBA.items()
     ]
 
