@@ -9,7 +9,7 @@ of held-out images are those of the preset. What is reduced does not change how 
 - 3 of the sampling steps are taken, 7 of those of a trajectory that is followed, and given pictures are denoised at
   2 levels. The noise is whole.
 - One job of each rule runs: the largest. The other blocks of the landscape are written from it.
-- Two samples or given pictures are compared with the pixels of all images, and two have their pulls measured; what
+- Two samples or given pictures are compared with the pixels of all images, one by patches, and two have their pulls measured; what
   others have is theirs, varied.
 - `measure-influence` computes SSIM, features and directional distances 20 times each, and varies their values for
   the other units.
@@ -74,7 +74,7 @@ RUNS = sized(
     },
     smoke={"small": ""},
 )
-ONLY = sized(set(), smoke={"fetch_dataset", "draw_noise", "encode_units", "sample_ensemble", "ablate_block", "follow_members", "choose_queries", "follow_queries", "plot_code"})  # fmt: skip
+ONLY = sized(set(), smoke={"fetch_dataset", "draw_noise", "encode_units", "sample_ensemble", "ablate_block", "follow_members", "choose_queries", "follow_queries", "train_classifier", "score_rivals", "plot_code"})  # fmt: skip
 IMAGES = sized(60_000, smoke=300)
 
 
