@@ -51,5 +51,5 @@ def kohya(changes, name_of):
     return tensors
 
 
-def underscored(layer):
-    return "lora_unet_" + layer.replace(".", "_")
+def underscored(layer, *, start="unet"):
+    return f"lora_{start}_{layer.replace('.', '_')}"

@@ -201,6 +201,29 @@ def test_a_renamed_key_is_refused_by_name(taken, tmp_path):
     assert key.replace("lora_unet_", "lora_unet_x").split(".")[0] in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        ({"ss_dataset_dirs": '{"01": {"n_repeats": 1, "img_count": 3}}'}, "on the folder 01, expected 00"),
+        ({"ss_dataset_dirs": '{"00": {"n_repeats": 1, "img_count": 5}}'}, "on 5 pictures, expected the 3"),
+        ({"ss_clip_skip": "2"}, "was trained with clip_skip 2, expected none"),
+        ({"ss_dataset_dirs": "00"}, "in another form than kohya's trainers write"),
+        ({"ss_clip_skip": "None", "ss_dataset_dirs": '{"00": {"img_count": 3}, "00 (2)": {"img_count": 3}}'}, None),
+    ],
+)  # fmt: skip
+def test_what_kohyas_trainers_note_is_compared(taken, tmp_path, notes, said):
+    other = again(taken, tmp_path)
+    file = other.folder / "trained/00.safetensors"
+    save_file(load_file(file), file, metadata=notes)
+    done = other.encens(
+        "take-member", "--given", "trained", "--member", "00", "--output", "taken",
+        "--manifest", "results/own/splits/00.json", "--digest", "results/own/splits/00.sha256",
+        "--noise", "results/own/noise/landscape.safetensors", "--base", "results/own/base",
+    )  # fmt: skip
+    assert done.returncode == (1 if said else 0), done.stderr
+    assert said is None or said in done.stderr
+
+
 def test_members_of_different_ranks_are_refused(taken, tmp_path):
     other = again(taken, tmp_path)
     changes = lora.lora_changes(trained("sd", rank=1))
@@ -227,6 +250,17 @@ def test_a_member_of_another_split_is_refused(taken, tmp_path):
         (
             lambda folder: (folder / "00.safetensors").unlink(),
             "holds neither 00.safetensors nor a folder 00",
+        ),
+        (
+            lambda folder: shutil.copytree(folder / "01", folder / "02", dirs_exist_ok=True),
+            "is a copy of trained/01",
+        ),
+        (
+            lambda folder: [
+                shutil.move(folder / "01" / LORA, folder / "01/a.safetensors"),
+                shutil.copy(folder / "01/a.safetensors", folder / "01/b.safetensors"),
+            ],
+            "holds a.safetensors and b.safetensors, expected one LoRA",
         ),
     ],
 )

@@ -69,16 +69,21 @@ def test_one_workflow_runs_two_of_ours(outer):
 
 
 def test_a_module_makes_what_the_workflow_makes_by_itself(outer, finished):
-    done = outer("results/small/code/code.npz", "results/large/code/units.parquet")
+    done = outer("results/small/splits/00.json", "results/large/code/units.parquet")
     jobs = ["fetch_dataset", "encode_units"]
-    assert executed(done.stderr) == {
-        f"{run}_{job}": 1 for run in ("small", "large") for job in jobs
-    }
+    expected = {f"{run}_{job}": 1 for run in ("small", "large") for job in jobs}
+    assert executed(done.stderr) == expected | {"small_split_members": 1}
     code = outer.folder / "results/small/code/code.npz"
     assert code.read_bytes() == (finished.results() / "code/code.npz").read_bytes()
     units = pd.read_parquet(outer.folder / "results/large/code/units.parquet")
     assert units["word"].str.len().eq(8).all()
     assert yaml.safe_load(TOY.read_text())["code"]["members"] == 6
+
+    toy = outer.folder / "toy.yaml"
+    toy.write_text(toy.read_text().replace("null_words: 8", "null_words: 7"))
+    said = outer("--dry-run", "results/small/splits/00.json").stdout
+    # once, not for each module
+    assert said.count("Certain: 1 small_encode_units.") == said.count("Certain: ") == 1
 
 
 def test_moved_results_are_refused_in_one_sentence(outer):

@@ -1,6 +1,7 @@
 """Shared by all rules: checks at the start, and messages at the end and after a failure."""
 
 replan_after_equal_outputs()
+look_once_at_a_time()
 
 if workflow.modifier.modify_path("results/run") != "results/run":
     sys.exit(
@@ -11,9 +12,13 @@ if workflow.modifier.modify_path("results/run") != "results/run":
 
 @atexit.register
 def say_what_is_certain():
-    """Print at the end of a dry run which jobs are certain, and which depend on the results of others."""
+    """Print at the end of a dry run which jobs are certain, and which depend on the results of others.
+
+    Once, where several modules of a workflow are runs.
+    """
     if sentence := getattr(workflow.dag, "said", None):
         print(f"\n{sentence}")
+        workflow.dag.said = None
 
 
 # the same in C, eight times as fast, if PyYAML was built with it

@@ -32,6 +32,7 @@ from encoded_ensembles.members.samplers import choose_sampler
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.integrity import files_ahead
 from encoded_ensembles.runs.peaks import gpu_is_here, memory_mb
+from encoded_ensembles.runs.reevaluation import look_once_at_a_time
 from encoded_ensembles.runs.reruns import replan_after_equal_outputs
 from encoded_ensembles.runs.size import check_network, size_of
 from encoded_ensembles.storage.files import InputError, sha256_file

@@ -140,6 +140,23 @@ def test_diffusers_first_layout_is_read(write):
     assert torch.allclose(predict("sd", own), predict("sd", network), atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", tiny_pipelines.KINDS)
+def test_onetrainers_layout_is_read(kind, write):
+    """All layers, by names with underscores: diffusers converts those of attention alone, of SD3 none."""
+    base = denoiser(tiny_pipelines.pipeline(kind))
+    linear = [name for name, layer in base.named_modules() if isinstance(layer, torch.nn.Linear)]
+    changes = lora.lora_changes(trained(kind, targets=linear))
+    assert set(changes) == set(linear)
+    start = "unet" if kind in ("sd", "sdxl") else "transformer"
+    file = write(kohya(changes, lambda name: underscored(name, start=start)))
+    found = lora_files.read_lora(file, base)
+    assert set(found) == set(linear)
+    for name, change in found.items():
+        assert torch.equal(change.down, changes[name].down)
+        assert torch.equal(change.up, changes[name].up)
+        assert change.scale == changes[name].scale
+
+
 def renamed(tensors, old, new):
     """Rename one part of the first key that holds it, in all keys of its layer."""
     key = next(key for key in sorted(tensors) if old in key and "lora_down" in key)
@@ -231,6 +248,18 @@ def first(tensors, part):
             ),
             r"lora_A.one.weight and .*lora_A.two.weight, expected one adapter; save each",
         ),
+        (
+            lambda t: t[first(t, "lora_A")].fill_(torch.nan),
+            "values that are not finite in .*lora_A",
+        ),
+        (
+            lambda t: [t[key].zero_() for key in t if "lora_B" in key],
+            "zeros in place of each B, so that it changes nothing",
+        ),
+        (
+            lambda t: t.update({"bundle_emb.cat.string_to_param": torch.ones(3)}),
+            "trained embeddings are not supported",
+        ),
     ],
 )
 def test_what_is_left_over_or_missing_is_refused(change, words, write):
@@ -255,6 +284,29 @@ def test_a_variant_of_peft_is_refused(write, tmp_path):
     (tmp_path / "adapter_config.json").write_text(json.dumps({"use_rslora": True}))
     with pytest.raises(InputError, match="was made with use_rslora"):
         lora_files.read_lora(tmp_path, denoiser(tiny_pipelines.pipeline("sd")))
+
+
+def test_other_weights_of_the_base_are_refused(write, tmp_path):
+    """PiSSA and its like change the base: A and B alone are another network."""
+    write(own_tensors(), "adapter_model.safetensors")
+    base = denoiser(tiny_pipelines.pipeline("sd"))
+    facts = {"lora_alpha": 6, "r": 2}
+    for start, refused in [("pissa_niter_4", True), ("gaussian", False), (True, False)]:
+        config = json.dumps(facts | {"init_lora_weights": start})
+        (tmp_path / "adapter_config.json").write_text(config)
+        if refused:
+            with pytest.raises(InputError, match=f"init_lora_weights {start}, which changes the"):
+                lora_files.read_lora(tmp_path, base)
+        else:
+            assert lora_files.read_lora(tmp_path, base)
+
+
+@pytest.mark.parametrize("text", ["oops", "[1]"])
+def test_a_damaged_description_is_refused(tmp_path, text):
+    file = tmp_path / "a.safetensors"
+    save_file(own_tensors(), file, metadata={"lora_adapter_metadata": text})
+    with pytest.raises(InputError, match="holds a lora_adapter_metadata that is not an object"):
+        lora_files.read_lora(file, denoiser(tiny_pipelines.pipeline("sd")))
 
 
 def test_a_file_of_peft_without_its_configuration_is_refused(write, tmp_path):

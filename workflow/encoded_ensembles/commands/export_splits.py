@@ -15,12 +15,16 @@ README = """The splits of the run {run}, for a trainer of your choice.
 Train one network on each of the folders {first} to {last} and full, all with the same settings and the same seed.
 Put them into one folder, with a copy of splits.json: of LoRA, the files {first}.safetensors to full.safetensors, or
 folders of these names with one LoRA each. Then set members.given to that folder and run snakemake. docs/text.md says more.
+Begin with one: once {first} is trained, snakemake results/{run}/members/{first}/training.json reads it, or says why not.
+
+The pictures are links. To train on another machine, copy what they lead to: rsync -aL or cp -rL.
 {captioned}"""
 CAPTIONED = """
 Of LoRA, all have to change the same layers with the same rank. Accepted are changes of the denoiser (unet or transformer) only, none
-of text encoders, as plain A and B: no DoRA, LoHa, LoKr, or LoCon with CP decomposition. For example, in this folder:
+of text encoders, as plain A and B: no DoRA, LoHa, LoKr, or LoCon with CP decomposition. Captions are encoded by the
+last layer of a text encoder: no clip_skip. For example, in this folder:
 
-    # kohya's sd-scripts, of Stable Diffusion 1.5 (of SDXL sdxl_train_network.py; FLUX needs other options; not SD3);
+    # kohya's sd-scripts, with --dataset_config: --train_data_dir would read numbers of repeats in the folders' names; of Stable Diffusion 1.5 (of SDXL sdxl_train_network.py; FLUX needs other options; not SD3);
     # without --network_train_unet_only they train the text encoders too
     for name in {names}; do
       accelerate launch /path/to/sd-scripts/train_network.py --dataset_config $name.toml \\
@@ -31,7 +35,7 @@ of text encoders, as plain A and B: no DoRA, LoHa, LoKr, or LoCon with CP decomp
     # diffusers, examples/text_to_image, of Stable Diffusion 1.5 (of SDXL train_text_to_image_lora_sdxl.py)
     for name in {names}; do
       accelerate launch train_text_to_image_lora.py --train_data_dir $name --caption_column text \\
-        --pretrained_model_name_or_path BASE --rank 16 --learning_rate 1e-4 --seed 0 --max_train_steps 1000 --output_dir ../trained/$name
+        --resolution {size} --center_crop --pretrained_model_name_or_path BASE --rank 16 --learning_rate 1e-4 --seed 0 --max_train_steps 1000 --output_dir ../trained/$name
     done
 """
 
@@ -67,9 +71,12 @@ def export_splits(
     folder, images, rows_of = _read_splits(run)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"--output is {output}, which is not empty, expected a new folder.")
-    files = training_folders.file_names(images.names.tolist())
-    if not pictures:
-        files = [str(Path(file).with_suffix(".png")) for file in files]
+    originals = []
+    if pictures:
+        border = read_facts(folder / layout.DATASET).get("border", 0)  # earlier runs lack it
+        originals = training_folders.originals(images, pictures, border=border)
+    plain = [each.plain for each in originals]
+    files = training_folders.file_names(images.names.tolist(), plain=plain if pictures else None)
     captions = None
     if (folder / layout.CAPTIONS).is_file():
         table = read_table(folder / layout.CAPTIONS)
@@ -78,29 +85,33 @@ def export_splits(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as beside:
         new = Path(beside) / "new"
+        own, (_, size, _, channels) = new / training_folders.PICTURES, images.images.shape
         if pictures:
-            border = read_facts(folder / layout.DATASET).get("border", 0)  # earlier runs lack it
-            paths = training_folders.originals(images, pictures, border=border)
+            paths = training_folders.place_originals(originals, own, files, channels=channels)
         else:
-            squares = training_folders.PICTURES
-            training_folders.write_squares(images, new / squares, files)
-            paths = [Path("..") / squares / file for file in files]
+            paths = training_folders.write_squares(images, own, files)
         digests, names = {}, list(rows_of)
         for name, rows in rows_of.items():
             chosen = {files[row]: paths[row] for row in rows}
             training_folders.write_folder(new / name, chosen, captions)
             if captions:
-                config = training_folders.kohya_config(name, size=images.images.shape[1])
+                config = training_folders.kohya_config(name, size=size)
                 write_text(new / f"{name}.toml", config)
             digests[name] = (folder / layout.SPLITS / f"{name}.sha256").read_text()
         write_facts(new / SPLITS, {"run": folder.name, "splits": digests})
-        captioned = CAPTIONED.format(names=" ".join(names)) if captions else ""
+        captioned = CAPTIONED.format(names=" ".join(names), size=size) if captions else ""
         text = README.format(run=folder.name, first=names[0], last=names[-2], captioned=captioned)
         write_text(new / "README.txt", text)
         if output.exists():
             output.rmdir()
         new.rename(output)
     print(f"{output}: {len(names)} folders to train on, splits.json and README.txt")
+    if not all(plain):
+        print(
+            f"{plain.count(False)} of {len(plain)} pictures are written as PNG instead of linked to, since trainers "
+            "would pass over them, or see another picture: rotated, transparent, of other colours, or of a format that "
+            "not all read"
+        )
 
 
 def _read_splits(run: Path) -> "tuple[Path, ImageSet, dict[str, np.ndarray]]":

@@ -22,18 +22,24 @@ def take_member(
     """Take a member that was trained elsewhere, and check that it fits the run.
 
     A LoRA in the layout of diffusers, peft or kohya is written in that of diffusers; every tensor of it has to
-    change a layer of the base. What the member was trained on cannot be seen in it: training.json says which
-    split it was meant for.
+    change a layer of the base. What the member was trained on is seen in files of kohya's trainers alone, which are
+    compared with the split; training.json says which split it was meant for.
     """
+    from encoded_ensembles.codes.splits import from_ranges
     from encoded_ensembles.config.closure import code_digest
     from encoded_ensembles.members.folder import remove_member
     from encoded_ensembles.members.given import frozen_digests
-    from encoded_ensembles.members.outside import check_split, member_sources
+    from encoded_ensembles.members.outside import check_split, member_sources, read_splits
+    from encoded_ensembles.members.trainer_notes import check_notes, read_notes
     from encoded_ensembles.storage.files import read_facts, sha256_file, write_facts
 
     check_split(given, member, digest.read_text())
     sources = member_sources(given, member, whole=whole)
     split = read_facts(manifest)
+    pictures, names = len(from_ranges(split["images"])), list(read_splits(given))
+    for file in sources:
+        if file.suffix == ".safetensors":
+            check_notes(read_notes(file), file, member=member, members=names, pictures=pictures)
     facts: dict[str, Any] = {
         "member": split["member"],
         "split": split["digest"],
@@ -59,12 +65,17 @@ def take_member(
 def _take_lora(source: Path, base: Path, output: Path, facts: dict[str, Any]) -> None:
     """Write a LoRA in the layout of diffusers; add its rank, alpha and layers to the facts."""
     from encoded_ensembles.members.lora import even_changes, write_member
-    from encoded_ensembles.members.lora_files import read_lora
+    from encoded_ensembles.members.lora_files import find_lora, read_lora
     from encoded_ensembles.members.network import empty_network
     from encoded_ensembles.members.pipeline_kinds import kind_of
     from encoded_ensembles.members.prompted import read_pipeline
+    from encoded_ensembles.members.trainer_notes import check_clip_skip, read_notes
 
-    denoiser = empty_network(base, kind=kind_of(read_pipeline(base)["pipeline"]).network)
+    kind = kind_of(read_pipeline(base)["pipeline"])
+    file = find_lora(source)
+    if kind.name == "sd":
+        check_clip_skip(read_notes(file), file)
+    denoiser = empty_network(base, kind=kind.network)
     changes = even_changes(read_lora(source, denoiser))
     first = next(iter(changes.values()))
     rank = len(first.down)

@@ -1,4 +1,4 @@
-"""Reading LoRA files in the layouts of diffusers, peft, kohya's sd-scripts, and ComfyUI's of FLUX.
+"""Reading LoRA files in the layouts of diffusers, peft, kohya's sd-scripts, OneTrainer, and ComfyUI's of FLUX.
 
 Each tensor of a file has to change a layer of the denoiser. Diffusers and peft skip keys that they do
 not know, some with a warning; a member read so would be another than the one that was trained.
@@ -32,6 +32,8 @@ PEFT = "base_model.model."
 KOHYA = ("lora_unet_", "lora_transformer_", "diffusion_model.")  # the last is ComfyUI's
 OF_TEXT = ("lora_te", "text_encoder", "te1_", "te2_")
 HANDLED = ("rank_pattern", "alpha_pattern")  # of adapters.VARIANTS
+# Values of peft's init_lora_weights by which training starts from other weights of the base; A and B are of these.
+OTHER_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 class Pair(NamedTuple):
@@ -51,35 +53,41 @@ def read_lora(source: Path, denoiser: Any) -> dict[str, LowRank]:
         denoiser: of diffusers, without an adapter.
 
     Raises:
-        InputError: the file is not a LoRA in safetensors, is damaged, or holds anything that does not
-            change a layer of the denoiser.
+        InputError: the file is not a LoRA in safetensors, is damaged, holds anything that does not
+            change a layer of the denoiser, or values that are not finite, or changes nothing.
     """
     import torch
 
-    file = _find(source)
+    file = find_lora(source)
     tensors, facts = _read(file, network_kind(denoiser))
     layers = {
         name: layer.weight
         for name, layer in denoiser.named_modules()
         if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)
     }
+    by_kohya = {name.replace(".", "_"): name for name in layers}
     changes: dict[str, LowRank] = {}
     for stem, parts in _grouped(file, tensors).items():
-        for name, pair in _converted(file, stem, parts, facts, denoiser, set(layers)).items():
+        for name, pair in _converted(file, stem, parts, facts, denoiser, by_kohya).items():
             key = parts["down"]
             if name not in layers:
                 raise _unknown(file, key, name, sorted(layers))
             if name in changes:
                 raise InputError(f"{file} holds {key}, but changes {name} twice, expected once.")
             _check_shapes(file, key, name, pair, layers[name])
+            _check_finite(file, key, pair)
             changes[name] = LowRank(pair.down, pair.up, scale=pair.scale)
     if not changes:
         raise InputError(f"{file} holds no changes of layers, expected a LoRA of the denoiser.")
+    if not any(change.up.count_nonzero() for change in changes.values()):
+        raise InputError(
+            f"{file} holds zeros in place of each B, so that it changes nothing, expected a LoRA after its training."
+        )
     return changes
 
 
-def _find(source: Path) -> Path:
-    """Return the file of a LoRA.
+def find_lora(source: Path) -> Path:
+    """Return the file of a LoRA, itself or the one in a folder.
 
     Raises:
         InputError: there is none, there are several, or it is not in safetensors.
@@ -92,7 +100,7 @@ def _find(source: Path) -> Path:
             return source / name
     if len(files) != 1:
         raise InputError(
-            f"{source} holds {len(files)} LoRA files in safetensors, expected one; name the file, and "
+            f"{source} holds {len(files)} LoRA files in safetensors, expected one; leave one of them there, and "
             "convert pickled weights (.bin, .pt, .ckpt) to safetensors."
         )
     return files[0]
@@ -105,8 +113,6 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
         InputError: the file is damaged, lacks peft's configuration, or was made by a method that is not
             supported.
     """
-    import json
-
     from safetensors import SafetensorError, safe_open
 
     if is_sealed(file):
@@ -119,7 +125,7 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
         raise InputError(f"{file} is not a complete file of safetensors ({error}).") from error
     facts = {
         key.removeprefix(f"{kind.denoiser}."): value
-        for key, value in (json.loads(text) if text else {}).items()
+        for key, value in _described(file, text or "{}").items()
     }
     config, of_peft = (
         file.with_name(ADAPTER_CONFIG),
@@ -137,7 +143,32 @@ def _read(file: Path, kind: PipelineKind) -> "tuple[dict[str, torch.Tensor], dic
         raise InputError(
             f"{file} was made with {unknown[0]}, expected a LoRA without; train it again."
         )
+    start = str(facts.get("init_lora_weights")).casefold()
+    if start.startswith(OTHER_BASES):
+        raise InputError(
+            f"{file} was made with init_lora_weights {start}, which changes the base, expected changes of the base "
+            "as it is; save it again with peft's path_initial_model_for_weight_conversion."
+        )
     return tensors, facts
+
+
+def _described(file: Path, text: str) -> dict[str, Any]:
+    """Return what a file of diffusers says about its adapter.
+
+    Raises:
+        InputError: it is not an object in JSON.
+    """
+    import json
+
+    try:
+        described = json.loads(text)
+    except ValueError:
+        described = None
+    if not isinstance(described, dict):
+        raise InputError(
+            f"{file} holds a {METADATA} that is not an object in JSON, expected what diffusers writes; save it again."
+        )
+    return described
 
 
 def _grouped(file: Path, keys: "Mapping[str, torch.Tensor]") -> dict[str, dict[str, Any]]:
@@ -151,8 +182,8 @@ def _grouped(file: Path, keys: "Mapping[str, torch.Tensor]") -> dict[str, dict[s
         match = PART.fullmatch(key)
         if not match:
             raise InputError(
-                f"{file} holds {key}, expected A, B or alpha of layers only; DoRA, LoHa, LoKr and "
-                "trained biases are not supported."
+                f"{file} holds {key}, expected A, B or alpha of layers only; DoRA, LoHa, LoKr, "
+                "trained biases and trained embeddings are not supported, nor is the layout of XLabs."
             )
         group = groups.setdefault(match["stem"], {})
         part = next(name for name in ("down", "up", "alpha") if match[name])
@@ -177,9 +208,18 @@ def _converted(
     parts: Mapping[str, Any],
     facts: Mapping[str, Any],
     denoiser: Any,
-    layers: set[str],
+    by_kohya: Mapping[str, str],
 ) -> dict[str, Pair]:
     """Return A, B and scale by layer in the denoiser's naming; several if the file fuses layers.
+
+    Args:
+        file: for messages.
+        stem: the layer in the file's naming.
+        parts: of `_grouped`.
+        facts: of `_read`.
+        denoiser: of diffusers.
+        by_kohya: its layers by their names with underscores in place of dots, as kohya's trainers write them for
+            SD 1.5 and OneTrainer for all.
 
     Raises:
         InputError: the layer is of a text encoder, or not known to diffusers' converter.
@@ -190,12 +230,16 @@ def _converted(
             f"{file} holds {parts['down']} of a text encoder, expected changes of the {kind.denoiser} "
             "only; train without the text encoders."
         )
-    if kind.name == "sd3" and stem.startswith(KOHYA):
+    own = by_kohya.get(re.sub(r"^lora_(unet|transformer)_", "", stem))
+    if kind.name == "sd3" and stem.startswith(KOHYA) and not own:
         raise InputError(
             f"{file} holds {parts['down']}, a key of kohya or ComfyUI, expected the layout of diffusers or peft for "
             "SD3, where diffusers converts no other; train it with a program that writes one of these."
         )
-    if not stem.startswith(KOHYA):
+    layers = set(by_kohya.values())
+    if own:
+        factors = {own: (parts["down tensor"], parts["up tensor"])}
+    elif not stem.startswith(KOHYA):
         plain = stem.removeprefix(PEFT).removeprefix(f"{kind.denoiser}.")
         name = (
             plain if plain in layers else _modern(parts["down"]).removeprefix(f"{kind.denoiser}.")
@@ -270,6 +314,22 @@ def _check_shapes(file: Path, key: str, name: str, pair: Pair, weight: "torch.Te
         raise InputError(
             f"{file} holds {key} for a layer of {down.shape[1]} inputs and {len(up)} outputs, but "
             f"{name} has {expected[1]} and {expected[0]}; the LoRA is of another base."
+        )
+
+
+def _check_finite(file: Path, key: str, pair: Pair) -> None:
+    """Check that A, B and alpha are finite.
+
+    Raises:
+        InputError: they are not.
+    """
+    import torch
+
+    scale = torch.tensor(pair.scale)
+    if not all(part.float().isfinite().all() for part in (pair.down, pair.up, scale)):
+        raise InputError(
+            f"{file} holds values that are not finite in {key}, its B or alpha, expected numbers: its training has "
+            "failed; train it again, with a smaller learning rate or in bfloat16."
         )
 
 

@@ -5,9 +5,12 @@ folder with the trained members holds that file, and for each network N of 00, 0
 or the one in the folder N, or a whole network, the folder N as diffusers' save_pretrained writes it.
 """
 
+import filecmp
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from encoded_ensembles.members.names import ADAPTER_WEIGHTS, LORA_WEIGHTS
 from encoded_ensembles.members.part_files import part_files
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.files import read_facts
@@ -24,7 +27,7 @@ def member_sources(folder: Path, name: str, *, whole: bool) -> list[Path]:
         whole: whether members are whole networks, not LoRA.
 
     Raises:
-        InputError: they are not there.
+        InputError: they are not there, or there are several LoRAs.
     """
     own = folder / name
     if whole:
@@ -38,6 +41,11 @@ def member_sources(folder: Path, name: str, *, whole: bool) -> list[Path]:
             f"{folder} holds neither {file.name} nor a folder {name} with a LoRA in safetensors, expected one "
             "of the two for each member, and for the network of all pictures, full."
         )
+    weights = [each.name for each in files if each.suffix == ".safetensors"]
+    if len(weights) > 1 and not {LORA_WEIGHTS, ADAPTER_WEIGHTS} & set(weights):
+        raise InputError(
+            f"{own} holds {weights[0]} and {weights[1]}, expected one LoRA; leave the one after the whole training."
+        )
     return files
 
 
@@ -45,15 +53,31 @@ def check_members(folder: Path, names: Iterable[str], *, whole: bool) -> None:
     """Check that a folder holds the splits of a run, and all members.
 
     Raises:
-        InputError: something is missing.
+        InputError: something is missing, or two members are copies of one file.
     """
     if not (folder / SPLITS).is_file():
         raise InputError(
             f"{folder} holds no {SPLITS}, expected the file that encens export-splits wrote with the pictures, "
             "which says what the members were trained for; copy it there."
         )
+    seen: dict[tuple[int, bytes], Path] = {}  # by size and end, so that few files are compared
     for name in names:
-        member_sources(folder, name, whole=whole)
+        for file in member_sources(folder, name, whole=whole):
+            if file.suffix != ".safetensors":
+                continue
+            other = seen.setdefault(_ending(file), file)
+            if other is not file and filecmp.cmp(other, file, shallow=False):
+                raise InputError(
+                    f"{file} is a copy of {other}, expected a network for each member, trained on its own split."
+                )
+
+
+def _ending(file: Path) -> tuple[int, bytes]:
+    """Return the size and the last 64 kB of a file."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        opened.seek(max(size - 2**16, 0), os.SEEK_SET)
+        return size, opened.read()
 
 
 def read_splits(folder: Path) -> dict[str, str]:
