@@ -29,6 +29,19 @@ def sample(members, *, keep=KEEP, device=CPU, **options):
     )
 
 
+def test_buffers_that_members_share_are_moved_once():
+    """Module.to gives each module buffers of its own: of SD3, each member its own positions."""
+    first = torch.nn.Linear(2, 2)
+    first.register_buffer("place", torch.arange(6.0))
+    inner = torch.nn.Sequential(first)
+    second = copy.deepcopy(inner, {id(first.place): first.place})
+    moved = {}
+    for each in (inner, second):
+        placement._move(each, torch.device("meta"), moved)
+    assert inner[0].place is second[0].place
+    assert inner[0].place.device.type == "meta"
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_path_gives_the_same_bytes(members, sampler):
     """Resident and streamed members, any batch and group of trajectories, the masks in any blocks."""

@@ -1,6 +1,7 @@
 """Parts of pipelines: found, loaded and named by digests; what is incomplete is refused."""
 
 import hashlib
+import json
 import shutil
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from encoded_ensembles.members import network as networks
 from encoded_ensembles.members import parts
 from encoded_ensembles.members.names import WEIGHTS
+from encoded_ensembles.members.part_files import part_files
 from encoded_ensembles.storage.errors import InputError
 
 
@@ -114,6 +116,30 @@ def test_sd3_without_t5_is_complete(folders, tmp_path):
     gone = {"text_encoder_3": [None, None], "tokenizer_3": [None, None]}
     tiny_pipelines.edit_json(folder / parts.INDEX, **gone)
     assert parts.read_parts(folder).encoders == ["text_encoder", "text_encoder_2"]
+
+
+def test_an_encoder_without_its_tokenizer_is_refused(folders, tmp_path):
+    folder = shutil.copytree(folders["sd3"], tmp_path / "sd3")
+    tiny_pipelines.edit_json(folder / parts.INDEX, tokenizer_3=[None, None])
+    with pytest.raises(InputError, match="names no tokenizer_3"):
+        parts.read_parts(folder)
+
+
+def test_of_two_copies_of_weights_those_that_are_loaded_are_digested(folder):
+    """Transformers loads the single file, diffusers what the index lists."""
+    found = {}
+    for role, stem in (("text_encoder", "model"), ("unet", "diffusion_pytorch_model")):
+        single, other = folder / role / f"{stem}.safetensors", folder / role / "shard.safetensors"
+        shutil.copy(single, other)
+        index = folder / role / f"{stem}.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": {"a": other.name}}))
+        found[role] = [file.name for file in part_files(folder / role, role)]
+    assert found == {
+        "text_encoder": ["config.json", "model.safetensors"],
+        "unet": [
+            "config.json", "diffusion_pytorch_model.safetensors.index.json", "shard.safetensors"
+        ],
+    }  # fmt: skip
 
 
 def remove(*names):

@@ -112,6 +112,11 @@ def test_the_limit_of_the_t5_encoder_counts_too(folders):
     assert (prompt, limit, reader) == ("abcdefg", 6, "T5")
     assert tokens > 6
     assert prompts.load_encoders(parts.read_parts(folders["flux"])).limits() == [CLIP_TOKENS, 512]
+    config = folders["flux"] / "transformer/config.json"
+    was = config.read_text()
+    tiny_pipelines.edit_json(config, guidance_embeds=False)  # FLUX.1-schnell
+    assert prompts.load_encoders(parts.read_parts(folders["flux"])).limits() == [CLIP_TOKENS, 256]
+    config.write_text(was)
 
 
 def test_time_ids_are_those_of_the_pipeline(folders):

@@ -37,7 +37,10 @@ ENCODERS = {
     "stable-diffusion-v1-5/stable-diffusion-v1-5": ["clip"],
     "stabilityai/stable-diffusion-xl-base-1.0": ["clip", "large"],
     "stabilityai/stable-diffusion-3.5-medium": ["projected", "large", "t5"],
+    "stabilityai/stable-diffusion-3-medium-diffusers": ["projected", "large", "t5"],
+    "stabilityai/stable-diffusion-3.5-large": ["projected", "large", "t5"],
     "black-forest-labs/FLUX.1-dev": ["clip", "t5"],
+    "black-forest-labs/FLUX.1-schnell": ["clip", "t5"],
 }
 BUILD = {
     "clip": lambda: CLIPTextModel(CLIPTextConfig(**CLIP_L)),

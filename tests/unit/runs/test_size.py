@@ -218,6 +218,7 @@ def test_a_prompted_run_counts_the_networks_of_its_pipeline(schema, tmp_path):
         (tmp_path / role).mkdir()
         save_file({"a": torch.zeros(number, 10, dtype=dtype)}, tmp_path / role / "a.safetensors")
     save_file({"a": torch.zeros(99)}, tmp_path / "whole.safetensors")  # beside them, as on the hub
+    save_file({"a": torch.zeros(99)}, tmp_path / "unet/a.fp16.safetensors")
     config = configured(schema, "sdxl-lora", model={"base": str(tmp_path)})
     size, network = run_size.size_of(config, tmp_path / "run")
     assert (size.frozen, network.weights) == ({"base": 10, "autoencoder": 20}, 10)

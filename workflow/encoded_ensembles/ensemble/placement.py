@@ -44,9 +44,32 @@ def hold(
         slot = _copy(members[0], device)
         set_arithmetic(slot, precision=precision, compiled=compiled)
         return Streamed(members, slot)
+    moved: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     for member in members:
-        set_arithmetic(member.to(device), precision=precision, compiled=compiled)
+        _move(member, device, moved)
+        set_arithmetic(member, precision=precision, compiled=compiled)
     return members
+
+
+def _move(
+    network: "UNet2DModel",
+    device: "torch.device",
+    moved: "dict[int, tuple[torch.Tensor, torch.Tensor]]",
+) -> None:
+    """Move a network; buffers that several networks share stay shared, as parameters do by themselves.
+
+    Args:
+        network: to move.
+        device: where to.
+        moved: buffers before and after, by identity of those before; those of this network are added.
+    """
+    before = dict(network.named_buffers())
+    network.to(device)
+    for name, buffer in before.items():
+        owner, _, own = name.rpartition(".")
+        module = network.get_submodule(owner)
+        _, after = moved.setdefault(id(buffer), (buffer, getattr(module, own)))
+        setattr(module, own, after)
 
 
 def check_compiler() -> None:

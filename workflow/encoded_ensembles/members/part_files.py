@@ -13,6 +13,7 @@ INDEX = "model_index.json"
 CONFIG = "config.json"
 SCHEDULER = "scheduler_config.json"
 ENDINGS = ("json", "txt", "model")  # of the files of a tokenizer
+VARIANTS = ("*.fp16*", "*.bf16*", "*.non_ema*")  # the same weights once more
 PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
@@ -42,7 +43,7 @@ def download(name: str) -> Path:
                 repository,
                 revision=folder.name,
                 allow_patterns=[INDEX, *wanted],
-                ignore_patterns=["*.fp16*", "*.bf16*", "*.non_ema*"],
+                ignore_patterns=list(VARIANTS),
             )
         )
     except InputError:
@@ -51,7 +52,8 @@ def download(name: str) -> Path:
         raise InputError(
             f"{name} is not an existing folder and could not be loaded from the Hugging Face Hub "
             f"({' '.join(str(error).split())[:200]}); name a folder, or download it first: some pipelines need their "
-            "licence accepted on the hub, and hf auth login."
+            "licence accepted on the hub, and hf auth login, and some have moved: Stable Diffusion 1.5 is "
+            "stable-diffusion-v1-5/stable-diffusion-v1-5."
         ) from error
 
 
@@ -80,7 +82,8 @@ def _weights(folder: Path, role: str) -> list[Path]:
     """
     stem = "model" if role.startswith("text_encoder") else "diffusion_pytorch_model"
     index, single = folder / f"{stem}.safetensors.index.json", folder / f"{stem}.safetensors"
-    if index.is_file():  # diffusers and transformers prefer it
+    # Of a folder with both diffusers loads the index, transformers the single file.
+    if index.is_file() and not (single.is_file() and role.startswith("text_encoder")):
         shards = sorted(set(read_json(index)["weight_map"].values()))
         for name in shards:
             if not (folder / name).is_file():

@@ -104,10 +104,8 @@ def _check_classes(folder: Path, kind: PipelineKind, classes: Mapping[str, str])
     Raises:
         InputError: a part is not.
     """
-    optional = {
-        *kind.optional,
-        *map(tokenizer_of, kind.optional),
-    }
+    optional = set(kind.optional)
+    optional |= {tokenizer_of(role) for role in kind.optional if role not in classes}
     for role in kind.roles:
         if role not in classes and role not in optional:
             raise InputError(

@@ -146,7 +146,7 @@ class TextEncoders:
         return found
 
     def encode(self, prompts: Sequence[str], *, cut: bool = False) -> Embeddings:
-        """Return the embeddings of prompts; without time ids.
+        """Return the embeddings of prompts, in host memory; without time ids.
 
         Args:
             prompts: texts; an empty one is encoded like any other.
@@ -165,7 +165,7 @@ class TextEncoders:
                 "set sampling.cut (--cut), which drops their ends for encoders that cannot read them."
             )
         with torch.no_grad():  # tensors of inference mode cannot take part in training
-            return concatenate([self._encode(prompt) for prompt in prompts])
+            return concatenate([self._encode(prompt).to("cpu") for prompt in prompts])
 
     def nothing(self, count: int) -> Embeddings:
         """Return what stands for no prompt in classifier-free guidance, (count, ...).
@@ -243,16 +243,19 @@ def load_encoders(
         parts: of the pipeline.
         device: to load to.
         dtype: of the weights; None for float32.
-        t5_tokens: limit of tokens of the T5 encoder; None for that of the kind, 256 or 512.
+        t5_tokens: limit of tokens of the T5 encoder; None for that of the pipeline, 256 or 512.
 
     Raises:
         InputError: as `parts.load_part`.
     """
+    denoiser = parts.config(parts.kind.denoiser)
+    if t5_tokens is None and denoiser.get("guidance_embeds") is False:
+        t5_tokens = 256  # FLUX.1-schnell
     return TextEncoders(
         parts.kind,
         [load_part(parts, role, device=device, dtype=dtype) for role in parts.encoders],
         [load_part(parts, role) for role in parts.tokenizers],
-        joint_width=parts.config(parts.kind.denoiser).get("joint_attention_dim"),
+        joint_width=denoiser.get("joint_attention_dim"),
         zero_for_none=bool(parts.settings.get("force_zeros_for_empty_prompt", True)),
         t5_tokens=t5_tokens,
     )

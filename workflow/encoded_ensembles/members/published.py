@@ -48,6 +48,10 @@ SD35 = {
     "caption_projection_dim": 1536, "pooled_projection_dim": 2048, "pos_embed_max_size": 384,
     "dual_attention_layers": list(range(13)), "qk_norm": "rms_norm",
 }  # fmt: skip
+SD3 = SD35 | {"pos_embed_max_size": 192, "dual_attention_layers": [], "qk_norm": None}
+SD35_LARGE = SD3 | {
+    "num_layers": 38, "num_attention_heads": 38, "caption_projection_dim": 2432, "qk_norm": "rms_norm"
+}  # fmt: skip
 FLUX = {
     "_class_name": "FluxTransformer2DModel", "in_channels": 64, "num_layers": 19, "num_single_layers": 38,
     "num_attention_heads": 24, "attention_head_dim": 128, "joint_attention_dim": 4096,
@@ -80,7 +84,16 @@ PUBLISHED = {
     "stabilityai/stable-diffusion-3.5-medium": _published(
         SD35, CODER_16, 2_243_171_520, CLIP_L + PROJECTION + CLIP_G + T5_XXL, stored=2
     ),
+    "stabilityai/stable-diffusion-3-medium-diffusers": _published(
+        SD3, CODER_16, 2_028_328_000, CLIP_L + PROJECTION + CLIP_G + T5_XXL, stored=2
+    ),
+    "stabilityai/stable-diffusion-3.5-large": _published(
+        SD35_LARGE, CODER_16, 8_056_627_520, CLIP_L + PROJECTION + CLIP_G + T5_XXL, stored=2
+    ),
     "black-forest-labs/FLUX.1-dev": _published(
         FLUX, CODER_16, 11_901_408_320, CLIP_L + T5_XXL, stored=2
+    ),
+    "black-forest-labs/FLUX.1-schnell": _published(
+        FLUX | {"guidance_embeds": False}, CODER_16, 11_891_178_560, CLIP_L + T5_XXL, stored=2
     ),
 }

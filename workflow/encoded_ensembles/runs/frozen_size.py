@@ -8,6 +8,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from encoded_ensembles.members.part_files import VARIANTS
 from encoded_ensembles.members.published import PUBLISHED, TYPICAL, published
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import read_json
@@ -47,7 +48,12 @@ def count_frozen(config: Mapping[str, Any], part: str, folder: Path) -> int:
     """
     named = config["model"]["base" if part == "encoders" else part]
     for place in (*(f"{role}/" for role in ROLES[part]), ""):
-        if files := list(Path(named).glob(f"{place}*.safetensors")):
+        files = [
+            file
+            for file in Path(named).glob(f"{place}*.safetensors")
+            if not any(map(file.match, VARIANTS))
+        ]
+        if files:
             return sum(map(_count_values, files))
     if copies := list((folder / part).glob("*.safetensors")):
         return sum(map(_count_values, copies))
