@@ -79,13 +79,13 @@ WILDCARDS = {
 
 
 def write_members(folder):
-    """Write empty files where members that were trained elsewhere would be, as LoRA and as whole networks."""
+    """Write files without content where members that were trained elsewhere would be, as LoRA and as whole networks."""
     (folder / "splits.json").touch()
     for name in [*(f"{member:02d}" for member in range(14)), "full"]:
         (folder / name).mkdir()
-        (folder / f"{name}.safetensors").touch()
+        (folder / f"{name}.safetensors").write_text(name)  # no two are the same
         for file in ("config.json", "diffusion_pytorch_model.safetensors"):
-            (folder / name / file).touch()
+            (folder / name / file).write_text(name)
 
 
 @pytest.fixture(scope="module")

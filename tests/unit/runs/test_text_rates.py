@@ -142,3 +142,11 @@ def test_host_memory_holds_the_networks(schema, name, training, encoding):
     assert least < found["train_adapter"] < least + 13
     assert least < found["sample_ensemble"] < 2 * least + 15
     assert peaks.MARGIN * encoding < found["encode_captions"] < peaks.MARGIN * encoding + 9
+
+
+def test_the_speed_of_a_machine_is_found_by_a_coarse_clock(monkeypatch):
+    """Three products took no time by a clock with steps of 0.01 s: a division by zero."""
+    read = iter([0.0] * 4 + [0.01] * 3 + [0.02] * 3)
+    monkeypatch.setattr(text_rates, "clock", lambda device: next(read))
+    side = text_rates.SIDES["cpu"]
+    assert text_rates._speed("cpu", "float32") == 7 * 2 * side**3 / 0.02

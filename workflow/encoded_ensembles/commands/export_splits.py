@@ -24,8 +24,9 @@ Of LoRA, all have to change the same layers with the same rank. Accepted are cha
 of text encoders, as plain A and B: no DoRA, LoHa, LoKr, or LoCon with CP decomposition. Captions are encoded by the
 last layer of a text encoder: no clip_skip. For example, in this folder:
 
-    # kohya's sd-scripts, with --dataset_config: --train_data_dir would read numbers of repeats in the folders' names; of Stable Diffusion 1.5 (of SDXL sdxl_train_network.py; FLUX needs other options; not SD3);
-    # without --network_train_unet_only they train the text encoders too
+    # kohya's sd-scripts, of Stable Diffusion 1.5 (of SDXL sdxl_train_network.py; FLUX needs other options; not SD3);
+    # without --network_train_unet_only they train the text encoders too, and --train_data_dir in place of
+    # --dataset_config would read numbers of repeats in the folders' names
     for name in {names}; do
       accelerate launch /path/to/sd-scripts/train_network.py --dataset_config $name.toml \\
         --pretrained_model_name_or_path BASE --network_module networks.lora --network_dim 16 --network_alpha 16 \\

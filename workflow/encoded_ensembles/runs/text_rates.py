@@ -23,6 +23,7 @@ from encoded_ensembles.storage.files import InputError
 
 REACHED = 0.4  # assumed: share of the speed of products of matrices
 SIDES = {"cpu": 512, "cuda": 4096}  # of these matrices
+LEAST = 0.02  # seconds that are timed: some systems count processor time in steps of 0.01 s
 KEPT = 5  # numbers for a trained weight: itself, its average, its gradient, two of Adam
 GPU_GB, GPU_SPEED = (
     24,
@@ -141,7 +142,8 @@ def _speed(device: str, precision: str) -> float:
     side = SIDES[where.type]
     one = torch.randn(side, side, device=where, dtype=DTYPES[precision])
     torch.mm(one, one)  # warm-up
-    before = clock(where)
-    for _ in range(TURNS):
+    before, turns, spent = clock(where), 0, 0.0
+    while turns < TURNS or spent < LEAST:
         torch.mm(one, one)
-    return TURNS * 2 * side**3 / (clock(where) - before)
+        turns, spent = turns + 1, clock(where) - before
+    return turns * 2 * side**3 / spent

@@ -106,9 +106,7 @@ def _opens_as(file: Path, picture: "Image.Image") -> bool:
     from PIL import Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # of Pillow, on transparent colours of a palette
+        warnings.simplefilter("ignore", UserWarning)  # on transparent colours of a palette
         with Image.open(file, formats=FORMATS) as opened:
             seen = opened.convert("RGB")
     return seen.size == picture.size and seen.tobytes() == picture.convert("RGB").tobytes()
