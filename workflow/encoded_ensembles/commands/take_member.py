@@ -30,7 +30,8 @@ def take_member(
     from encoded_ensembles.members.folder import remove_member
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.outside import check_split, member_sources, read_splits
-    from encoded_ensembles.members.trainer_notes import check_notes, read_notes
+    from encoded_ensembles.members.prompted import PIPELINE, read_pipeline
+    from encoded_ensembles.members.trainer_notes import check_clip_skip, check_notes, read_notes
     from encoded_ensembles.storage.files import read_facts, sha256_file, write_facts
 
     check_split(given, member, digest.read_text())
@@ -39,7 +40,10 @@ def take_member(
     pictures, names = len(from_ranges(split["images"])), list(read_splits(given))
     for file in sources:
         if file.suffix == ".safetensors":
-            check_notes(read_notes(file), file, member=member, members=names, pictures=pictures)
+            notes = read_notes(file)
+            check_notes(notes, file, member=member, members=names, pictures=pictures)
+            if base and not whole:
+                check_clip_skip(notes, file, kind=read_pipeline(base)["pipeline"])
     facts: dict[str, Any] = {
         "member": split["member"],
         "split": split["digest"],
@@ -48,8 +52,6 @@ def take_member(
         "device": "not known: trained elsewhere",
     }
     if base:
-        from encoded_ensembles.members.prompted import PIPELINE
-
         facts |= {"base": frozen_digests(base), "pipeline": sha256_file(base / PIPELINE)}
     if autoencoder:
         facts["autoencoder"] = frozen_digests(autoencoder)
@@ -65,17 +67,12 @@ def take_member(
 def _take_lora(source: Path, base: Path, output: Path, facts: dict[str, Any]) -> None:
     """Write a LoRA in the layout of diffusers; add its rank, alpha and layers to the facts."""
     from encoded_ensembles.members.lora import even_changes, write_member
-    from encoded_ensembles.members.lora_files import find_lora, read_lora
+    from encoded_ensembles.members.lora_files import read_lora
     from encoded_ensembles.members.network import empty_network
     from encoded_ensembles.members.pipeline_kinds import kind_of
     from encoded_ensembles.members.prompted import read_pipeline
-    from encoded_ensembles.members.trainer_notes import check_clip_skip, read_notes
 
-    kind = kind_of(read_pipeline(base)["pipeline"])
-    file = find_lora(source)
-    if kind.name == "sd":
-        check_clip_skip(read_notes(file), file)
-    denoiser = empty_network(base, kind=kind.network)
+    denoiser = empty_network(base, kind=kind_of(read_pipeline(base)["pipeline"]).network)
     changes = even_changes(read_lora(source, denoiser))
     first = next(iter(changes.values()))
     rank = len(first.down)

@@ -30,6 +30,7 @@ PART = re.compile(  # of a key: the layer in the file's naming, then A, B or alp
 )
 PEFT = "base_model.model."
 KOHYA = ("lora_unet_", "lora_transformer_", "diffusion_model.")  # the last is ComfyUI's
+UNDERSCORED = re.compile("lora_(?:unet|transformer)_(.+)")
 OF_TEXT = ("lora_te", "text_encoder", "te1_", "te2_")
 HANDLED = ("rank_pattern", "alpha_pattern")  # of adapters.VARIANTS
 # Values of peft's init_lora_weights by which training starts from other weights of the base; A and B are of these.
@@ -58,7 +59,7 @@ def read_lora(source: Path, denoiser: Any) -> dict[str, LowRank]:
     """
     import torch
 
-    file = find_lora(source)
+    file = _find(source)
     tensors, facts = _read(file, network_kind(denoiser))
     layers = {
         name: layer.weight
@@ -86,7 +87,7 @@ def read_lora(source: Path, denoiser: Any) -> dict[str, LowRank]:
     return changes
 
 
-def find_lora(source: Path) -> Path:
+def _find(source: Path) -> Path:
     """Return the file of a LoRA, itself or the one in a folder.
 
     Raises:
@@ -230,20 +231,19 @@ def _converted(
             f"{file} holds {parts['down']} of a text encoder, expected changes of the {kind.denoiser} "
             "only; train without the text encoders."
         )
-    own = by_kohya.get(re.sub(r"^lora_(unet|transformer)_", "", stem))
+    underscored = UNDERSCORED.fullmatch(stem)
+    own = by_kohya.get(underscored[1]) if underscored else None
     if kind.name == "sd3" and stem.startswith(KOHYA) and not own:
         raise InputError(
             f"{file} holds {parts['down']}, a key of kohya or ComfyUI, expected the layout of diffusers or peft for "
             "SD3, where diffusers converts no other; train it with a program that writes one of these."
         )
-    layers = set(by_kohya.values())
     if own:
         factors = {own: (parts["down tensor"], parts["up tensor"])}
     elif not stem.startswith(KOHYA):
         plain = stem.removeprefix(PEFT).removeprefix(f"{kind.denoiser}.")
-        name = (
-            plain if plain in layers else _modern(parts["down"]).removeprefix(f"{kind.denoiser}.")
-        )
+        known = by_kohya.get(plain.replace(".", "_")) == plain
+        name = plain if known else _modern(parts["down"]).removeprefix(f"{kind.denoiser}.")
         factors = {name: (parts["down tensor"], parts["up tensor"])}
     else:
         try:
@@ -251,7 +251,7 @@ def _converted(
         except (
             Exception
         ) as error:  # diffusers' converters raise ValueError, KeyError, IndexError...
-            raise _unknown(file, parts["down"], stem, sorted(layers)) from error
+            raise _unknown(file, parts["down"], stem, sorted(by_kohya.values())) from error
     scaled = {}
     for name, (down, up) in factors.items():
         alpha = parts["alpha tensor"].item() if "alpha" in parts else _alpha(name, facts, rank)

@@ -6,7 +6,6 @@ or the one in the folder N, or a whole network, the folder N as diffusers' save_
 """
 
 import filecmp
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -76,7 +75,7 @@ def _ending(file: Path) -> tuple[int, bytes]:
     """Return the size and the last 64 kB of a file."""
     size = file.stat().st_size
     with file.open("rb") as opened:
-        opened.seek(max(size - 2**16, 0), os.SEEK_SET)
+        opened.seek(max(size - 2**16, 0))
         return size, opened.read()
 
 

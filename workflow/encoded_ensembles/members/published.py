@@ -49,8 +49,9 @@ SD35 = {
     "dual_attention_layers": list(range(13)), "qk_norm": "rms_norm",
 }  # fmt: skip
 SD3 = SD35 | {"pos_embed_max_size": 192, "dual_attention_layers": [], "qk_norm": None}
-SD35_LARGE = SD3 | {
-    "num_layers": 38, "num_attention_heads": 38, "caption_projection_dim": 2432, "qk_norm": "rms_norm"
+SD35_LARGE = SD35 | {
+    "num_layers": 38, "num_attention_heads": 38, "caption_projection_dim": 2432,
+    "pos_embed_max_size": 192, "dual_attention_layers": [],
 }  # fmt: skip
 FLUX = {
     "_class_name": "FluxTransformer2DModel", "in_channels": 64, "num_layers": 19, "num_single_layers": 38,

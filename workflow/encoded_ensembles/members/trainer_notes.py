@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from encoded_ensembles.members.pipeline_kinds import PIPELINES
 from encoded_ensembles.storage.errors import InputError
 
 FOLDERS = "ss_dataset_dirs"  # {name of the folder: {"n_repeats": ..., "img_count": ...}}, as JSON
@@ -67,14 +68,21 @@ def check_notes(
         )
 
 
-def check_clip_skip(notes: Mapping[str, str], file: Path) -> None:
+def check_clip_skip(notes: Mapping[str, str], file: Path, *, kind: str) -> None:
     """Check that captions were encoded by the last layer of the text encoder, as those of the run are.
+
+    Of Stable Diffusion alone; the run encodes for other pipelines by other layers.
+
+    Args:
+        notes: of `read_notes`.
+        file: for messages.
+        kind: class of the pipeline.
 
     Raises:
         InputError: they were not.
     """
     skipped = notes.get(CLIP_SKIP, "None")
-    if skipped not in ("None", "1"):
+    if kind == PIPELINES["sd"].pipeline and skipped not in ("None", "1"):
         raise InputError(
             f"{file} was trained with clip_skip {skipped}, expected none: the run encodes captions and prompts by the "
             "last layer of the text encoder; train it again without."
