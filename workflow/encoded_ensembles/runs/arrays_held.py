@@ -173,7 +173,9 @@ def sampled(config: Mapping[str, Any], size: Size, network: NetworkSize) -> dict
         "follow_queries": engine(n, DRAWS * shown, 1) + shown * seen * n * (DOUBLE + FLOAT)
         + watched(shown, queries["decoys"], single=True),
         "measure_levels": follow + watched(count, 0),
-        "sample_frechet": engine(n + 1, frechet["samples"], scored) + drawn * (scored + 4 * FLOAT),
+        # Of one mask: in float32, and twice more while they become bytes or, on a processor, are decoded.
+        "sample_frechet": engine(n + 1, frechet["samples"], scored)
+        + drawn * (scored + (1 if network.held else 3) * FLOAT),
         "sample_controls": engine(n + code["weight"], count, 1) + 3 * controls * picture,
         "measure_heldout": engine(models, count, models) + 3 * models * picture,
     }  # fmt: skip
