@@ -67,6 +67,31 @@ def test_an_embedding_does_not_depend_on_other_prompts(folders, kind):
             assert torch.equal(tensor, alone.tensors[name])
 
 
+@ALL
+def test_encoders_take_turns_on_the_device(folders, kind, monkeypatch):
+    device = torch.device("cpu")
+    encoders, moves = load(folders[kind], device=device), []
+    for number, encoder in enumerate(encoders.encoders):
+        monkeypatch.setattr(encoder, "to", lambda to, n=number: moves.append((n, to)))
+    encoders.encode(PROMPTS)
+    assert moves == [(n, to) for n in range(len(encoders.encoders)) for to in (device, "cpu")]
+
+
+def test_a_full_gpu_is_one_sentence(folders, monkeypatch):
+    encoders = load(folders["sd3"])
+
+    def full(to):
+        if to != "cpu":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    encoders.device = "cuda"
+    monkeypatch.setattr(encoders.encoders[0], "to", full)
+    with pytest.raises(InputError) as caught:
+        encoders.encode(PROMPTS)
+    said = "CUDA out of memory; give the job a larger GPU, or a GPU to itself."
+    assert str(caught.value) == said
+
+
 def test_sdxl_without_zeros_encodes_an_empty_prompt(folders, tmp_path):
     import shutil
 

@@ -15,7 +15,7 @@ def explain_full_memory(images: int, advice: str) -> Iterator[None]:
     """Raise an error with advice if the GPU runs out of memory in the block.
 
     Args:
-        images: number of images in a batch.
+        images: number of images in a batch; 0 where there are none.
         advice: how to reduce it; left out for a single image.
 
     Raises:
@@ -27,7 +27,8 @@ def explain_full_memory(images: int, advice: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         message = str(error).split(". ")[0]
-        what = f"{images} images at once; {advice}, or" if images > 1 else "a single image;"
+        what = {0: ";", 1: " with a single image;"}
+        many = f" with {images} images at once; {advice}, or"
         raise InputError(
-            f"{message} with {what} give the job a larger GPU, or a GPU to itself."
+            f"{message}{what.get(images, many)} give the job a larger GPU, or a GPU to itself."
         ) from error

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from encoded_ensembles.members.gpu_memory import explain_full_memory
 from encoded_ensembles.members.parts import Parts, load_part
-from encoded_ensembles.members.pipeline_kinds import T5, PipelineKind
+from encoded_ensembles.members.pipeline_kinds import CLIP_PROJECTED, T5, PipelineKind
 from encoded_ensembles.storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class TextEncoders:
         encoders: Sequence[Any],
         tokenizers: Sequence[Any],
         *,
+        device: "torch.device | str" = "cpu",
         joint_width: int | None = None,
         zero_for_none: bool = True,
         t5_tokens: int | None = None,
@@ -96,19 +98,16 @@ class TextEncoders:
             kind: of the pipeline.
             encoders: of transformers, in the order of the kind; SD3's T5 encoder may be left out.
             tokenizers: one for each.
+            device: to encode on; encoders are in host memory before and after.
             joint_width: D of the denoiser; SD3 only.
             zero_for_none: whether zeros stand for no prompt; SDXL only.
             t5_tokens: limit of tokens of the T5 encoder; None for that of the kind.
         """
         self.kind, self.encoders, self.tokenizers = kind, list(encoders), list(tokenizers)
+        self.device = device
         self.joint_width, self.zero_for_none = joint_width, zero_for_none
         self.t5_tokens = t5_tokens or kind.t5_tokens
         self.clip_count = len([name for name in kind.encoders.values() if name != T5])
-
-    def to(self, device: "torch.device | str") -> None:
-        """Move the encoders to a device."""
-        for encoder in self.encoders:
-            encoder.to(device)
 
     def limits(self) -> list[int]:
         """Return the largest number of tokens of each tokenizer, with first and last tokens."""
@@ -148,12 +147,14 @@ class TextEncoders:
     def encode(self, prompts: Sequence[str], *, cut: bool = False) -> Embeddings:
         """Return the embeddings of prompts, in host memory; without time ids.
 
+        Encoders take turns on the device: SD3's together fill a GPU of 24 GB.
+
         Args:
             prompts: texts; an empty one is encoded like any other.
             cut: cut prompts that are too long.
 
         Raises:
-            InputError: a prompt is too long.
+            InputError: a prompt is too long, or the GPU's memory is full.
         """
         import torch
 
@@ -165,7 +166,10 @@ class TextEncoders:
                 "set sampling.cut (--cut), which drops their ends for encoders that cannot read them."
             )
         with torch.no_grad():  # tensors of inference mode cannot take part in training
-            return concatenate([self._encode(prompt).to("cpu") for prompt in prompts])
+            read = [self._read(number, prompts) for number in range(len(self.encoders))]
+            joined = [self._joined(parts) for parts in zip(*read, strict=True)]
+            del read
+            return concatenate(joined)
 
     def nothing(self, count: int) -> Embeddings:
         """Return what stands for no prompt in classifier-free guidance, (count, ...).
@@ -181,41 +185,53 @@ class TextEncoders:
             )
         return concatenate([empty] * count)
 
-    def _encode(self, prompt: str) -> Embeddings:
-        """Return the embeddings of one prompt."""
-        if self.kind.name == "sd":
-            ids, mask = self._tokens(0, prompt)
-            use_mask = getattr(self.encoders[0].config, "use_attention_mask", False)
-            return Embeddings(self.encoders[0](ids, attention_mask=mask if use_mask else None)[0])
-        if self.kind.name == "flux":
-            clip, t5 = (
-                encoder(self._tokens(number, prompt)[0])
-                for number, encoder in enumerate(self.encoders)
-            )
-            return Embeddings(t5[0], clip.pooler_output)
-        return self._encode_clips(prompt)
+    def _read(self, number: int, prompts: Sequence[str]) -> list[Embeddings]:
+        """Return what one encoder makes of each prompt, in host memory; only this one is on the device."""
+        encoder, kind = self.encoders[number], list(self.kind.encoders.values())[number]
+        try:
+            with explain_full_memory(0, ""):
+                encoder.to(self.device)
+                return [
+                    self._outputs(kind, encoder, *self._tokens(number, prompt)).to("cpu")
+                    for prompt in prompts
+                ]
+        finally:
+            encoder.to("cpu")
 
-    def _encode_clips(self, prompt: str) -> Embeddings:
-        """Return the embeddings of SDXL or SD3: the last layer but one of both CLIP encoders."""
+    def _outputs(
+        self, kind: str, encoder: Any, ids: "torch.Tensor", mask: "torch.Tensor"
+    ) -> Embeddings:
+        """Return what an encoder of a class gives of one prompt's tokens (1, L) to the embeddings."""
+        if kind == T5:
+            return Embeddings(encoder(ids)[0])
+        if self.kind.name == "sd":
+            use_mask = getattr(encoder.config, "use_attention_mask", False)
+            return Embeddings(encoder(ids, attention_mask=mask if use_mask else None)[0])
+        if self.kind.name == "flux":  # a vector only
+            return Embeddings(encoder(ids).pooler_output)
+        output = encoder(ids, output_hidden_states=True)
+        projected = output.text_embeds if kind == CLIP_PROJECTED else None
+        return Embeddings(output.hidden_states[-2], projected)  # of the last layer but one
+
+    def _joined(self, parts: Sequence[Embeddings]) -> Embeddings:
+        """Return the embeddings of one prompt, from what each encoder gives."""
         import torch
 
-        outputs = [
-            self.encoders[number](self._tokens(number, prompt)[0], output_hidden_states=True)
-            for number in range(self.clip_count)
-        ]
-        sequence = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+        if self.kind.name == "sd":
+            return parts[0]
+        if self.kind.name == "flux":
+            return Embeddings(parts[1].sequence, parts[0].sequence)
+        clips = parts[: self.clip_count]
+        sequence = torch.cat([part.sequence for part in clips], dim=-1)
+        pooled = torch.cat([part.pooled for part in clips if part.pooled is not None], dim=-1)
         if self.kind.name == "sdxl":
-            return Embeddings(sequence, outputs[-1][0])
-        pooled = torch.cat([output[0] for output in outputs], dim=-1)
-        t5 = self._t5(prompt, sequence)
+            return Embeddings(sequence, pooled)
+        if len(parts) > self.clip_count:
+            t5 = parts[-1].sequence
+        else:
+            t5 = sequence.new_zeros(1, self.t5_tokens, self.joint_width or sequence.shape[-1])
         sequence = torch.nn.functional.pad(sequence, (0, t5.shape[-1] - sequence.shape[-1]))
         return Embeddings(torch.cat([sequence, t5.to(sequence.dtype)], dim=1), pooled)
-
-    def _t5(self, prompt: str, like: "torch.Tensor") -> "torch.Tensor":
-        """Return the part of SD3's embeddings from the T5 encoder; zeros without one."""
-        if len(self.encoders) > self.clip_count:
-            return self.encoders[-1](self._tokens(self.clip_count, prompt)[0])[0]
-        return like.new_zeros(1, self.t5_tokens, self.joint_width or like.shape[-1])
 
     def _tokens(self, number: int, prompt: str) -> "tuple[torch.Tensor, torch.Tensor]":
         """Return the tokens (1, L) of a prompt for an encoder, and which are not padding."""
@@ -226,8 +242,7 @@ class TextEncoders:
             truncation=True,
             return_tensors="pt",
         )
-        device = self.encoders[number].device
-        return tokens.input_ids.to(device), tokens.attention_mask.to(device)
+        return tokens.input_ids.to(self.device), tokens.attention_mask.to(self.device)
 
 
 def load_encoders(
@@ -241,7 +256,7 @@ def load_encoders(
 
     Args:
         parts: of the pipeline.
-        device: to load to.
+        device: to encode on.
         dtype: of the weights; None for float32.
         t5_tokens: limit of tokens of the T5 encoder; None for that of the pipeline, 256 or 512.
 
@@ -253,8 +268,9 @@ def load_encoders(
         t5_tokens = 256  # FLUX.1-schnell
     return TextEncoders(
         parts.kind,
-        [load_part(parts, role, device=device, dtype=dtype) for role in parts.encoders],
+        [load_part(parts, role, dtype=dtype) for role in parts.encoders],
         [load_part(parts, role) for role in parts.tokenizers],
+        device=device,
         joint_width=denoiser.get("joint_attention_dim"),
         zero_for_none=bool(parts.settings.get("force_zeros_for_empty_prompt", True)),
         t5_tokens=t5_tokens,

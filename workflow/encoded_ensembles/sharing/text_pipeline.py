@@ -113,7 +113,7 @@ class TextEnsemble:
         folders = [folder / f"{member:02d}" for member in range(arrays["code"].shape[1])]
         return cls(
             load_networks(folders, denoiser),
-            encoders=load_encoders(parts),
+            encoders=load_encoders(parts, device=where),
             vae=load_part(parts, "vae", device=where),
             pipeline=pipeline, facts=facts, code=arrays["code"],
             unit_names=arrays["unit_names"].tolist(), device=where,
@@ -200,9 +200,7 @@ class TextEnsemble:
             network.to("cpu")
         size, cut = self.facts["size"], self.facts.get("cut", False)
         try:
-            self.encoders.to(self.device)
             return embedded_prompts(self.encoders, prompts, negative, size=(size, size), cut=cut)
         finally:
-            self.encoders.to("cpu")
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()  # else it would not count as free for the members
