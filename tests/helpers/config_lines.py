@@ -121,7 +121,7 @@ LINES = [
     Line("sampling.scheduler", "ablate_block", ("ddpm", "ddpm-archive"), "--scheduler {} "),
     Line("sampling.steps", "draw_noise", (22, 23), "--steps {} "),
     Line("sampling.batch", "ablate_block", (17, 18), "--batch {} "),
-    Line("sampling.precision", "ablate_block", ("float32", "bfloat16"), "--precision {} "),
+    Line("sampling.precision", "ablate_block", ("float16", "bfloat16"), "--precision {} "),
     Line("sampling.compile", "ablate_block", (False, True), ("--no-compiled ", "--compiled ")),
     Line("sampling.seed", "draw_noise", (17, 18), "--seed {} "),
     Line("landscape.mode", "screen_block", ("exact", "screened"), (None, "encens screen-block "), "second"),

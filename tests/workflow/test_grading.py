@@ -144,6 +144,7 @@ def board(toy, controls, monkeypatch_module):
     follow_members(
         toy.members, **toy.drawn, data=toy.data, heldout=toy.run / "data/heldout.npz",
         samples=toy.samples, output=at / "pulls.safetensors", decoys=at / "decoys.safetensors",
+        arithmetic=at / "arithmetic.json",
         journey=2,
     )  # fmt: skip
     networks = [*toy.members, toy.run / "members/full"]

@@ -114,14 +114,19 @@ WARNED = set()
 
 
 def warn():
-    """Print once what data and units of the run are warned of.
+    """Print once what data, units and arithmetic of the run are warned of.
 
     Logs of jobs are redirected, and with Slurm lie elsewhere. So the Snakemake that the user started
     prints the warnings, from the files in which jobs leave them.
     """
     if not workflow.is_main_process:
         return
-    for file in ("data/dataset.json", "code/properties.json", "code/checked.json"):
+    for file in (
+        "data/dataset.json",
+        "code/properties.json",
+        "code/checked.json",
+        "contrast/arithmetic.json",
+    ):
         path = Path("results", config["run"], file)
         try:
             warnings = json.loads(path.read_text(encoding="utf-8")).get("warnings", [])

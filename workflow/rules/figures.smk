@@ -414,7 +414,11 @@ rule make_gallery:
         data="results/{run}/data/training.npz",
         matrix="results/{run}/code/code.npz",
         units="results/{run}/code/units.parquet",
-        warned=["results/{run}/data/dataset.json", "results/{run}/code/properties.json"],
+        warned=[
+            "results/{run}/data/dataset.json",
+            "results/{run}/code/properties.json",
+            "results/{run}/contrast/arithmetic.json",
+        ],
         samples="results/{run}/samples/ensemble.safetensors",
         influence="results/{run}/influence/influence.parquet",
         null="results/{run}/influence/null.parquet",
@@ -462,7 +466,8 @@ rule make_gallery:
             --answers {input.answers:q} \
             --queries {input.queries:q} --query-pairs {input.query_pairs:q} \
             --query-answers {input.query_answers:q} --expected {input.expected:q} \
-            --warned {input.warned[0]:q} --warned {input.warned[1]:q} {params.captions:q} {params.prompts:q} \
+            --warned {input.warned[0]:q} --warned {input.warned[1]:q} --warned {input.warned[2]:q} \
+            {params.captions:q} {params.prompts:q} \
             --null-words {params.null_words} --attributed {params.attributed} \
             --shown {params.shown} --pictures {params.pictures} \
             --output {output.page:q} >{log:q} 2>&1

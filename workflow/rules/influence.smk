@@ -23,6 +23,7 @@ rule follow_members:
     output:
         pulls="results/{run}/contrast/pulls.safetensors",
         decoys="results/{run}/contrast/decoys.safetensors",
+        arithmetic="results/{run}/contrast/arithmetic.json",
     log:
         "results/{run}/logs/follow_members.log",
     benchmark:
@@ -50,7 +51,8 @@ rule follow_members:
             --samples {input.samples:q} --levels {params.levels} \
             --candidates {params.candidates} --draws {params.draws} --seed {params.seed} \
             --journey {params.journey} {params.sampling} {params.perceptual} {input.perceptual:q} \
-            --output {output.pulls:q} --decoys {output.decoys:q} >{log:q} 2>&1
+            --output {output.pulls:q} --decoys {output.decoys:q} \
+            --arithmetic {output.arithmetic:q} >{log:q} 2>&1
         """
 
 

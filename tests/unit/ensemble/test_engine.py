@@ -36,7 +36,7 @@ def test_samples_from_files_are_those_of_the_members_in_memory(written):
     [
         ({"scheduler": "euler"}, "--scheduler is euler, expected ddpm or"),
         ({"batch": 0}, "--batch is 0, expected at least 1"),
-        ({"precision": "float16"}, "--precision is float16, expected float32 or bfloat16"),
+        ({"precision": "float8"}, "--precision is float8, expected float32 or bfloat16 or float16"),
     ],
 )
 def test_options_out_of_range_are_refused(written, options, said):

@@ -27,6 +27,12 @@ def follow_members(
         ),
     ],
     decoys: Decoys,
+    arithmetic: Annotated[
+        Path,
+        Option(
+            help="output, .json: how much of the differences between members is rounding, and a warning if it is much"
+        ),
+    ],
     sampling: Sampling,
     levels: Annotated[int, Option(help="noise levels used, from 0 up to this one")] = 300,
     journey: Annotated[
@@ -48,12 +54,20 @@ def follow_members(
     from encoded_ensembles.data.likeness import nearest_units
     from encoded_ensembles.ensemble import trajectory
     from encoded_ensembles.ensemble.engine import check_columns, prepare
+    from encoded_ensembles.ensemble.rounding import measure_rounding
     from encoded_ensembles.features.perceptual import embedding
     from encoded_ensembles.influence.decoys import Watch
     from encoded_ensembles.influence.joint import DECODED
     from encoded_ensembles.members.batches import as_seen
     from encoded_ensembles.members.device import choose_device
-    from encoded_ensembles.storage.files import InputError, read_arrays, read_tensors, write_tensors
+    from encoded_ensembles.progress import report
+    from encoded_ensembles.storage.files import (
+        InputError,
+        read_arrays,
+        read_tensors,
+        write_facts,
+        write_tensors,
+    )
 
     arrays = read_arrays(code)
     check_columns(arrays["code"], members)
@@ -90,5 +104,14 @@ def follow_members(
     if seen:
         at = np.array(all_levels)[sorted(kept)]
         tensors |= {"journey": np.stack(seen), "journey_levels": at}
+    facts = measure_rounding(
+        **engine | {"noise": engine["noise"][0]},
+        images=estimate.mean(axis=0),
+        level=used[len(used) // 2],
+        precision=sampling.precision,
+    )
+    for warning in facts["warnings"]:
+        report(f"warning: {warning}")
     write_tensors(output, tensors)
     write_tensors(decoys, watch.decoy_arrays())
+    write_facts(arithmetic, facts)

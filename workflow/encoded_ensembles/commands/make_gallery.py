@@ -51,7 +51,9 @@ def make_gallery(
     output: Annotated[Path, Option(help="output, .html")],
     warned: Annotated[
         list[Path] | None,
-        Option(help="facts with warnings, .json of fetch-dataset or encode-units; repeatable"),
+        Option(
+            help="facts with warnings, .json of fetch-dataset, encode-units or follow-members; repeatable"
+        ),
     ] = None,
     captions: Annotated[
         Path | None, Option(help="captions of images, .parquet of fetch-dataset")

@@ -44,12 +44,14 @@ def train_adapter(
     from encoded_ensembles.members.prompted import load_denoiser, read_pipeline
     from encoded_ensembles.members.text_training import train_adapter as train
     from encoded_ensembles.progress import track
-    from encoded_ensembles.storage.files import read_facts
+    from encoded_ensembles.storage.files import InputError, read_facts
 
     split, where = read_facts(manifest), choose_device(training.device)
     training = of_member(training, split["member"])
     names = select(read_images(data), split).names
     images = captioned(np.asarray(names), from_ranges(split["images"]), captions, latents)
+    if training.precision == "float16":
+        raise InputError("--precision is float16, expected float32 or bfloat16 in training.")
     check_precision(training.precision, where)
     recipe, facts = training.recipe(), training_facts(split, images, training)
     saved = None

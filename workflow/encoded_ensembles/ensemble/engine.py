@@ -12,7 +12,7 @@ import torch
 
 from encoded_ensembles.ensemble.diffusion import Diffusion
 from encoded_ensembles.ensemble.noise import check_noise
-from encoded_ensembles.ensemble.placement import hold
+from encoded_ensembles.ensemble.placement import PRECISIONS, hold
 from encoded_ensembles.ensemble.sampling import sample
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.given import check_trained_on
@@ -78,7 +78,7 @@ def prepare(
         noise: file of exogenous noise; None if nothing is sampled, then without the key noise.
         label: label of the progress bar.
         scheduler: one of `members.names.SAMPLERS`.
-        precision: "float32" or "bfloat16", arithmetic of the members.
+        precision: arithmetic of the members, one of `placement.PRECISIONS`.
         compiled: compile the members.
         batch: rows that a member evaluates at once; None derives it from the size of images.
         autoencoder: folder of the autoencoder whose latents members see; None for pixels.
@@ -135,8 +135,8 @@ def load_placed(
     Raises:
         InputError: the precision is unknown.
     """
-    if precision not in ("float32", "bfloat16"):
-        raise InputError(f"--precision is {precision}, expected float32 or bfloat16.")
+    if precision not in PRECISIONS:
+        raise InputError(f"--precision is {precision}, expected {' or '.join(PRECISIONS)}.")
     members = load_members(folders, device=torch.device("cpu"))
     return hold(members, device=device, precision=precision, compiled=compiled)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DModel
 
+PRECISIONS = ("float32", "bfloat16", "float16")
 SHARE = 0.5  # largest share of a GPU's free memory for weights; the rest is for activations
 
 
@@ -28,7 +29,7 @@ def hold(
     Args:
         members: networks of one shape, in host memory; they are moved.
         device: device to compute on.
-        precision: float32 or bfloat16 (autocast).
+        precision: one of `PRECISIONS`; autocast except for float32.
         compiled: whether to use torch.compile; rows then depend on the rest of their batch.
         resident: True keeps all on the device, False streams them; None: True if they fit. Changes no
             byte.
@@ -111,11 +112,11 @@ def _copy(network: "UNet2DModel", device: "torch.device") -> "UNet2DModel":
 
 
 def set_arithmetic(network: "UNet2DModel", *, precision: str, compiled: bool) -> None:
-    """Switch a network to bfloat16, or compile it, in place."""
+    """Switch a network to another precision than float32, or compile it, in place."""
     import torch
 
-    if precision == "bfloat16":
-        lower = torch.autocast(network.device.type, torch.bfloat16)
+    if precision != "float32":
+        lower = torch.autocast(network.device.type, getattr(torch, precision))
         network.forward = lower(network.forward)
     if compiled:
         network.compile(dynamic=True)

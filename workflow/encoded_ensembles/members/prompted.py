@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from encoded_ensembles.members.processes import Process
 
 PIPELINE = "pipeline.json"  # beside the denoiser in `base`
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Prompts:
@@ -211,7 +211,7 @@ def load_prompted(
         base: folder of the run's base.
         prompts: file of encode-prompts.
         guidance: as of `text_denoiser.predict`.
-        precision: of the weights, "float32" or "bfloat16".
+        precision: of the weights, a name in `DTYPES`.
 
     Raises:
         InputError: a file is not complete, or not of this base, or adapters change different layers.

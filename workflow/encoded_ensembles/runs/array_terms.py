@@ -54,7 +54,7 @@ def most_at_once(config: Mapping[str, Any], images: float) -> float:
 
 def held_weight(config: Mapping[str, Any], key: str) -> int:
     """Return the bytes of a weight of a denoiser in `training` or `sampling`."""
-    return 2 if prompted(config) and config[key]["precision"] == "bfloat16" else FLOAT
+    return 2 if prompted(config) and config[key]["precision"] != "float32" else FLOAT
 
 
 def encoders(config: Mapping[str, Any]) -> float:

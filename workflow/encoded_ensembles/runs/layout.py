@@ -55,7 +55,7 @@ ON_DEMAND = (
     "studies/members", "studies/retraining",
 )  # fmt: skip
 FACTS = (
-    DATASET, PROPERTIES, "code/checked.json", "rivals/cost.json", "queries/control.json",
+    DATASET, PROPERTIES, "code/checked.json", "contrast/arithmetic.json", "rivals/cost.json", "queries/control.json",
     "expected/choices.json",
 )  # fmt: skip
 SAMPLING_TEXTS = ("base/pipeline.json", "text/prompts.npz")

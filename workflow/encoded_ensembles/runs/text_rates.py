@@ -15,7 +15,7 @@ from encoded_ensembles.members.latents import Shape
 from encoded_ensembles.members.network_size import NetworkSize
 from encoded_ensembles.members.published import PUBLISHED
 from encoded_ensembles.runs import layout
-from encoded_ensembles.runs.array_terms import largest_batch, most_at_once
+from encoded_ensembles.runs.array_terms import held_weight, largest_batch, most_at_once
 from encoded_ensembles.runs.frozen_size import FLOAT, frozen_config
 from encoded_ensembles.runs.rates import TURNS, Networks, Rates, clock, starts
 from encoded_ensembles.runs.size import seen_shape
@@ -100,7 +100,7 @@ def text_rates(config: Mapping[str, Any], shape: Shape, images: int, *, device: 
     backward = training_passes(checkpointing=training["checkpointing"])
     speed = REACHED * _speed(device, sampling["precision"])
     rows = sampling["batch"] or batch_of(seen, kind="cuda")
-    number = 2 if sampling["precision"] == "bfloat16" else FLOAT
+    number = held_weight(config, "sampling")
     return TextRates(
         rates=Rates(
             call=0.0,

@@ -20,7 +20,7 @@ Scheduler = Annotated[
         help="ddpm, ddpm-unclipped, ddpm-archive, ddim or dpmsolver++; with --prompts ddpm, ddim, dpmsolver++, euler, or base for that of the pipeline"
     ),
 ]
-Precision = Annotated[str, Option(help="arithmetic of the members, float32 or bfloat16")]
+Precision = Annotated[str, Option(help="arithmetic of the members, float32, bfloat16 or float16")]
 Compiled = Annotated[bool, Option(help="compile the members with torch.compile")]
 Batch = Annotated[
     int | None,
