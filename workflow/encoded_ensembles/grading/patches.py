@@ -9,8 +9,10 @@ Source: *Nonparametric data attribution for diffusion models*, arXiv 2510.14269,
 diffusion models*, arXiv 2412.20292, for local denoisers.
 """
 
+import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -70,61 +72,93 @@ def patch_shares(
     import torch
 
     height, across = sample.shape[1:]
+    parts = torch.from_numpy(np.stack([sample, noise]).astype(np.float32)).to(device)
     shares = []
     for width in patch_widths(min(height, across)):
         half, stride = width // 2, max(1, width // 2)
-        rows, columns = _same_cut(height, half)[::stride], _same_cut(across, half)[::stride]
-        alike = (rows[:, None, :, None] & columns[None, :, None, :]).flatten(0, 1).to(device)
-        parts = torch.from_numpy(np.stack([sample, noise]).astype(np.float32)).to(device)
         padded = torch.nn.functional.pad(parts, (half,) * 4)
-        patches = padded.unfold(2, width, stride).unfold(3, width, stride)
-        kernels = patches.movedim(1, 3).flatten(0, 2)  # (2 P, C, w, w)
-        step = max(1, PAIRS // alike.numel())
-        found = [
-            _evidence(torch.from_numpy(to_signed(images[start : start + step])).to(device), kernels, alike)
-            for start in range(0, len(images), step)
-        ]  # fmt: skip
+        patches = padded.unfold(2, width, stride).unfold(3, width, stride).movedim(1, 3)
+        groups = list(product(_runs(height, half, stride), _runs(across, half, stride)))
+        most = max(math.prod(each.count * len(each.places) for each in group) for group in groups)
+        step = max(1, PAIRS // max(most, sample.size))
+        found = []
+        for start in range(0, len(images), step):
+            some = torch.from_numpy(to_signed(images[start : start + step])).to(device)
+            evidence = [_evidence(some, patches, *group) for group in groups]
+            found.append(torch.cat(evidence, dim=1))
         shares.append(torch.cat(found, dim=2).double().softmax(dim=2).mean(dim=1).cpu().numpy())
     return np.concatenate(shares)
 
 
-def _same_cut(side: int, half: int) -> "torch.Tensor":
-    """Return whether patches at two places along a side are cut by the border alike, (side, side)."""
-    import torch
+class _Run(NamedTuple):
+    """Patches along a side that the border cuts alike, and at most of one row or column if it cuts them.
 
-    place = torch.arange(side)
-    before, after = place.clamp(max=half), place.flip(0).clamp(max=half)
-    return (before[:, None] == before) & (after[:, None] == after)
+    Attributes:
+        numbers: of the patches, in steps of the stride.
+        places: of the centres of all patches that are cut so, the stride being 1.
+        pixels: of an image that patches at these places cover.
+        kept: pixels of a patch that the border leaves.
+    """
+
+    numbers: slice
+    places: range
+    pixels: slice
+    kept: slice
+
+    @property
+    def count(self) -> int:
+        """Number of the patches."""
+        return self.numbers.stop - self.numbers.start
+
+
+def _runs(side: int, half: int, stride: int) -> list[_Run]:
+    """Return the patches along a side in runs that are cut alike."""
+    inside = range(half, side - half)
+    numbers = [number for number, place in enumerate(range(0, side, stride)) if place in inside]
+    runs = [(slice(numbers[0], numbers[-1] + 1), inside)] if numbers else []
+    runs += [
+        (slice(number, number + 1), range(place, place + 1))
+        for number, place in enumerate(range(0, side, stride))
+        if place not in inside
+    ]
+    return [
+        _Run(
+            which,
+            places,
+            slice(max(0, places.start - half), min(side, places.stop + half)),
+            slice(max(0, half - places.start), half + 1 + min(half, side - places.stop)),
+        )
+        for which, places in runs
+    ]
 
 
 def _evidence(
-    images: "torch.Tensor", kernels: "torch.Tensor", alike: "torch.Tensor"
+    images: "torch.Tensor", patches: "torch.Tensor", rows: _Run, columns: _Run
 ) -> "torch.Tensor":
     """Return the log of the summed weights of each image's places, up to a constant of each patch.
 
     Args:
         images: (n, C, H, W).
-        kernels: (2 P, C, w, w), the patches of the sample, then those of the noise.
-        alike: (P, H, W) bool, the places with which a patch is compared.
+        patches: (2, R, Q, C, w, w), all patches of the sample, and those of the noise.
+        rows: patches that are compared.
+        columns: likewise.
 
     Returns:
-        (levels, P, n).
+        (levels, P, n), of P patches.
     """
     import torch
 
-    half = kernels.shape[-1] // 2
-    products = torch.nn.functional.conv2d(images, kernels, padding=half)
-    with_sample, with_noise = products.chunk(2, dim=1)  # (n, P, H, W)
-    squares = torch.nn.functional.conv2d(
-        images.square(), torch.ones_like(kernels[:1]), padding=half
-    )
+    kernels = patches[:, rows.numbers, columns.numbers, :, rows.kept, columns.kept].flatten(0, 2)
+    seen = images[:, :, rows.pixels, columns.pixels]
+    products = torch.nn.functional.conv2d(seen, kernels)
+    with_sample, with_noise = products.chunk(2, dim=1)  # (n, P, rows, columns)
+    squares = torch.nn.functional.conv2d(seen.square(), torch.ones_like(kernels[:1]))
     evidence = []
     for level in LEVELS:
         signal, spread = float(SIGNAL[level]), float(1 - SIGNAL[level])
         # Minus the squared distance of s y from s x + sigma e, over 2 sigma^2, without (s x + sigma e)^2.
         logits = signal / spread * (with_sample - squares / 2)
         logits += (signal / spread) ** 0.5 * with_noise
-        logits.masked_fill_(~alike, -torch.inf)
         evidence.append(logits.flatten(2).logsumexp(dim=2).T)
     return torch.stack(evidence)
 

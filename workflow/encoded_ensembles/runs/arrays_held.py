@@ -292,10 +292,10 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
     tested = max(3000 * 1.1 * DOUBLE * free, count * 30 * DOUBLE * (1.3 * free + 400))
     pulls = pairs * n * (FLOAT + 3 * DOUBLE + 3)
     return {
-        "score_rivals": read(config, size) + nearest(config, size)
-        + features(config, size, size.images)
-        + bool(config["rivals"]["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES)
-        + patched(size) + (methods + settings) * 12 * pairs + (scored if gradients else 0),
+        "score_rivals": read(config, size) + features(config, size, size.images) + max(  # one after another
+            patched(size), nearest(config, size)
+            + bool(rivals["perceptual"]) * (perceived(size, count) + 2 * FLOAT * VALUES),
+        ) + (methods + settings) * 12 * pairs + (scored if gradients else 0),
         "expect_influence": read(config, size) + 100 * MB
         + pairs * (DOUBLE * (facts + methods + 15 + 8 + (29 if gradients else 0)) + FLOAT * n),
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)
