@@ -71,11 +71,12 @@ rule encode_prompts:
         scheduler=config["sampling"]["scheduler"],
         steps=config["sampling"]["steps"],
         levels=config["contrast"]["levels"],
+        guidance=optional("--guidance", config["sampling"]["guidance"]),
     shell:
         """
         encens encode-prompts --pipeline {params.pipeline:q} --base results/{wildcards.run}/base \
             --data {input.data:q} \
             {params.prompts:q} {params.cut} --scheduler {params.scheduler:q} \
-            --steps {params.steps} --levels {params.levels} \
+            --steps {params.steps} --levels {params.levels} {params.guidance} \
             --output {output.prompts:q} >{log:q} 2>&1
         """

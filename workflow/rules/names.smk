@@ -27,7 +27,12 @@ from encoded_ensembles.members.names import WEIGHTS, member_files
 from encoded_ensembles.members.outside import SPLITS, check_members, member_sources
 from encoded_ensembles.members.part_files import INDEX
 from encoded_ensembles.members.parts import read_parts
-from encoded_ensembles.members.pipeline_kinds import ATTENTION, check_negative
+from encoded_ensembles.members.pipeline_kinds import (
+    ATTENTION,
+    check_guidance,
+    check_negative,
+)
+from encoded_ensembles.members.published import published
 from encoded_ensembles.members.samplers import choose_sampler
 from encoded_ensembles.runs import layout
 from encoded_ensembles.runs.integrity import files_ahead
@@ -187,10 +192,15 @@ def pipeline_sources():
     if not Path(named).is_dir():
         if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", named):
             given("model.base", f"{named}/{INDEX}")
-        return []
+    guidance = config["sampling"]["guidance"]
     try:
+        if not Path(named).is_dir():
+            if known := published(named):
+                check_guidance(known.base, guidance)
+            return []
         parts = read_parts(named)
         check_negative(parts.kind, config["sampling"]["negative"])
+        check_guidance(parts.config(parts.kind.denoiser), guidance)
         choose_sampler(parts.scheduler, config["sampling"]["scheduler"])
         return [str(file) for file in parts.files()]
     except InputError as error:

@@ -7,6 +7,7 @@ import torch
 from encoded_ensembles.members import prompts, samplers, text_denoiser
 from encoded_ensembles.members.pipeline_kinds import (
     PIPELINES,
+    check_guidance,
     network_kind,
     token_side,
     tokenizer_of,
@@ -181,6 +182,12 @@ def test_a_flux_network_without_guidance_ignores_it():
             for value in (None, 9.0)
         )
     assert torch.equal(one, other)
+    check_guidance(network.config, None)
+    check_guidance(network.config, 1)
+    with pytest.raises(InputError, match=r"sampling.guidance is 9.0, expected null .* FLUX.1-schnell"):
+        check_guidance(network.config, 9.0)
+    check_guidance({"guidance_embeds": True}, 9.0)
+    check_guidance({}, 9.0)
 
 
 def test_packing_is_that_of_diffusers_and_is_undone():

@@ -33,19 +33,23 @@ def encode_prompts(
     negative: Annotated[
         str | None, Option(help="prompt that guidance leads away from; none if absent")
     ] = None,
+    guidance: Annotated[
+        float | None, Option(help="guidance of the run, refused if the base takes none")
+    ] = None,
     cut: Cut = False,
     device: Device = "auto",
 ) -> None:
     """Encode the prompts of samples by a pipeline's text encoders.
 
     Raises:
-        InputError: a prompt is too long, the scheduler does not fit the base, or its steps end above `levels`.
+        InputError: a prompt is too long, the scheduler or guidance does not fit the base, or its steps end above `levels`.
     """
     import numpy as np
 
     from encoded_ensembles.data.images import read_images
     from encoded_ensembles.members.device import choose_device
     from encoded_ensembles.members.latents import latent_shape
+    from encoded_ensembles.members.pipeline_kinds import check_guidance
     from encoded_ensembles.members.prompted import TextDiffusion, read_pipeline
     from encoded_ensembles.members.prompts import load_encoders
     from encoded_ensembles.members.samplers import choose_sampler
@@ -56,6 +60,7 @@ def encode_prompts(
     choose_sampler(facts["scheduler"], scheduler)
     images = read_images(data)
     parts, (height, width, channels) = read_fetched(pipeline, base, images), images.images.shape[1:]
+    check_guidance(parts.config(parts.kind.denoiser), guidance)
     shape = latent_shape(parts.config("vae"), (channels, height, width))
     lowest = int(min(TextDiffusion(facts, scheduler).begin(steps, shape).levels))
     if lowest > levels:

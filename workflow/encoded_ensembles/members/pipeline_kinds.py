@@ -167,6 +167,23 @@ def check_negative(kind: PipelineKind, negative: str | None) -> None:
         )
 
 
+def check_guidance(config: Mapping[str, Any], guidance: float | None) -> None:
+    """Check that a denoiser that guidance does not reach, FLUX.1-schnell, gets none.
+
+    Args:
+        config: of the denoiser.
+        guidance: None or a number; up to 1 is none.
+
+    Raises:
+        InputError: it gets one.
+    """
+    if config.get("guidance_embeds") is False and (guidance or 0) > 1:
+        raise InputError(
+            f"sampling.guidance is {guidance}, expected null for a base without guidance (guidance_embeds is false, as in "
+            "FLUX.1-schnell); set it to null, and sampling.steps to the few that the base is made for."
+        )
+
+
 def network_kind(denoiser: Any) -> PipelineKind:
     """Return the kind of the pipeline that a denoiser of diffusers is from.
 

@@ -22,6 +22,7 @@ from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import Latents
 from encoded_ensembles.members.names import LORA_FILES
 from encoded_ensembles.members.parts import check_files, load_part, read_parts
+from encoded_ensembles.members.pipeline_kinds import check_guidance
 from encoded_ensembles.members.prompted import (
     DTYPES,
     PIPELINE,
@@ -175,9 +176,10 @@ class TextEnsemble:
             raise InputError(
                 f"noise has shape {z.shape}, expected (T+1, {len(prompts)}, {', '.join(map(str, shape))})."
             )
+        guidance = self.facts["guidance"] if guidance_scale is None else guidance_scale
+        check_guidance(self.networks[0].config, guidance)
         negative = self.facts["negative"] if negative_prompt is None else negative_prompt
         arrays = self._embedded(prompts, negative)
-        guidance = self.facts["guidance"] if guidance_scale is None else guidance_scale
         texts, channels = Prompts.read(arrays), latent_channels(self.networks[0])
         members = [
             Prompted(each, texts, channels=channels, guidance=guidance) for each in self.networks
