@@ -272,13 +272,19 @@ def growing(amount):
 def memory(rule):
     """Return the MB that a job of a rule requests, times the number of the attempt.
 
-    It follows from the configuration and the numbers of images and units. These are estimated until the
-    data exist.
+    It follows from the configuration and the numbers of images, units and weights. These are estimated until
+    the data exist.
     """
 
     def needed(wildcards, attempt, rulename):
         folder = Path("results", config["run"])
-        files = [folder / "data/dataset.json", folder / "code/properties.json"]
+        # What comes from the hub is of an unknown size until it is fetched.
+        fetched = [folder / part / "config.json" for part in frozen()]
+        files = [
+            folder / "data/dataset.json",
+            folder / "code/properties.json",
+            *fetched,
+        ]
         made = tuple(file.stat().st_mtime_ns for file in files if file.is_file())
         return attempt * asked_memory(rule, made, gpu=on_gpu(rulename))
 

@@ -9,7 +9,7 @@ from encoded_ensembles.config.check import check_config
 from encoded_ensembles.data import catalogue
 from encoded_ensembles.runs import frozen_size
 from encoded_ensembles.runs import size as run_size
-from encoded_ensembles.storage.files import InputError
+from encoded_ensembles.storage.files import InputError, write_facts
 from PIL import Image
 from safetensors.torch import save_file
 from workspace import REPOSITORY
@@ -228,6 +228,9 @@ def test_a_prompted_run_counts_the_networks_of_its_pipeline(schema, tmp_path):
     (tmp_path / "run/base").mkdir(parents=True)
     save_file({"a": torch.zeros(7)}, tmp_path / "run/base/a.safetensors")
     assert run_size.size_of(unknown, tmp_path / "run")[0].frozen["base"] == 7
+    write_facts(tmp_path / "run/base/pipeline.json", {"pipeline": "FluxPipeline"})
+    flux = frozen_size.count_frozen(unknown, "encoders", tmp_path / "run")
+    assert flux == 123_060_480 + 4_762_310_656  # CLIP-L and T5-XXL
 
 
 def test_a_published_pipeline_without_prompts_is_refused_at_the_start(schema):

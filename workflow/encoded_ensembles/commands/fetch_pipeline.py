@@ -26,9 +26,9 @@ def fetch_pipeline(
     """
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.network import save_network
+    from encoded_ensembles.members.part_files import PIPELINE
     from encoded_ensembles.members.parts import digests, load_part, read_parts, stored_dtype
     from encoded_ensembles.members.pipeline_kinds import token_side
-    from encoded_ensembles.members.prompted import PIPELINE
     from encoded_ensembles.storage.files import InputError, sha256_file, write_facts
 
     parts = read_parts(pipeline)

@@ -30,7 +30,8 @@ def take_member(
     from encoded_ensembles.members.folder import remove_member
     from encoded_ensembles.members.given import frozen_digests
     from encoded_ensembles.members.outside import check_split, member_sources, read_splits
-    from encoded_ensembles.members.prompted import PIPELINE, read_pipeline
+    from encoded_ensembles.members.part_files import PIPELINE
+    from encoded_ensembles.members.prompted import read_pipeline
     from encoded_ensembles.members.trainer_notes import check_clip_skip, check_notes, read_notes
     from encoded_ensembles.storage.files import read_facts, sha256_file, write_facts
 

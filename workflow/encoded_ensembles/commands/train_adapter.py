@@ -138,8 +138,9 @@ def training_facts(
     from encoded_ensembles.data.images import set_digest
     from encoded_ensembles.members.device import choose_device, describe
     from encoded_ensembles.members.given import frozen_digests
+    from encoded_ensembles.members.part_files import PIPELINE
     from encoded_ensembles.members.pipeline_kinds import kind_of
-    from encoded_ensembles.members.prompted import PIPELINE, read_pipeline
+    from encoded_ensembles.members.prompted import read_pipeline
     from encoded_ensembles.storage.files import sha256_file
 
     kind = kind_of(read_pipeline(training.base)["pipeline"])

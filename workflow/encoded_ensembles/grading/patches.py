@@ -79,7 +79,7 @@ def patch_shares(
         padded = torch.nn.functional.pad(parts, (half,) * 4)
         patches = padded.unfold(2, width, stride).unfold(3, width, stride).movedim(1, 3)
         groups = list(product(_runs(height, half, stride), _runs(across, half, stride)))
-        most = max(math.prod(each.count * len(each.places) for each in group) for group in groups)
+        most = max(math.prod(each.many * len(each.places) for each in group) for group in groups)
         step = max(1, PAIRS // max(most, sample.size))
         found = []
         for start in range(0, len(images), step):
@@ -106,7 +106,7 @@ class _Run(NamedTuple):
     kept: slice
 
     @property
-    def count(self) -> int:
+    def many(self) -> int:
         """Number of the patches."""
         return self.numbers.stop - self.numbers.start
 

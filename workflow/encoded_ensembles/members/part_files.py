@@ -9,6 +9,7 @@ from encoded_ensembles.members.pipeline_kinds import kind_of
 from encoded_ensembles.storage.errors import InputError
 from encoded_ensembles.storage.files import read_json
 
+PIPELINE = "pipeline.json"  # beside the denoiser in the `base` of a run
 INDEX = "model_index.json"
 CONFIG = "config.json"
 SCHEDULER = "scheduler_config.json"

@@ -16,6 +16,7 @@ from encoded_ensembles.members.lora import with_lora
 from encoded_ensembles.members.lora_files import read_lora
 from encoded_ensembles.members.names import WEIGHTS
 from encoded_ensembles.members.network import load_network
+from encoded_ensembles.members.part_files import PIPELINE
 from encoded_ensembles.members.pipeline_kinds import PipelineKind, kind_of, network_kind
 from encoded_ensembles.members.processes import make_process
 from encoded_ensembles.members.prompts import Embeddings
@@ -27,7 +28,6 @@ from encoded_ensembles.storage.files import InputError, read_arrays, read_facts
 if TYPE_CHECKING:
     from encoded_ensembles.members.processes import Process
 
-PIPELINE = "pipeline.json"  # beside the denoiser in `base`
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 

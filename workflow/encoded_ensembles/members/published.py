@@ -98,3 +98,9 @@ PUBLISHED = {
         FLUX | {"guidance_embeds": False}, CODER_16, 11_891_178_560, CLIP_L + T5_XXL, stored=2
     ),
 }
+EXAMPLES = {  # one of each class
+    "StableDiffusionPipeline": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "StableDiffusionXLPipeline": TYPICAL,
+    "StableDiffusion3Pipeline": "stabilityai/stable-diffusion-3.5-large",
+    "FluxPipeline": "black-forest-labs/FLUX.1-dev",
+}

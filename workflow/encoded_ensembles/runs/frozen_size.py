@@ -8,8 +8,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from encoded_ensembles.members.part_files import VARIANTS
-from encoded_ensembles.members.published import PUBLISHED, TYPICAL, published
+from encoded_ensembles.members.part_files import PIPELINE, VARIANTS
+from encoded_ensembles.members.published import EXAMPLES, PUBLISHED, TYPICAL, Published, published
 from encoded_ensembles.runs import layout
 from encoded_ensembles.storage.files import read_json
 
@@ -57,8 +57,15 @@ def count_frozen(config: Mapping[str, Any], part: str, folder: Path) -> int:
             return sum(map(_count_values, files))
     if copies := list((folder / part).glob("*.safetensors")):
         return sum(map(_count_values, copies))
-    known = published(named) or (PUBLISHED[TYPICAL] if layout.prompted(config) else None)
+    known = published(named) or (_example(folder) if layout.prompted(config) else None)
     return known.weights[part] if known else GUESSED_FROZEN
+
+
+def _example(folder: Path) -> Published:
+    """Return a pipeline of the class of a run's base; before that is fetched, a typical one."""
+    facts = folder / "base" / PIPELINE
+    name = read_json(facts).get("pipeline") if facts.is_file() else None
+    return PUBLISHED[EXAMPLES.get(str(name), TYPICAL)]
 
 
 def _count_values(file: Path) -> int:

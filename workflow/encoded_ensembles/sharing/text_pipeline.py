@@ -21,11 +21,11 @@ from encoded_ensembles.ensemble.sampling import sample
 from encoded_ensembles.members.device import choose_device
 from encoded_ensembles.members.latents import Latents
 from encoded_ensembles.members.names import LORA_FILES
+from encoded_ensembles.members.part_files import PIPELINE
 from encoded_ensembles.members.parts import check_files, load_part, read_parts
 from encoded_ensembles.members.pipeline_kinds import check_guidance
 from encoded_ensembles.members.prompted import (
     DTYPES,
-    PIPELINE,
     Prompted,
     Prompts,
     TextDiffusion,
