@@ -44,6 +44,12 @@ def test_warnings_are_on_the_console_before_training(workspace, read_json):
         assert said.count(f"Warning: {warning}") == 1
         assert said.index(warning) < said.index("rule train_member")
 
+    # And what sampling finds out, once it has.
+    (run / "contrast").mkdir()
+    (run / "contrast/arithmetic.json").write_text('{"warnings": ["members hardly differ"]}')
+    done = workspace.snakemake("-n", config="warned.yaml")
+    assert (done.stdout + done.stderr).count("Warning: members hardly differ") == 1
+
 
 def test_all_bad_pictures_are_named_at_the_end_of_the_console(workspace):
     """Issue 14.21: each with its reason, in one go."""
