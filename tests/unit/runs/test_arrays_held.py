@@ -112,7 +112,7 @@ def test_pictures_of_a_folder_count_as_given_pictures(schema, tmp_path):
     added = {rule: after[rule] - before[rule] for rule in after}
     assert added["choose_queries"] == pytest.approx(4 * 30 * values)
     assert added["plot_evidence"] == pytest.approx(rows * 2 * 2 * 8)
-    assert added["make_gallery"] == pytest.approx(rows * (2 * 8 * 21 + 2 * 150) + 30 * values)
+    assert added["make_gallery"] == pytest.approx(rows * 2 * 8 * 6 + 30 * values)
     assert added["measure_queries"] > 30 * size.units * some["code"]["members"] * 4
 
 

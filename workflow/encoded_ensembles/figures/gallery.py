@@ -26,6 +26,14 @@ BINS = 40
 POOLED = 50_000  # approximate number of null values drawn for a sample
 ATTRIBUTING = "joint"  # the statistic that attributes (docs/attribution.md)
 QUERY_UNITS = 5  # units shown for each given picture
+QUERY_COLUMNS = [
+    "sample",
+    "unit",
+    "joint_rank",
+    "joint_q",
+    "heldout_share",
+    "attributed",
+]  # used of their table
 PULLED = "contrast"  # the statistic whose null is drawn from pulls
 
 
@@ -130,7 +138,7 @@ def query_facts(
 
     Args:
         answers: of measure-queries.
-        pairs: of measure-queries.
+        pairs: of measure-queries, with the columns `QUERY_COLUMNS` at least.
         level: largest q of an attributed unit.
         most: number of pictures, at most.
 

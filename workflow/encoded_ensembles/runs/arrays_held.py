@@ -329,5 +329,5 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         # Of given pictures two columns: sample and effect.
         "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME) + queries * size.units * 2 * 2 * DOUBLE,
         "make_gallery": 2 * shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB
-        + table(queries * size.units, 21) + queries * values,
+        + 6 * 2 * DOUBLE * queries * size.units + queries * values,
     }  # fmt: skip
