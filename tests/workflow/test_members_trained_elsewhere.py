@@ -359,8 +359,9 @@ def test_an_exported_ensemble_draws_what_the_run_drew(taken, tmp_path, monkeypat
         with pytest.raises(InputError, match=said):
             pipe("a cat", **options)
     moves = []
-    monkeypatch.setattr(pipe.encoders, "to", lambda device: moves.append(str(device)))
-    pipe.device = torch.device("cpu", 0)  # another name, to be seen in the moves
+    encoder = pipe.encoders.encoders[0]
+    monkeypatch.setattr(encoder, "to", lambda device: moves.append(str(device)))
+    pipe.encoders.device = torch.device("cpu", 0)  # another name, to be seen in the moves
     with pytest.raises(InputError, match="too long"):
         pipe("abcdefghijklmnop")
     pipe.facts["cut"] = True  # as in a run that cut its own prompts
@@ -369,7 +370,8 @@ def test_an_exported_ensemble_draws_what_the_run_drew(taken, tmp_path, monkeypat
         for prompt in ("abcdefghijklmnop", "abcdefghijponmlk")
     )
     assert np.array_equal(cut, first)
-    assert moves == 3 * ["cpu:0", "cpu"]
+    # Two pictures: negative prompt, prompt, no prompt; of the one refused the negative prompt.
+    assert moves == 7 * ["cpu:0", "cpu"]
     tiny_pipelines.write("sd", tmp_path / "other", seed=1)
     with pytest.raises(InputError, match="than the base of the members"):
         TextEnsemble.from_pretrained(tmp_path / "ensemble", base=tmp_path / "other")

@@ -169,7 +169,7 @@ def test_a_member_is_what_the_pipeline_loads(own):
     [
         ({"model": {"base": "nowhere"}}, "model.base is nowhere/model_index.json, expected a file"),
         ({"model": {"base": "pictures"}}, "holds no model_index.json"),
-        ({"model": {"base": "black-forest-labs/FLUX.1-schnell"}}, "expected null for a base without guidance"),
+        ({"model": {"base": "black-forest-labs/FLUX.1-schnell"}}, "expected 1 for a base without guidance"),
         ({"sampling": {"prompts": [], "scheduler": "ddim", "guidance": None, "negative": None}}, "model.base is base, a text-to-image pipeline"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ distribution, and the influence to expect.
 Inputs: results/{run}/members/*, results/{run}/code/code.npz, results/{run}/noise/landscape.safetensors,
 results/{run}/samples/ensemble.safetensors, results/{run}/landscape/*, results/{run}/data/*, the features
 of the Frechet distance, results/{run}/rivals/scores.safetensors.
-Outputs: results/{run}/contrast/{{pulls,decoys}.safetensors,contrast.*,sets.*,units.*,answers.*,checks.*},
+Outputs: results/{run}/contrast/{{pulls,decoys}.safetensors,arithmetic.json,contrast.*,sets.*,units.*,answers.*,checks.*},
 results/{run}/influence/{influence,null,radius,aliasing,false_attribution}.{parquet,csv},
 results/{run}/expected/{expected.*,calibration.*,scores.safetensors,choices.json}.
 """

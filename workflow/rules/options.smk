@@ -279,7 +279,7 @@ def memory(rule):
     def needed(wildcards, attempt, rulename):
         folder = Path("results", config["run"])
         # What comes from the hub is of an unknown size until it is fetched.
-        fetched = [folder / part / "config.json" for part in frozen()]
+        fetched = [folder / part / f"{part}.json" for part in frozen()]
         files = [
             folder / "data/dataset.json",
             folder / "code/properties.json",

@@ -184,9 +184,7 @@ def test_a_flux_network_without_guidance_ignores_it():
     assert torch.equal(one, other)
     check_guidance(network.config, None)
     check_guidance(network.config, 1)
-    with pytest.raises(
-        InputError, match=r"sampling.guidance is 9.0, expected null .* FLUX.1-schnell"
-    ):
+    with pytest.raises(InputError, match=r"is 9.0, expected 1 .* FLUX.1-schnell"):
         check_guidance(network.config, 9.0)
     check_guidance({"guidance_embeds": True}, 9.0)
     check_guidance({}, 9.0)

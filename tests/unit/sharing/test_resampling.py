@@ -18,25 +18,26 @@ LOWER = {"scheduler": "ddim", "precision": "bfloat16", "compile": False, "batch"
 KEEP = np.array([[1, 1], [0, 1]], bool)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Four networks, which were sampled in bfloat16."""
+@pytest.fixture(scope="module", params=["bfloat16", "float16"])
+def run(request, tmp_path_factory):
+    """Four networks, which were sampled in a lower precision."""
     made = make_run(tmp_path_factory.mktemp("run"))
     config = network.unet_config(shape=SHAPE, widths=[8, 16], layers_per_block=1, attention=True)
     for seed, folder in enumerate(made.member_folders):
         network.save_network(network.build_unet(config, seed=seed), folder)
     z = noise.draw_noise(steps=3, samples=3, shape=SHAPE, seed=1)
     files.write_tensors(made.folder / "noise/landscape.safetensors", {"noise": z})
-    record = {"config": made.config | {"sampling": LOWER}}
+    sampling = LOWER | {"precision": request.param}
+    record = {"config": made.config | {"sampling": sampling}}
     files.write_facts(made.folder / "run.json", record)
     return type(made)(made.folder)
 
 
-def test_a_picture_in_bfloat16_has_the_bytes_of_the_landscape(run):
+def test_a_picture_in_lower_precision_has_the_bytes_of_the_landscape(run):
     keep = ~run.code["code"]
     drawn = engine.sample_rows(
         run.member_folders, keep, run.folder / "noise/landscape.safetensors", label="",
-        scheduler="ddim", precision="bfloat16", batch=16, device="cpu",
+        scheduler="ddim", precision=run.sampling["precision"], batch=16, device="cpu",
     )  # fmt: skip
     for unit, name in enumerate(run.code["unit_names"].tolist()):
         for sample in (0, 2):
@@ -44,12 +45,13 @@ def test_a_picture_in_bfloat16_has_the_bytes_of_the_landscape(run):
             assert np.array_equal(kept, masks.set_keep(run.code["code"][[unit]]))
             assert picture.tobytes() == drawn[unit, sample].tobytes()
     predicate = certificates.statement(run, sample=0, units=["a"], subjects=[])["predicate"]
-    assert predicate["precision"] == "bfloat16"
+    assert predicate["precision"] == run.sampling["precision"]
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", ["sd", "flux"])
-def test_so_has_a_picture_of_adapters_whose_base_is_in_bfloat16(kind):
-    base = tiny_lora.denoiser(tiny_pipelines.build(kind)).to(torch.bfloat16)
+def test_so_has_a_picture_of_adapters_whose_base_is_in_it(kind, dtype):
+    base = tiny_lora.denoiser(tiny_pipelines.build(kind)).to(dtype)
     texts = tiny_lora.embeddings_of(kind)
     prompts = prompted.Prompts(texts, texts.rows(slice(0, 1)))
     members = [

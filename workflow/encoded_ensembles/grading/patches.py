@@ -91,7 +91,7 @@ def patch_shares(
 
 
 class _Run(NamedTuple):
-    """Patches along a side that the border cuts alike, and at most of one row or column if it cuts them.
+    """Patches along a side that the border cuts alike; one patch if it cuts them.
 
     Attributes:
         numbers: of the patches, in steps of the stride.

@@ -179,8 +179,8 @@ def check_guidance(config: Mapping[str, Any], guidance: float | None) -> None:
     """
     if config.get("guidance_embeds") is False and (guidance or 0) > 1:
         raise InputError(
-            f"sampling.guidance is {guidance}, expected null for a base without guidance (guidance_embeds is false, as in "
-            "FLUX.1-schnell); set it to null, and sampling.steps to the few that the base is made for."
+            f"sampling.guidance (guidance_scale) is {guidance}, expected 1 for a base without guidance (guidance_embeds is "
+            "false, as in FLUX.1-schnell); set it to 1, and sampling.steps to the few that the base is made for."
         )
 
 

@@ -22,7 +22,7 @@ def counterfactual(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample one counterfactual without some units; return it (C, H, W) and the keep mask (n,).
 
-    In bfloat16 a row's bytes depend on the size of its batch; up to SMALLEST_BATCH rows, all batches are padded
+    In bfloat16 and float16 a row's bytes depend on the size of its batch; up to SMALLEST_BATCH rows, all batches are padded
     to one size.
 
     Raises:
