@@ -109,6 +109,7 @@ rule keep_main:
         ),
     output:
         "docs/studies/{study}/made.json",
+        touch("results/studies/kept/{study}"),
     log:
         "results/studies/logs/{study}.log",
     wildcard_constraints:
@@ -125,12 +126,12 @@ rule keep_main:
 rule digits512:
     """Which attribution method is right, by every kind of truth, on 512 digits."""
     input:
-        "docs/studies/digits512/made.json",
+        "results/studies/kept/digits512",
     localrule: True
 
 
 rule clipart:
     """The same on clip art in colour."""
     input:
-        "docs/studies/clipart/made.json",
+        "results/studies/kept/clipart",
     localrule: True

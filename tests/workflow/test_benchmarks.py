@@ -33,6 +33,7 @@ PROGRAMS = sorted(
 )
 FIGURES = REPOSITORY / "benchmarks/out/figures.json"
 STUDIES = sorted(file.name for file in (REPOSITORY / "docs/studies").iterdir() if file.is_dir())
+MAIN = ("digits512", "clipart")
 UNMADE = {"openmoji-authors"}  # planned, and not run to the end yet
 # What programs are given: a finished run, and places in the folder for what they keep.
 ARGUMENTS = {
@@ -244,6 +245,11 @@ def test_every_study_can_be_made(schema, tmp_path, monkeypatch):
             assert any(rule.is_producer(file) for rule in of_run[run]), file
         else:
             assert Path(file).exists(), file
+    # What is kept is in every clone: without another file that is not, nothing would be made there.
+    keeping = {name for name in own if any("made.json" in str(f) for f in rules[name].output)}
+    for name in keeping | {"studies", *MAIN}:
+        asked = rules[name].output if name in keeping else rules[name].input
+        assert any(str(file).startswith("results/studies/kept/") for file in asked), name
     counts = Counter(name for name, *_ in jobs)
     for rule in ("measure_pictograms", "grade_all", "keep_main"):
         assert counts.pop(rule) == 2
@@ -257,7 +263,7 @@ def test_every_study_can_be_made(schema, tmp_path, monkeypatch):
         config = check_config(runs[run], schema)
         found = [*layout.members(config), "full", *layout.retrained(config)]
         assert len(found) == networks, run
-    found = {Path(file).parent.name for file in targets}
+    found = {Path(file).parent.name for file in targets} | {*MAIN}
     assert sorted(found - UNMADE) == STUDIES
 
 
