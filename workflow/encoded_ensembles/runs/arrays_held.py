@@ -328,6 +328,7 @@ def shown(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "plot_attribution": pairs * (9 * 2 * DOUBLE + 2 * NAME) + read(config, size),
         # Of given pictures two columns: sample and effect.
         "plot_evidence": pairs * (9 * 2 * DOUBLE + 2 * NAME) + queries * size.units * 2 * 2 * DOUBLE,
+        # Of given pictures the six columns that the page shows, as read and as a table.
         "make_gallery": shown + pairs * n * FLOAT + words(config) + read(config, size) + 80 * MB
         + 6 * 2 * DOUBLE * queries * size.units + queries * values,
     }  # fmt: skip
