@@ -164,11 +164,13 @@ def main() -> None:
         unet, encoder, latents, tokens(captions.tolist()), tokens([""]),
         scheduler=scheduler, steps=given.steps, batch=given.batch, rate=given.rate,
     )  # fmt: skip
+    unfinished = given.output.with_name(f"{given.output.name}.unfinished")
     diffusers.StableDiffusionPipeline(
         vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer, unet=unet,
         scheduler=diffusers.DDIMScheduler.from_config(scheduler.config, steps_offset=1),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(given.output)  # fmt: skip
+    ).save_pretrained(unfinished)  # fmt: skip
+    unfinished.rename(given.output)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 from encoded_ensembles.commands import ablate_block
-from encoded_ensembles.ensemble import engine
-from encoded_ensembles.storage.files import InputError
 from safetensors.numpy import load_file
 
 
@@ -23,16 +21,16 @@ def test_precision_and_compilation_reach_every_rule_that_samples(workspace):
     assert all("--precision bfloat16 --compiled" in each for each in sampling)
 
 
-def test_bfloat16_on_a_finished_run(finished, tmp_path):
+@pytest.mark.parametrize(("precision", "largest"), [("bfloat16", 0.2), ("float16", 0.025)])
+def test_a_lower_precision_on_a_finished_run(finished, tmp_path, precision, largest):
+    """float16 rounds eight times as finely as bfloat16."""
     results = finished.results()
     folders = [results / f"members/{m:02d}" for m in range(6)]
     options = {"code": results / "code/code.npz", "noise": results / "noise/landscape.safetensors"}
     output = tmp_path / "block.safetensors"
     ablate_block.ablate_block(
-        folders, block="1-of-2", output=output, precision="bfloat16", device="cpu", **options
+        folders, block="1-of-2", output=output, precision=precision, device="cpu", **options
     )
     lower = load_file(output)["counterfactuals"]
     exact = load_file(results / "landscape/1-of-2.safetensors")["counterfactuals"]
-    assert 0 < np.abs(lower - exact).max() < 0.2
-    with pytest.raises(InputError, match="--precision is float16, expected float32 or bfloat16"):
-        engine.load_placed(folders, "cpu", precision="float16", compiled=False)
+    assert 0 < np.abs(lower - exact).max() < largest
