@@ -188,13 +188,12 @@ def pipeline_sources():
 
     Checked at once: Snakemake leaves results as they are where an input of their rule is missing.
     """
-    named = config["model"]["base"]
-    if not Path(named).is_dir():
-        if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", named):
-            given("model.base", f"{named}/{INDEX}")
-    guidance = config["sampling"]["guidance"]
+    named, guidance = config["model"]["base"], config["sampling"]["guidance"]
+    fetched = not Path(named).is_dir()
+    if fetched and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", named):
+        given("model.base", f"{named}/{INDEX}")
     try:
-        if not Path(named).is_dir():
+        if fetched:
             if known := published(named):
                 check_guidance(known.base, guidance)
             return []
