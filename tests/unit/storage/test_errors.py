@@ -10,6 +10,7 @@ READERS = [
     files.read_json,
     files.read_facts,
     files.read_table,
+    files.read_columns,
 ]
 
 
@@ -42,6 +43,7 @@ def test_another_file_of_this_program_is_not_called_damaged(tmp_path):
     for read, said in (
         (files.read_tensors, "cannot be read as the expected safetensors"),
         (files.read_table, "cannot be read as the expected parquet"),
+        (files.read_columns, "cannot be read as the expected parquet"),
     ):
         with pytest.raises(files.InputError, match=said) as refused:
             read(file)

@@ -10,10 +10,9 @@ from encoded_ensembles.commands.options.files import Code, Samples
 from encoded_ensembles.commands.options.units import Excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
-    import pandas as pd
 
 
 def score_methods(
@@ -85,6 +84,7 @@ def score_methods(
     )
     from encoded_ensembles.storage.files import (
         read_arrays,
+        read_columns,
         read_facts,
         read_table,
         read_tensors,
@@ -102,8 +102,9 @@ def score_methods(
         foreign or [], names=names, samples=len(factual), excluded=excluded or []
     )
     shape = (len(names), len(factual))
-    statistics = read_table(influence) if influence else pd.DataFrame()
-    methods |= _statistics(statistics, shape=shape)
+    columns = read_columns(influence) if influence else []
+    if influence:
+        methods |= _statistics(influence, columns, shape=shape)
     several = {
         name: each
         for name, each in (read_tensors(rivals) if rivals else {}).items()
@@ -141,7 +142,10 @@ def score_methods(
     if planted:
         plants = planted_units(read_table(planted))
         grades += scoreboard.by_plants(methods, plants)
-        grades += scoreboard.attributed_plants(attributed_units(statistics, shape=shape), plants)
+        if influence:
+            named = read_table(influence, columns=[each for each in columns if each.endswith("_q")])
+            found = attributed_units(named, shape=shape)
+            grades += scoreboard.attributed_plants(found, plants)
     grades += [
         Grade(name, "evaluations", value, np.nan, np.nan)
         for name, value in read_facts(cost).items()
@@ -155,22 +159,26 @@ def score_methods(
     write_table(agreement, pd.DataFrame(scoreboard.agreement(drawn, grades), columns=columns))
 
 
-def _statistics(table: "pd.DataFrame", *, shape: tuple[int, int]) -> "dict[str, np.ndarray]":
-    """Return the run's statistics as scores, (U, B) each.
+def _statistics(
+    influence: Path, columns: "Sequence[str]", *, shape: tuple[int, int]
+) -> "dict[str, np.ndarray]":
+    """Return the run's statistics as scores, (U, B) each; of the table only their columns are read.
 
     A statistic whose null distribution differs between units is returned as its z, by which it is
     ranked: otherwise units of one image and of many cannot be compared.
     """
     from encoded_ensembles.influence.naming import STATISTICS
+    from encoded_ensembles.storage.files import read_table
 
-    names = [each.removesuffix("_rank") for each in table.columns if each.endswith("_rank")]
-    columns = {
+    names = [each.removesuffix("_rank") for each in columns if each.endswith("_rank")]
+    graded = {
         f"ablation {name}": f"{name}_z" if name == "directional" else name
         for name in names
         if name not in STATISTICS
     }
-    columns |= {f"{name} z": f"{name}_z" for name in STATISTICS if name in names}
-    return {name: table[each].to_numpy().reshape(shape[::-1]).T for name, each in columns.items()}
+    graded |= {f"{name} z": f"{name}_z" for name in STATISTICS if name in names}
+    table = read_table(influence, columns=list(graded.values()))
+    return {name: table[each].to_numpy().reshape(shape[::-1]).T for name, each in graded.items()}
 
 
 def _features(

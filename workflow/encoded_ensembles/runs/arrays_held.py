@@ -286,6 +286,8 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "projection"
     ]
     settings = len(patch_settings(min(size.shape[1:])))
+    statistics = 6 + len(config["influence"]["distances"])
+    models = config["heldout"]["models"] * config["heldout"]["repeats"]
     facts = 14 + (9 if gradients else 0)
     depth, draws = min(size.units, 1024), config["grade"]["bootstrap"]
     free = free_words(config, size, 20_000)
@@ -301,10 +303,12 @@ def graded(config: Mapping[str, Any], size: Size) -> dict[str, float]:
         "grade_methods": (methods + 15) * pairs * FLOAT + 16 * pairs + pulls / 2 + words(config)
         + (methods + 8) * depth * (count * DOUBLE + 40) + 5 * DOUBLE * draws * depth
         + 10 * DOUBLE * count * depth / 2,
-        "score_methods": pairs * ((methods + 15) * 12 + 10 * DOUBLE) + table(pairs, 40)
-        + (3 * kernels * dampings * gradients + settings) * pairs * 3 * FLOAT
-        + (3 * config["heldout"]["models"] * config["heldout"]["repeats"] + 4) * count * values * FLOAT
-        + features(config, size, count) + LATE_TORCH * bool(config["heldout"]["models"]),
+        # With held-out models, scores of all settings in double precision as well.
+        "score_methods": pairs * ((methods + 15) * FLOAT + statistics * 3 * DOUBLE)
+        + pairs * (3 * kernels * dampings * gradients + settings) * FLOAT * (3 if models else 1)
+        + pairs * statistics * 2 * DOUBLE * bool(config["dataset"]["plant"])
+        + (3 * models + 4) * count * values * FLOAT
+        + features(config, size, count) + LATE_TORCH * bool(models),
         "check_null": pairs * n * FLOAT + picture + null * (FLOAT + 2 * DOUBLE) * values
         + read(config, size) + max(words(config), tested, nearest(config, size)),
         "measure_retraining": table(pairs, 4),

@@ -277,6 +277,21 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
         seal(temporary)
 
 
+def read_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a table that `write_table` wrote.
+
+    Raises:
+        InputError: the file is damaged, or is not parquet.
+    """
+    from pyarrow.parquet import read_schema
+
+    check(path)
+    try:
+        return list(read_schema(path).names)
+    except (OSError, ValueError) as error:
+        raise _not_parquet(path, error) from error
+
+
 def read_table(path: Path, **options: Any) -> "pd.DataFrame":
     """Return a table that `write_table` wrote; `options` are those of pandas.read_parquet.
 
@@ -289,6 +304,9 @@ def read_table(path: Path, **options: Any) -> "pd.DataFrame":
     try:
         return pd.read_parquet(path, **options)
     except (OSError, ValueError) as error:
-        raise ForeignError(
-            path, f"{path} cannot be read as the expected parquet table ({error})."
-        ) from error
+        raise _not_parquet(path, error) from error
+
+
+def _not_parquet(path: Path, error: Exception) -> ForeignError:
+    """Return the error of a file that is not a table in parquet."""
+    return ForeignError(path, f"{path} cannot be read as the expected parquet table ({error}).")
