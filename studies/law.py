@@ -4,7 +4,7 @@ python studies/law.py RADIUS --published TABLE.csv --output TABLE.parquet
 
 RADIUS is the .csv of measure-sizes, with columns units and radius_published and a row per sample; TABLE.csv
 has a row per published ensemble, with columns ensemble, images and mean_radius. Writes a row for ours, for all
-published ensembles, and for each published family of at least three sizes: points (runs or ensembles, which are
+published ensembles, and for each published family of at least three sizes: points (runs or ensembles, taken as
 independent), least, most (images), slope by least squares with low and high of its 95 % interval (Student's t),
 and r2.
 """

@@ -19,6 +19,7 @@ def test_unchanged_attributions_are_tested_against_those_without_another_unit(tm
         layout.NULL: pair,
         layout.FALSE_ATTRIBUTION: {
             "metric": "pixels",
+            "unit": [0, 1],
             "unchanged": [False, False],
             "unchanged_other": [0.25, 0.75],
         },

@@ -53,6 +53,21 @@ def test_grades_by_retraining_find_the_method_that_is_right():
     assert rows == []  # two methods have no order to speak of
 
 
+def test_draws_without_the_nearest_unit_of_a_sample_do_not_grade_it():
+    """A method that names the unit which moves a sample most, and knows no other, is right in every draw."""
+    nearest = np.array([2, 5, 0, 2])
+    moved = np.random.default_rng(0).random((6, 4))
+    moved[nearest, np.arange(4)] = 2
+    scores = np.zeros((6, 4))
+    scores[nearest, np.arange(4)] = 1
+    _, draws = scoreboard.by_retraining(
+        {"likeness": scores}, np.arange(6), np.repeat("near", 6), moved, nearest=nearest
+    )
+    drawn = draws["near_first"]["likeness"]
+    assert (drawn[np.isfinite(drawn)] == 1).all()
+    assert np.isfinite(drawn).mean() > 0.9
+
+
 def test_grades_by_plants_by_hand():
     scores = np.zeros((30, 3))
     scores[7], scores[2, 1] = 1, 2

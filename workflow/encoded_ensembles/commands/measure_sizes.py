@@ -18,19 +18,22 @@ def measure_sizes(
     """Collect counterfactual radius and false attribution of runs that differ in training size.
 
     radius: units, sample, radius_published (256x256x3 in [0, 1]), distance (mean over all units, same
-    scale), null_distance (mean over null code words). unchanged: units, metric, samples, unchanged
-    (share of samples attributed to their nearest unit that stay nearest to it without it), low, high
-    (95 %, Wilson), unchanged_other (the same without another unit, mean over samples), p (exact test, two-sided:
-    each sample stays unchanged with the probability that it has without another unit).
+    scale), null_distance (mean over null code words). unchanged: units, metric, samples, trials (different
+    units that are nearest to a sample), unchanged (share of samples attributed to their nearest unit that stay nearest
+    to it without it), low, high (95 %, Wilson, of as many trials), unchanged_other (the same without another unit,
+    mean over samples), p (exact test, two-sided: those of a unit stay unchanged with the probability that they have
+    without another unit, all of them or none).
     """
     import numpy as np
     import pandas as pd
-    from scipy.stats import binomtest, poisson_binom
+    from scipy.stats import binomtest
 
+    from encoded_ensembles.grading.false_attribution import count_p_value
     from encoded_ensembles.influence.ablation import published_scale
     from encoded_ensembles.runs import layout
     from encoded_ensembles.storage.files import read_table, write_table
 
+    tested = ("unit", "unchanged", "unchanged_other")
     radii, shares = [], []
     for run in runs:
         radius_table = read_table(run / layout.RADIUS)
@@ -52,20 +55,19 @@ def measure_sizes(
         )
         false = read_table(run / layout.FALSE_ATTRIBUTION)
         for metric, rows in false.groupby("metric"):
-            count = int(rows["unchanged"].sum())
-            low, high = binomtest(count, len(rows)).proportion_ci(method="wilson")
-            likely = poisson_binom(rows["unchanged_other"].to_numpy()).pmf(np.arange(len(rows) + 1))
-            no_likelier = likely <= likely[count] * (1 + 1e-7)  # as binomtest decides ties
+            share, trials = rows["unchanged"].mean(), rows["unit"].nunique()
+            low, high = binomtest(round(share * trials), trials).proportion_ci(method="wilson")
             shares.append(
                 {
                     "units": units,
                     "metric": metric,
                     "samples": len(rows),
-                    "unchanged": rows["unchanged"].mean(),
-                    "low": low,
-                    "high": high,
+                    "trials": trials,
+                    "unchanged": share,
+                    "low": min(low, share),
+                    "high": max(high, share),
                     "unchanged_other": rows["unchanged_other"].mean(),
-                    "p": min(1.0, likely[no_likelier].sum()),
+                    "p": count_p_value(*(rows[name].to_numpy() for name in tested)),
                 }
             )
     write_table(radius, pd.concat(radii, ignore_index=True).sort_values(["units", "sample"]))

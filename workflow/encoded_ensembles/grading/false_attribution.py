@@ -32,6 +32,31 @@ def unchanged(attributed: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np
     return stays, (same.sum(axis=0) - stays) / max(1, units - 1)
 
 
+def count_p_value(unit: np.ndarray, stays: np.ndarray, other: np.ndarray) -> float:
+    """Return the p-value of how many attributions stay, were the attributed units like all others.
+
+    Samples of one unit share its code word: all of them stay together, with their mean probability, or none
+    does. So p is that of an exact binomial test of as many trials as there are units.
+
+    Args:
+        unit: (B,) int64, the unit attributed to each sample.
+        stays: (B,) bool.
+        other: (B,) share of the other units whose ablation leaves the attribution unchanged.
+
+    Returns:
+        two-sided, over the counts that are no likelier than this one.
+    """
+    likely = np.ones(1)  # of each count of samples
+    for each in np.unique(unit):
+        chosen = unit == each
+        step = np.zeros(chosen.sum() + 1)
+        step[-1] = other[chosen].mean()
+        step[0] = 1 - step[-1]
+        likely = np.convolve(likely, step)
+    reached = likely[int(stays.sum())]
+    return float(min(1.0, likely[likely <= reached * (1 + 1e-7)].sum()))  # ties as in binomtest
+
+
 def attribution_table(
     metric: str, attributed: np.ndarray, after: np.ndarray, names: np.ndarray
 ) -> "pd.DataFrame":

@@ -49,7 +49,8 @@ def by_retraining(
     Returns:
         grades within_samples, within_near and within_random (across units within a sample),
         within_units (across samples within a unit), auc, and near_first (how far the first unit moves
-        samples whose most alike unit was left out); and the bootstrap over units and samples.
+        samples whose most alike unit was left out); and the bootstrap over units and samples, of near_first over
+        those samples whose most alike unit was drawn.
     """
     units_all, samples_all = np.ones(len(units), bool), np.ones(len(nearest), bool)
     kinds = {
@@ -65,12 +66,16 @@ def by_retraining(
     for kind, (statistic, rows, columns) in kinds.items():
         if min(rows.sum(), columns.sum()) > 2:
             found = moved[rows][:, columns]
+            own = None
+            if kind == "near_first":
+                own = np.argmax(units[:, None] == nearest[columns], axis=0)
             statistics: dict[str, Taken] = {
                 name: partial(
                     _taken,
                     statistic,
                     cross_fitted(scores[..., units[rows], :][..., columns], statistic, found),
                     found,
+                    own,
                 )
                 for name, scores in methods.items()
             }
@@ -101,6 +106,7 @@ def by_models(
                 truth.within_samples,
                 cross_fitted(held.astype(np.float64) @ scores, truth.within_samples, outputs),
                 outputs,
+                None,
             )
             for name, scores in methods.items()
         }
@@ -279,12 +285,18 @@ def _taken(
     statistic: Callable[[np.ndarray, np.ndarray], float],
     first: np.ndarray,
     second: np.ndarray,
+    own: np.ndarray | None,
     rows: np.ndarray,
     columns: np.ndarray,
 ) -> float:
-    """Return a statistic of some rows and columns of two arrays; rows may repeat."""
+    """Return a statistic of some rows and columns of two arrays; rows may repeat.
+
+    Columns that have a row of their `own` count only where that row is there.
+    """
     if statistic in (truth.top_auc, truth.first_share):  # a row that repeats is no rival of itself
         units, times = np.unique(rows, return_counts=True)
+        if own is not None:
+            columns = columns[np.isin(own[columns], units)]
         at = np.ix_(units, columns)
         return statistic(first[at], second[at], times)
     at = np.ix_(rows, columns)
