@@ -133,6 +133,20 @@ def test_sets_draw_from_their_own_words_and_the_free_ones():
     assert list(naming.test_sets(observed, code, every[:1])) == list(table)
 
 
+def test_null_words_of_sets_differ_between_samples():
+    """Of equal samples p_value is the same, and p_null is drawn anew: 64 samples share no null word of 128."""
+    every = words.unpack(words.unrank(np.arange(130), members=10, weight=4), members=10)
+    code, free = every[:2], every[2:]
+    pull = np.tile(np.random.default_rng(0).normal(size=(1, 2, 10)), (64, 1, 1))
+    evidence = naming.Evidence(pull, np.tile(np.eye(10), (64, 2, 1, 1)))
+    order = np.tile([0, 1], (64, 1))
+    observed = Observed(order, np.zeros((64, 2, 10)), np.zeros((64, 10, 10)), evidence, {2: evidence})  # fmt: skip
+    table = naming.test_sets(observed, code, free)
+    assert (table["p_value"] == table["p_value"][0]).all()
+    assert table["p_null"].nunique() > 32
+    assert (table["p_null"] <= 0.5).mean() == pytest.approx(0.5, abs=0.15)
+
+
 def test_answers_go_from_units_to_groups_to_nothing():
     attributed = np.array([[True, False, False, False], [True, False, False, False], [False] * 4])
     q = np.array([[0.01, 0.2, 0.3, 0.4], [0.03, 0.3, 0.4, 0.5], [0.9] * 4])

@@ -125,7 +125,7 @@ def test_sets(observed: Observed, code: np.ndarray, words: np.ndarray) -> pd.Dat
 
     Returns:
         columns sample, units, score (the mean), p_value; and p_null, of the same units under null code
-        words in place of their own.
+        words in place of their own, other ones in each sample as far as they suffice.
     """
     parts = []
     for size, evidence in observed.sets.items():
@@ -137,13 +137,13 @@ def test_sets(observed: Observed, code: np.ndarray, words: np.ndarray) -> pd.Dat
             for unit, own_words in zip(zip(*evidence, strict=True), own, strict=True)
         ]
         of_own, of_free = (np.stack(each) for each in zip(*tables, strict=True))
-        diagonal = np.arange(size)
+        samples, places = np.arange(len(own))[:, None], np.arange(size)
         part = {"sample": np.arange(len(own)), "units": size}
-        for name, table in {
-            "p_value": np.concatenate([of_own, of_free], axis=2),
-            "p_null": of_free,
-        }.items():
-            value = table[:, diagonal, diagonal]
+        for name, table, given in (
+            ("p_value", np.concatenate([of_own, of_free], axis=2), places),
+            ("p_null", of_free, (samples * size + places) % len(free)),
+        ):
+            value = table[samples, places, given]
             part.setdefault("score", value.mean(axis=1))
             part[name] = set_p_values(value, table, draws=DRAWS, seed=0)
         parts.append(pd.DataFrame(part))
