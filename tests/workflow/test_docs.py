@@ -80,6 +80,13 @@ def test_pages_fetch_nothing_from_the_network(site):
         assert not re.search(r"url\([\"']?(https?:)?//|@import", style.read_text()), style
 
 
+def test_no_item_of_a_list_is_in_a_paragraph_of_the_item_before(site):
+    """Python-Markdown needs a blank line where an item follows an indented paragraph."""
+    for file in site.rglob("*.html"):
+        for text in re.findall(r"<p>(.*?)</p>", file.read_text(), re.DOTALL):
+            assert not re.search(r"\n\s*(\d{1,2}\.|[-*]) ", text), (file.name, text)
+
+
 def test_every_key_of_the_configuration_is_documented(site, schema):
     page = Page(site / "reference/configuration.html")
 
