@@ -26,8 +26,8 @@ def measure_sizes(
     """
     import numpy as np
     import pandas as pd
-    from scipy.stats import binomtest
 
+    from encoded_ensembles.grading.agreement import share_interval
     from encoded_ensembles.grading.false_attribution import count_p_value
     from encoded_ensembles.influence.ablation import published_scale
     from encoded_ensembles.runs import layout
@@ -56,7 +56,7 @@ def measure_sizes(
         false = read_table(run / layout.FALSE_ATTRIBUTION)
         for metric, rows in false.groupby("metric"):
             share, trials = rows["unchanged"].mean(), rows["unit"].nunique()
-            low, high = binomtest(round(share * trials), trials).proportion_ci(method="wilson")
+            low, high = share_interval(share, trials)
             shares.append(
                 {
                     "units": units,
@@ -64,8 +64,8 @@ def measure_sizes(
                     "samples": len(rows),
                     "trials": trials,
                     "unchanged": share,
-                    "low": min(low, share),
-                    "high": max(high, share),
+                    "low": low,
+                    "high": high,
                     "unchanged_other": rows["unchanged_other"].mean(),
                     "p": count_p_value(*(rows[name].to_numpy() for name in tested)),
                 }

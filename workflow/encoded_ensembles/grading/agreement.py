@@ -104,6 +104,19 @@ def first_share(scores: np.ndarray, truth: np.ndarray, weights: np.ndarray | Non
     return _mean(np.divide(less, 2 * total, out=np.full(len(total), np.nan), where=total > 0))
 
 
+def share_interval(share: float, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, Wilson's, which holds the share itself.
+
+    Args:
+        share: of samples, 0..1.
+        trials: number of independent things, such as the units whose code words the samples share.
+    """
+    from scipy.stats import binomtest
+
+    low, high = binomtest(round(share * trials), trials).proportion_ci(method="wilson")
+    return min(float(low), share), max(float(high), share)
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray, np.ndarray], float],
     shape: tuple[int, int],

@@ -75,7 +75,7 @@ def by_retraining(
                     statistic,
                     cross_fitted(scores[..., units[rows], :][..., columns], statistic, found),
                     found,
-                    own,
+                    own=own,
                 )
                 for name, scores in methods.items()
             }
@@ -106,7 +106,6 @@ def by_models(
                 truth.within_samples,
                 cross_fitted(held.astype(np.float64) @ scores, truth.within_samples, outputs),
                 outputs,
-                None,
             )
             for name, scores in methods.items()
         }
@@ -193,22 +192,18 @@ def attributed_plants(
 def _share(name: str, kind: str, values: list[np.ndarray]) -> list[Grade]:
     """Return the share of true values as a grade; no grade without values.
 
-    The samples of a planted unit share its one code word, so they are not independent: the interval is
-    Wilson's for as many trials as there are planted units, not samples.
+    The samples of a planted unit share its one code word, so there are as many trials as planted units.
 
     Args:
         name: of the method.
         kind: of the grade.
         values: for each planted unit (or units of one plant), (samples,) bool.
     """
-    from scipy.stats import binomtest
-
     trials = sum(len(each) > 0 for each in values)
     if not trials:
         return []
     share = float(np.concatenate(values).mean())
-    low, high = binomtest(round(share * trials), trials).proportion_ci(method="wilson")
-    return [Grade(name, kind, share, min(float(low), share), max(float(high), share))]
+    return [Grade(name, kind, share, *truth.share_interval(share, trials))]
 
 
 def differences(
@@ -285,9 +280,10 @@ def _taken(
     statistic: Callable[[np.ndarray, np.ndarray], float],
     first: np.ndarray,
     second: np.ndarray,
-    own: np.ndarray | None,
     rows: np.ndarray,
     columns: np.ndarray,
+    *,
+    own: np.ndarray | None = None,
 ) -> float:
     """Return a statistic of some rows and columns of two arrays; rows may repeat.
 
