@@ -140,6 +140,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     given = parser.parse_args()
+    if given.output.exists():  # found now, not after the training
+        parser.error(
+            f"--output {given.output} exists, expected a new folder; remove it or name another."
+        )
     torch.manual_seed(0)
     images = torch.from_numpy(to_signed(read_images(given.data / "training.npz").images))
     captions = read_captions(given.data)

@@ -2,7 +2,7 @@
 
 They have no effect, so 5 % of their p-values should be at or below 0.05. This checks the procedure: null words
 are alike among themselves by construction. Whether those of units are alike to them, decoys show. No test of
-uniformity is made: the p-values of two halves are less spread than independent ones, and a draw of null words
+uniformity is made: the p-values of two halves are more even than independent ones, and a draw of null words
 serves all samples of a set or of a directional distance.
 """
 
