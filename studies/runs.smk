@@ -6,9 +6,16 @@ import yaml
 from snakemake.utils import update_config
 
 STEPS, BATCH = 1000, 64  # of training in the study of sizes, whatever the size
-VIABLE = [128, 2048]  # of MNIST at 14x14
-VIABLE_RUNS = [f"viability-{units}-{seed}" for units in VIABLE for seed in range(3)]
+VIABLE = {  # images of MNIST at 14x14, training steps, seeds
+    "viability-128": (128, 600, 8),
+    "viability-2048": (2048, 600, 8),
+    "viability-2048-long": (2048, 2400, 3),
+}
+VIABLE_RUNS = [
+    f"{name}-{seed}" for name, (*_, seeds) in VIABLE.items() for seed in range(seeds)
+]
 SIZES = [64, 256, 1024, 2048]
+SIZED_RUNS = [f"sizes-{units}-{seed}" for units in SIZES for seed in range(3)]
 # What may make the radius of the study of sizes smaller than the published one, each changed by itself.
 FACTORS = {
     "base": {},
@@ -52,8 +59,8 @@ POWER = ["naming-64", "naming-128", "naming-512", "naming-1024"]  # of 64 to 102
 ABLATION = ["influence/influence", "influence/null", "influence/radius"]
 MEMBERS = {
     "128 digits, w = 7 of 14": "naming-128",
-    "256 MNIST, w = 7 of 14": "sizes-256",
-    "2048 MNIST, w = 7 of 14": "sizes-2048",
+    "256 MNIST, w = 7 of 14": "sizes-256-0",
+    "2048 MNIST, w = 7 of 14": "sizes-2048-0",
     "290 planted, w = 13 of 18": "planted",
 }
 
@@ -68,22 +75,29 @@ def configured(run, preset=None, **changes):
     return config
 
 
-def sized(units):
-    """Return the configuration of a run with so many units, trained for equally many steps."""
+def sized(run):
+    """Return the configuration of a run of the study of sizes; all take equally many steps, and seeds differ in all that is drawn."""
+    units, seed = map(int, run.split("-")[1:])
     steps = max(1, units // 2 // BATCH)
     return configured(
-        f"sizes-{units}",
+        run,
         "sizes",
-        dataset={"images": units},
-        training={"epochs": STEPS // steps, "steps_per_epoch": steps},
+        dataset={"images": units, "seed": seed},
+        code={"seed": seed},
+        training={"epochs": STEPS // steps, "steps_per_epoch": steps, "seed": seed},
+        sampling={"seed": seed + 1},
+        rivals={"perceptual": True},
     )
 
 
-def viable(units, seed):
+def viable(run):
     """Return the configuration of a run of the study of viability; seeds differ in all that is drawn."""
+    name, seed = run.rsplit("-", 1)
+    seed = int(seed)
+    units, total, _ = VIABLE[name]
     steps = units // 2 // 32
     return configured(
-        f"viability-{units}-{seed}",
+        run,
         dataset={
             "name": "mnist5k",
             "size": 14,
@@ -93,7 +107,7 @@ def viable(units, seed):
             "seed": seed,
         },
         code={"members": 14, "weight": 7, "null_words": 2, "seed": seed},
-        training={"epochs": 600 // steps, "steps_per_epoch": steps, "seed": seed},
+        training={"epochs": total // steps, "steps_per_epoch": steps, "seed": seed},
         sampling={"scheduler": "dpmsolver++", "steps": 25, "seed": seed + 1},
         frechet={"samples": 256, "kept": [], "repeats": 2},
     )
@@ -126,7 +140,7 @@ RUNS = {
     config["run"]: config
     for config in (
         configured("digits"),
-        *map(sized, SIZES),
+        *map(sized, SIZED_RUNS),
         configured("retraining", "retraining"),
         configured(
             "naming-128",
@@ -184,7 +198,7 @@ RUNS = {
         configured(
             "openmoji-apart", dataset=PICTOGRAMS | {"images": 288, "heldout": 288}
         ),
-        *(viable(units, seed) for units in VIABLE for seed in range(3)),
+        *map(viable, VIABLE_RUNS),
         *map(varied, FACTORS),
         *(
             configured(run, "paper-mnist-small", training={"shared_randomness": shared})

@@ -16,7 +16,12 @@ def law(monkeypatch):
 
 def test_published_slopes(law):
     published = pd.read_csv(REPOSITORY / "docs/published/radius.csv")
-    ours = pd.DataFrame({"units": [10, 10, 100, 1000], "radius_published": [3.0, 5.0, 2.0, 1.0]})
+    runs = {"r-10-0": [3.0, 5.0], "r-100-0": [2.0], "r-1000-0": [1.0]}
+    runs |= {"r-10-1": [10.0], "r-100-1": [10.0], "r-1000-1": [10.0]}
+    rows = [
+        (int(run.split("-")[1]), run, radius) for run, radii in runs.items() for radius in radii
+    ]
+    ours = pd.DataFrame(rows, columns=["units", "run", "radius_published"])
     table = law.laws(ours, published).set_index("law")
     assert table.loc["published", ["points", "slope", "r2"]].tolist() == pytest.approx(
         [24, -0.200, 0.852], abs=5e-4
@@ -24,10 +29,10 @@ def test_published_slopes(law):
     slopes = {"MNIST": -0.176, "FASHION": -0.051, "CELEBA_BA": -0.183, "CELEBA_SD": -0.210}
     for family, slope in slopes.items():
         assert table.loc[f"published {family}", "slope"] == pytest.approx(slope, abs=5e-4)
-    # Means 4, 2, 1 at 10, 100, 1000: a line of slope -log10(2), without error.
-    assert table.loc["ours", ["slope", "low", "high"]].tolist() == pytest.approx(
-        [-np.log10(2)] * 3, abs=1e-9
-    )
+    # Means 4, 2, 1 at 10, 100, 1000, and the other seed's of 10: slopes -log10(2) and 0, t(1) = 12.706.
+    middle, half = -np.log10(2) / 2, 12.706 * np.log10(2) / 2
+    found = table.loc["ours", ["points", "seeds", "slope", "low", "high"]].tolist()
+    assert found == pytest.approx([6, 2, middle, middle - half, middle + half], abs=1e-4)
 
 
 def test_the_interval_by_hand(law):

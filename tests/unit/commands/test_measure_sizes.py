@@ -24,14 +24,24 @@ def test_unchanged_attributions_are_tested_against_those_without_another_unit(tm
             "unchanged_other": [0.25, 0.75],
         },
     }
-    for name, columns in tables.items():
-        (run / name).parent.mkdir(parents=True, exist_ok=True)
-        write_table(run / name, pd.DataFrame(columns))
-    (run / layout.SAMPLES).parent.mkdir()
-    write_tensors(run / layout.SAMPLES, {"factual": np.zeros((2, 1, 2, 2), np.float32)})
+    other = tmp_path / "other"
+    for folder in (run, other):
+        for name, columns in tables.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_table(folder / name, pd.DataFrame(columns))
+        (folder / layout.SAMPLES).parent.mkdir()
+        write_tensors(folder / layout.SAMPLES, {"factual": np.zeros((2, 1, 2, 2), np.float32)})
     measure_sizes([run], tmp_path / "radius.parquet", tmp_path / "unchanged.parquet")
     found = pd.read_csv(tmp_path / "unchanged.csv").iloc[0]
     assert found[["unchanged", "unchanged_other", "p"]].tolist() == pytest.approx([0, 0.5, 3 / 8])
+    # Another run of this size has other units: none of four samples stays, p = (3/16)^2 for none and all.
+    measure_sizes([run, other], tmp_path / "radius.parquet", tmp_path / "unchanged.parquet")
+    found = pd.read_csv(tmp_path / "unchanged.csv").iloc[0]
+    expected = [4, 4, 0, 0.5, 2 * (3 / 16) ** 2]
+    assert found[
+        ["samples", "trials", "unchanged", "unchanged_other", "p"]
+    ].tolist() == pytest.approx(expected)
+    assert pd.read_csv(tmp_path / "radius.csv")["run"].tolist() == ["other"] * 2 + ["run"] * 2
 
 
 def test_kept_tests_are_those_of_the_kept_counts():

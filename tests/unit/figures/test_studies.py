@@ -21,8 +21,8 @@ def means(ax, label):
 def test_sizes_are_drawn_beside_the_published_ones():
     radius = pd.DataFrame(
         {
-            "units": [100, 100, 1000, 1000], "sample": [0, 1, 0, 1], "radius_published": [10.0, 20, 4, 8],
-            "distance": [5.0, 7, 2, 4], "null_distance": [4.0, 6, 1, 3],
+            "units": [100, 100, 1000, 1000], "run": ["a", "a", "b", "c"], "sample": [0, 1, 0, 0],
+            "radius_published": [10.0, 20, 4, 8], "distance": [5.0, 7, 2, 4], "null_distance": [4.0, 6, 1, 3],
         }
     )  # fmt: skip
     unchanged = pd.DataFrame(
@@ -47,8 +47,9 @@ def test_sizes_are_drawn_beside_the_published_ones():
     left, right = studies.sizes_figure(
         radius, unchanged, published_radius, published_unchanged
     ).axes
-    assert means(left, "radius, here").tolist() == [[100, 15], [1000, 6]]
-    assert means(left, "mean over units, here").tolist() == [[100, 6], [1000, 3]]
+    assert points(left, "radius, here") == [[100, 15], [1000, 6]]
+    assert points(left, "mean over units, here") == [[100, 6], [1000, 3]]
+    assert [[100, 15], [1000, 4], [1000, 8]] in [each.get_xydata().tolist() for each in left.lines]
     assert points(left, "radius, MNIST, published") == [[250, 40], [4000, 30]]
     assert points(left, "radius, CIFAR-10, published") == [[500, 50]]
     assert means(right, "pixels, here").tolist() == [[100, 0.5], [1000, 0.75]]
@@ -98,7 +99,7 @@ def test_members_have_a_column_for_each_run():
 
 def test_sizes_have_plain_ticks():
     """Issue 14.25, a sibling of the ticks of gains."""
-    radius = pd.DataFrame({"units": [64, 64, 2048, 2048], "radius_published": 1.0, "distance": 0.5, "null_distance": 0.4})  # fmt: skip
+    radius = pd.DataFrame({"units": [64, 64, 2048, 2048], "run": "a", "radius_published": 1.0, "distance": 0.5, "null_distance": 0.4})  # fmt: skip
     unchanged = pd.DataFrame({"units": [64, 2048], "metric": "pixels", "unchanged": 0.5, "low": 0.4, "high": 0.6, "unchanged_other": 0.5})  # fmt: skip
     published = pd.DataFrame({"ensemble": ["MNIST_100", "MNIST_10000"], "units": [100, 10_000], "mean_radius": 1.0})  # fmt: skip
     false = pd.DataFrame({"ensemble": ["MNIST_100", "FASHION_100", "CIFAR10_100"], "metric": "euclidean", "unchanged_percent": 50, "unchanged_percent_random": 60})  # fmt: skip

@@ -15,14 +15,14 @@ def measure_sizes(
         Path, Option(help="output, .parquet with .csv: one row per (training units, metric)")
     ],
 ) -> None:
-    """Collect counterfactual radius and false attribution of runs that differ in training size.
+    """Collect counterfactual radius and false attribution of runs that differ in training size, or in their seeds.
 
-    radius: units, sample, radius_published (256x256x3 in [0, 1]), distance (mean over all units, same
-    scale), null_distance (mean over null code words). unchanged: units, metric, samples, trials (different
-    units that are nearest to a sample), unchanged (share of samples attributed to their nearest unit that stay nearest
-    to it without it), low, high (95 %, Wilson, of as many trials), unchanged_other (the same without another unit,
-    mean over samples), p (exact test, two-sided: those of a unit stay unchanged with the probability that they have
-    without another unit, all of them or none).
+    radius: units, run (name of its folder), sample, radius_published (256x256x3 in [0, 1]), distance (mean over all
+    units, same scale), null_distance (mean over null code words). unchanged, over all runs of a size: units, metric,
+    samples, trials (different units of a run that are nearest to a sample), unchanged (share of samples attributed to
+    their nearest unit that stay nearest to it without it), low, high (95 %, Wilson, of as many trials),
+    unchanged_other (the same without another unit, mean over samples), p (exact test, two-sided: those of a unit stay
+    unchanged with the probability that they have without another unit, all of them or none).
     """
     import numpy as np
     import pandas as pd
@@ -34,7 +34,7 @@ def measure_sizes(
     from encoded_ensembles.storage.files import read_table, write_table
 
     tested = ("unit", "unchanged", "unchanged_other")
-    radii, shares = [], []
+    radii, false = [], []
     for run in runs:
         radius_table = read_table(run / layout.RADIUS)
         table = read_table(run / layout.INFLUENCE)
@@ -46,6 +46,7 @@ def measure_sizes(
             pd.DataFrame(
                 {
                     "units": units,
+                    "run": run.name,
                     "sample": radius_table["sample"],
                     "radius_published": radius_table["radius_published"],
                     "distance": distance.to_numpy() * scale,
@@ -53,25 +54,28 @@ def measure_sizes(
                 }
             )
         )
-        false = read_table(run / layout.FALSE_ATTRIBUTION)
-        for metric, rows in false.groupby("metric"):
-            share, trials = rows["unchanged"].mean(), rows["unit"].nunique()
-            low, high = share_interval(share, trials)
-            shares.append(
-                {
-                    "units": units,
-                    "metric": metric,
-                    "samples": len(rows),
-                    "trials": trials,
-                    "unchanged": share,
-                    "low": low,
-                    "high": high,
-                    "unchanged_other": rows["unchanged_other"].mean(),
-                    "p": count_p_value(*(rows[name].to_numpy() for name in tested)),
-                }
-            )
-    write_table(radius, pd.concat(radii, ignore_index=True).sort_values(["units", "sample"]))
-    write_table(unchanged, pd.DataFrame(shares).sort_values(["metric", "units"]))
+        table = read_table(run / layout.FALSE_ATTRIBUTION)
+        false.append(table.assign(units=units, unit=run.name + "/" + table["unit"].astype(str)))
+    shares = []
+    for (metric, size), rows in pd.concat(false).groupby(["metric", "units"]):
+        share, trials = rows["unchanged"].mean(), rows["unit"].nunique()
+        low, high = share_interval(share, trials)
+        shares.append(
+            {
+                "units": size,
+                "metric": metric,
+                "samples": len(rows),
+                "trials": trials,
+                "unchanged": share,
+                "low": low,
+                "high": high,
+                "unchanged_other": rows["unchanged_other"].mean(),
+                "p": count_p_value(*(rows[name].to_numpy() for name in tested)),
+            }
+        )
+    order = ["units", "run", "sample"]
+    write_table(radius, pd.concat(radii, ignore_index=True).sort_values(order))
+    write_table(unchanged, pd.DataFrame(shares))
 
 
 def _shape(run: Path) -> tuple[int, int, int]:

@@ -31,24 +31,27 @@ def sizes_figure(
 ) -> Figure:
     """Draw counterfactual radius and false attribution against training size, with published points.
 
+    Of radii the mean of each run, and a line through means over runs.
+
     Args:
-        radius: columns units, sample, radius_published, distance, null_distance.
+        radius: columns units, run, sample, radius_published, distance, null_distance.
         unchanged: columns units, metric, unchanged, low, high, unchanged_other.
         published_radius: columns ensemble, units, mean_radius.
         published_unchanged: columns ensemble, metric, unchanged_percent, unchanged_percent_random.
     """
     figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for column, colour, style, label in (
-        ("radius_published", "black", "o-", "radius, here"),
-        ("distance", "black", "s:", "mean over units, here"),
-        ("null_distance", GREY, "x:", "mean over null words, here"),
+    columns = ["radius_published", "distance", "null_distance"]
+    of_runs = radius.groupby(["units", "run"])[columns].mean()
+    by_size = of_runs.groupby("units").mean()
+    for column, colour, line, mark, label in (
+        ("radius_published", "black", "-", "o", "radius, here"),
+        ("distance", "black", ":", "s", "mean over units, here"),
+        ("null_distance", GREY, ":", "x", "mean over null words, here"),
     ):
-        by_size = radius.groupby("units")[column]
-        left.errorbar(
-            by_size.mean().index, by_size.mean(), 1.96 * by_size.sem(), fmt=style, ms=3.5, lw=1.1,
-            color=colour, label=label,
-        )  # fmt: skip
+        left.plot(by_size.index, by_size[column], line, lw=1.1, color=colour, label=label)
+        units = of_runs.index.get_level_values("units")
+        left.plot(units, of_runs[column], mark, ms=3.5, color=colour)
     for data, colour in PUBLISHED.items():
         rows = published_radius[published_radius["ensemble"].str.match(rf"{data}_\d+$")]
         rows = rows.sort_values("units")
@@ -59,7 +62,7 @@ def sizes_figure(
     plain_ticks(left.xaxis, steps=(1,))
     _legend_below(left)
     for metric, rows in unchanged.groupby("metric"):
-        colour = "black" if metric == "pixels" else RED
+        colour = {"pixels": "black", "stlpips": GREY}.get(str(metric), RED)
         right.errorbar(
             rows["units"], rows["unchanged"], [rows["unchanged"] - rows["low"], rows["high"] - rows["unchanged"]],
             fmt="o-", ms=3.5, lw=1.1, color=colour, label=f"{metric}, here",
