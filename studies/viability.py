@@ -1,14 +1,14 @@
-"""Are ensembles viable generators? Frechet distances of ensembles and single models, by training images and steps.
+"""Are ensembles viable generators? Frechet distances of ensembles and single models, by the number of training images.
 
 python studies/viability.py --output FOLDER RUN ...      folders of runs, finished up to frechet/scores
 
-Runs with the same number of training images and steps differ in their seeds, the ends of their names; runs of one seed have more than
-that in common. Each run has a classifier of its own, so distances are compared within a run only. A model of the set `member` is a
+Runs with the same number of training images differ in their seeds, the ends of their names; runs of one seed have more than that in
+common. Each run has a classifier of its own, so distances are compared within a run only. A model of the set `member` is a
 single model of as many images as a member sees, `full` one of all images. Writes viability_runs (.parquet with .csv), a row per
 run: the mean distance over the models or keep masks of each set; viability (.parquet with .csv), for pairs of sets, a row per
-number of images and steps, and one, without images, per number of steps that has several: seeds; ratio, the geometric mean over seeds
-of the ratio of distances (for all numbers of images, of its geometric mean over them), with low and high of its 95 % interval (Student's t
-on logarithms; empty for one seed), and p_value, two-sided, of the ratio 1; and viability (.pdf with .png).
+number of images and one, without number, for all: seeds; ratio, the geometric mean over seeds of the ratio of distances (for all
+numbers of images, of its geometric mean over them), with low and high of its 95 % interval (Student's t on logarithms; empty
+for one seed), and p_value, two-sided, of the ratio 1; and viability (.pdf with .png).
 """
 
 import argparse
@@ -44,66 +44,49 @@ def distances(run: Path) -> dict[str, Any]:
         scores = pd.concat([scores[others], members])
     found = scores.groupby("set")["frechet"].mean().to_dict()
     images = read_facts(run / "data/dataset.json")["images"]["training"]
-    recipe = read_facts(run / "members/full/training.json")["recipe"]
-    steps = recipe["epochs"] * recipe["steps_per_epoch"]
-    return {"run": run.name, "images": images, "steps": steps} | {
-        name: found[name] for name in SETS
-    }
+    return {"run": run.name, "images": images} | {name: found[name] for name in SETS}
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of pairs of sets.
 
     Args:
-        runs: a row per run: its name, images, training steps, and the distance of each set.
+        runs: a row per run: its name, images, and the distance of each set.
     """
     seeds = runs["run"].str.rsplit("-", n=1).str[-1]
     rows = []
     for one, other in PAIRS:
         logs = np.log(runs[one] / runs[other])
-        for steps, part in runs.groupby("steps"):
-            sizes = [(images, logs[size.index]) for images, size in part.groupby("images")]
-            if len(sizes) > 1:
-                sizes.append((pd.NA, logs[part.index].groupby(seeds).mean()))
-            for images, values in sizes:
-                found = (np.nan, np.nan, np.nan)
-                if len(values) > 1:
-                    test = ttest_1samp(values, 0)
-                    found = (*np.exp(test.confidence_interval()), test.pvalue)
-                ratio = np.exp(values.mean())
-                rows.append((images, steps, f"{one} / {other}", len(values), ratio, *found))
-    columns = ["images", "steps", "pair", "seeds", "ratio", "low", "high", "p_value"]
+        parts = [(images, logs[part.index]) for images, part in runs.groupby("images")]
+        for images, values in [*parts, (pd.NA, logs.groupby(seeds).mean())]:
+            found = (np.nan, np.nan, np.nan)
+            if len(values) > 1:
+                test = ttest_1samp(values, 0)
+                found = (*np.exp(test.confidence_interval()), test.pvalue)
+            rows.append((images, f"{one} / {other}", len(values), np.exp(values.mean()), *found))
+    columns = ["images", "pair", "seeds", "ratio", "low", "high", "p_value"]
     return pd.DataFrame(rows, columns=columns).astype({"images": "Int64"})
 
 
 @styled
 def draw(runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
-    """Draw the distances of each run, and the ratios of interest, by training images and steps."""
+    """Draw the distances of each run, and the ratios of interest, against the number of images."""
     figure = Figure(figsize=(WIDTH, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    by = ["images", "steps"]
-    kinds = runs[by].drop_duplicates().sort_values(by, ignore_index=True)
-    places = {kind: place for place, kind in enumerate(kinds.itertuples(index=False, name=None))}
-
-    def shifted(rows: pd.DataFrame, shift: float) -> list[float]:
-        return [places[kind] + shift for kind in rows[by].itertuples(index=False, name=None)]
-
-    for number, (name, (label, colour)) in enumerate(SETS.items()):
-        left.plot(
-            shifted(runs, number / 8 - 0.25), runs[name], "o", ms=3, color=colour, label=label
-        )
-    for number, ((one, other), colour) in enumerate(zip(PAIRS, (BLUE, RED, GREEN), strict=True)):
+    for place, (name, (label, colour)) in enumerate(SETS.items()):
+        left.plot(runs["images"] * 1.05**place, runs[name], "o", ms=3, color=colour, label=label)
+    for place, ((one, other), colour) in enumerate(zip(PAIRS, (BLUE, RED, GREEN), strict=True)):
         rows = table[table["pair"] == f"{one} / {other}"].dropna(subset="images")
         ends = rows[["low", "high"]].sub(rows["ratio"], axis=0).abs().fillna(0).to_numpy().T
         label = f"{SETS[one][0]} / {SETS[other][0]}"
-        across = shifted(rows, number / 8 - 0.125)
-        right.errorbar(across, rows["ratio"], ends, fmt="o", ms=3, lw=1, color=colour, label=label)
+        images = rows["images"].astype(float) * 1.05**place
+        right.errorbar(images, rows["ratio"], ends, fmt="o", ms=3, lw=1, color=colour, label=label)
     right.axhline(1, color="black", lw=0.6)
     for ax, label in ((left, "Frechet distance, each run"), (right, "ratio of Frechet distances")):
-        labels = [f"{images:,} images,\n{steps:,} steps" for images, steps in places]
-        ax.set_xticks(range(len(places)), labels=labels)
-        ax.set_xlim(-0.5, len(places) - 0.5)
-        ax.set_ylabel(label)
+        ax.set(xscale="log", xlabel="training images", ylabel=label)
+        ticks = sorted(runs["images"].unique())
+        ax.set_xticks(ticks, labels=map(str, ticks))
+        ax.minorticks_off()
         ax.legend(fontsize=6, loc="lower left", bbox_to_anchor=(0, 1))
     left.set_ylim(0, None)
     return figure

@@ -253,7 +253,7 @@ def test_every_study_can_be_made(schema, tmp_path, monkeypatch):
     for rule in ("measure_pictograms", "grade_all", "keep_main"):
         assert counts.pop(rule) == 2
     assert counts.pop("score_beside") == 6
-    assert counts.pop("score_every_member") == 19  # runs of the study of viability
+    assert counts.pop("score_every_member") == 16  # runs of the study of viability
     assert set(counts.values()) == {1}
     without_output = {name for name in own if not rules[name].output}
     assert {name for name, *_ in jobs} | without_output == set(own)

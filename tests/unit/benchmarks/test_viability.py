@@ -22,7 +22,7 @@ def test_the_interval_over_all_sizes_counts_seeds_once(viability):
             *(("r-8-1", 8, np.exp(1.0)), ("r-16-1", 16, np.exp(3.0))),  # 2
         ],
         columns=["run", "images", "factual"],
-    ).assign(steps=600, member=1.0, full=1.0, ablated=1.0)
+    ).assign(member=1.0, full=1.0, ablated=1.0)
     found = viability.summary(table)
     found = found[found["pair"] == "factual / member"].set_index("images")
     both = found[found.index.isna()].iloc[0]
@@ -36,24 +36,10 @@ def test_the_interval_over_all_sizes_counts_seeds_once(viability):
     assert both["p_value"] == pytest.approx(2 * t.sf(1, 1))
 
 
-def test_longer_training_is_kept_apart(viability):
-    """Rows of other training are summarised as if they were alone, and no row is over both."""
-    runs = pd.DataFrame(
-        {"run": ["r-0", "r-1", "r-long-0", "r-long-1"], "images": 8, "steps": [1, 1, 4, 4]}
-    )
-    sets = ("factual", "ablated", "member", "full")
-    runs = runs.assign(**{name: [2.0, 5.0, 7.0, 4.0 + place] for place, name in enumerate(sets)})
-    alone = [viability.summary(part) for _, part in runs.groupby("steps")]
-    found = viability.summary(runs).sort_values(["steps", "pair"], ignore_index=True)
-    expected = pd.concat(alone).sort_values(["steps", "pair"], ignore_index=True)
-    pd.testing.assert_frame_equal(found, expected)
-    assert found["images"].notna().all()
-
-
 def test_a_scale_of_one_run_changes_no_ratio(viability):
     """Each run has a classifier of its own, which gives its distances a scale of their own."""
     sets = ("factual", "ablated", "member", "full")
-    runs = pd.DataFrame({"run": ["r-8-0", "r-8-1"], "images": 8, "steps": 600})
+    runs = pd.DataFrame({"run": ["r-8-0", "r-8-1"], "images": 8})
     runs = runs.assign(**{name: [2.0 + place, 5.0 - place] for place, name in enumerate(sets)})
     scaled = runs.copy()
     scaled.loc[1, list(sets)] *= 10
