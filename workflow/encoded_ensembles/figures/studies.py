@@ -43,14 +43,13 @@ def sizes_figure(
     left, right = figure.subplots(1, 2)
     columns = ["radius_published", "distance", "null_distance"]
     of_runs = radius.groupby(["units", "run"])[columns].mean()
-    by_size = of_runs.groupby("units").mean()
+    units, by_size = of_runs.index.get_level_values("units"), of_runs.groupby("units").mean()
     for column, colour, line, mark, label in (
         ("radius_published", "black", "-", "o", "radius, here"),
         ("distance", "black", ":", "s", "mean over units, here"),
         ("null_distance", GREY, ":", "x", "mean over null words, here"),
     ):
         left.plot(by_size.index, by_size[column], line, lw=1.1, color=colour, label=label)
-        units = of_runs.index.get_level_values("units")
         left.plot(units, of_runs[column], mark, ms=3.5, color=colour)
     for data, colour in PUBLISHED.items():
         rows = published_radius[published_radius["ensemble"].str.match(rf"{data}_\d+$")]
