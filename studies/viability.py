@@ -29,7 +29,12 @@ SETS = {
     "full": ("single model, all images", RED),
     "real": ("real images", GREY),
 }
-PAIRS = (("factual", "member"), ("factual", "full"), ("ablated", "member"))
+PAIRS = {
+    ("factual", "member"): BLUE,
+    ("factual", "full"): RED,
+    ("ablated", "member"): GREEN,
+    ("ablated", "factual"): GREY,
+}
 
 
 def distances(run: Path) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def draw(runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2)
     for place, (name, (label, colour)) in enumerate(SETS.items()):
         left.plot(runs["images"] * 1.05**place, runs[name], "o", ms=3, color=colour, label=label)
-    for place, ((one, other), colour) in enumerate(zip(PAIRS, (BLUE, RED, GREEN), strict=True)):
+    for place, ((one, other), colour) in enumerate(PAIRS.items()):
         rows = table[table["pair"] == f"{one} / {other}"].dropna(subset="images")
         ends = rows[["low", "high"]].sub(rows["ratio"], axis=0).abs().fillna(0).to_numpy().T
         label = f"{SETS[one][0]} / {SETS[other][0]}"
