@@ -29,6 +29,21 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path):
     assert provenance.git_state(tmp_path) == {"commit": commit, "changed": True}
 
 
+def test_kept_tables_are_not_what_makes_them(tmp_path):
+    """Snakemake removes a tracked made.json before the target of its study makes it again."""
+    git(tmp_path, "init", "-q")
+    made, program = tmp_path / "docs/studies/sizes/made.json", tmp_path / "workflow/program.py"
+    for file in (made, program):
+        file.parent.mkdir(parents=True)
+        file.write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "a")
+    made.unlink()
+    assert provenance.git_state(program.parent)["changed"] is False
+    program.write_text("2")
+    assert provenance.git_state(made.parents[2])["changed"] is True
+
+
 def test_without_a_repository_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert provenance.git_state(tmp_path) == {"commit": None, "changed": None}

@@ -29,7 +29,6 @@ def keep_study(
         raise InputError(
             f"--config is not JSON, expected configurations by name ({error})."
         ) from error
-    # Before anything is written: the kept tables are themselves under version control.
     record = {"runs": runs, "git": git_state(Path(__file__).parent), "versions": versions()}
     count = Counter(file.name for file in files)
     for file in files:

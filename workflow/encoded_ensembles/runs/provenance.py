@@ -23,11 +23,13 @@ PACKAGES = [
     "pillow",
 ]
 
+KEPT = "docs/studies"  # tables and figures of studies
+
 
 def git_state(folder: Path) -> dict[str, str | bool | None]:
-    """Return the commit checked out in `folder` and whether files differ from it.
+    """Return the commit checked out in `folder` and whether files differ from it, except kept tables of studies.
 
-    Both are None without git or a repository.
+    Those are results, which a target removes before it makes them again. Both are None without git or a repository.
     """
 
     def git(*arguments: str) -> str | None:
@@ -39,7 +41,9 @@ def git_state(folder: Path) -> dict[str, str | bool | None]:
             return None
         return done.stdout.strip()
 
-    status = git("status", "--porcelain", "--untracked-files=no")
+    status = git(
+        "status", "--porcelain", "--untracked-files=no", "--", ":/", f":(top,exclude){KEPT}"
+    )
     return {"commit": git("rev-parse", "HEAD"), "changed": None if status is None else status != ""}
 
 
