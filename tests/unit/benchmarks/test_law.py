@@ -40,3 +40,12 @@ def test_the_interval_by_hand(law):
     found = law.line("x", pd.Series([1, 10, 100]), pd.Series([1.0, 10.0**0.5, 1.0]))
     spread = np.sqrt((1 / 36 + 1 / 9 + 1 / 36) / 1 / 2)
     assert (found["slope"], found["high"]) == pytest.approx((0, 12.706 * spread), abs=1e-3)
+
+
+def test_kept_radii_have_the_kept_slope(law):
+    kept = REPOSITORY / "docs/studies/sizes"
+    row = law.line_of_runs(pd.read_csv(kept / "radius.csv"))
+    found = pd.read_csv(kept / "slope.csv").set_index("law").loc["ours"]
+    assert row["seeds"] == found["seeds"] == 3
+    for name in ("slope", "low", "high", "r2"):
+        assert row[name] == pytest.approx(found[name])
