@@ -56,6 +56,32 @@ def test_the_prior_is_what_is_found_on_average(kind):
         assert prior.ravel()[part].mean() == pytest.approx(true.ravel()[part].mean(), abs=0.15)
 
 
+@pytest.mark.parametrize("kind", ["isotonic", "linear"])
+def test_what_is_learnt_from_few_noisy_contrasts_is_not_too_extreme(kind):
+    """The line of truth over prior has the slope 1 on average; of models as they are fitted it has 0.6 to 0.7 here."""
+    priors, truths = [], []
+    for seed in range(20):
+        facts, true, contrast = learnable(units=60, samples=10, noise=3.0, seed=seed)
+        found = expected.predict_prior(facts, contrast, np.ones(10), kind=kind, seed=0)
+        priors.append(found.ravel())
+        truths.append(true.ravel())
+    slope, _ = np.polyfit(np.concatenate(priors), np.concatenate(truths), 1)
+    assert slope == pytest.approx(1, abs=0.12)
+
+
+@pytest.mark.parametrize("kind", expected.KINDS)
+def test_the_line_keeps_the_order_of_units(kind, monkeypatch):
+    """Shrinking the prior of a sample changes no rank; folds too small for trees have a prior all the same."""
+    facts, _, contrast = learnable(units=60, samples=10, noise=3.0)
+    shrunk = expected.predict_prior(facts, contrast, np.ones(10), kind=kind, seed=0)
+    monkeypatch.setattr(expected, "_fit_shrunk", lambda *given: expected._fit(*given[:-1]))
+    plain = expected.predict_prior(facts, contrast, np.ones(10), kind=kind, seed=0)
+    assert (
+        np.argsort(shrunk, axis=0, kind="stable") == np.argsort(plain, axis=0, kind="stable")
+    ).all()
+    assert np.ptp(shrunk, axis=0).min() > 0.01
+
+
 @pytest.mark.parametrize("kind", expected.KINDS)
 def test_a_sample_learns_nothing_from_itself(kind):
     """What is expected for the samples of a fold stays when their contrasts change."""
@@ -80,7 +106,7 @@ def test_unknown_contrasts_are_passed_over():
     facts, _, contrast = learnable(units=60, samples=10)
     contrast[::3] = np.nan
     prior = expected.predict_prior(facts, contrast, np.ones(10), kind="isotonic", seed=0)
-    found = expected.combine(prior, contrast, np.ones(contrast.shape))
+    found = expected.combine(prior, contrast, np.ones(contrast.shape), np.ones(10))
     assert np.isfinite(found.mean).all()
     assert (found.mean[::3] == prior[::3]).all()
 
@@ -88,7 +114,7 @@ def test_unknown_contrasts_are_passed_over():
 def test_own_contrasts_help_and_intervals_hold_the_truth():
     facts, true, contrast = learnable(units=400, noise=0.5)
     prior = expected.predict_prior(facts, contrast, np.ones(20), kind="isotonic", seed=0)
-    found = expected.combine(prior, contrast, np.full(contrast.shape, 0.25))
+    found = expected.combine(prior, contrast, np.full(contrast.shape, 0.25), np.ones(20))
     error = [np.square(each - true).mean() for each in (contrast, prior, found.mean)]
     assert error[2] < error[0]
     assert error[2] < error[1]
@@ -98,27 +124,40 @@ def test_own_contrasts_help_and_intervals_hold_the_truth():
 def test_noise_without_influence_is_shrunk_away():
     rng = np.random.default_rng(0)
     contrast = rng.normal(size=(200, 20))
-    found = expected.combine(np.zeros((200, 20)), contrast, np.ones((200, 20)))
+    found = expected.combine(np.zeros((200, 20)), contrast, np.ones((200, 20)), np.ones(20))
     assert np.square(found.mean).mean() < 0.02
 
 
 def test_weighing_by_hand():
     """Issue 14.28: contrasts of +-sqrt(2) with noise 1 leave a true variance of 1, half of what is seen."""
     contrast = np.array([[np.sqrt(2), -np.sqrt(2)]] * 4)
-    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
+    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)), np.ones(2))
     assert np.allclose(found.mean, contrast / 2)
     assert np.allclose(found.spread, np.sqrt(0.5))
     contrast[0] = np.nan  # unknown: what is expected is the prior, as uncertain as it is
-    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)))
+    found = expected.combine(np.zeros((4, 2)), contrast, np.ones((4, 2)), np.ones(2))
     assert found.mean[0].tolist() == [0, 0]
     assert np.allclose(found.spread[0], 1)
+
+
+def test_what_is_expected_is_in_units_of_the_strength_of_a_sample():
+    """A law: samples that members pull more strongly have all that is expected larger by as much."""
+    facts, _, contrast = learnable(units=60, samples=10)
+    scale, noise = np.linspace(1, 3, 10), np.full(contrast.shape, 0.25)
+    prior = facts.values[..., 0].astype(float)
+    plain = expected.combine(prior, contrast, noise, np.ones(10))
+    grown = expected.combine(prior * scale, contrast * scale, noise * scale**2, scale)
+    for one, other in zip(grown, plain, strict=True):
+        assert np.allclose(one, other * scale)
 
 
 def test_no_interval_has_the_width_zero():
     """Where contrasts vary less than their noise by chance, influences are still not known for certain."""
     rng = np.random.default_rng(1)
     contrast = 0.9 * rng.normal(size=(200, 20))
-    found = expected.combine(rng.normal(size=(200, 20)) * 1e-3, contrast, np.ones((200, 20)))
+    found = expected.combine(
+        rng.normal(size=(200, 20)) * 1e-3, contrast, np.ones((200, 20)), np.ones(20)
+    )
     assert (found.spread > 0).all()
     assert found.spread.max() < 0.5
 
@@ -127,8 +166,8 @@ def test_the_pairs_of_a_unit_count_as_one():
     """Twice the same samples: the estimate of the variance is no better known, and so it stays."""
     rng = np.random.default_rng(0)
     contrast = rng.normal(size=(30, 4))
-    once = expected.combine(np.zeros((30, 4)), contrast, np.ones((30, 4)))
-    twice = expected.combine(np.zeros((30, 8)), np.tile(contrast, 2), np.ones((30, 8)))
+    once = expected.combine(np.zeros((30, 4)), contrast, np.ones((30, 4)), np.ones(4))
+    twice = expected.combine(np.zeros((30, 8)), np.tile(contrast, 2), np.ones((30, 8)), np.ones(8))
     assert np.allclose(twice.mean, np.tile(once.mean, 2))
     assert np.allclose(twice.spread, np.tile(once.spread, 2))
 

@@ -99,7 +99,7 @@ def expect_influence(
         for part, (contrast, noise) in parts.items():
             for kind in learn.KINDS:
                 prior = learn.predict_prior(facts, contrast, scale, kind=kind, seed=seed)
-                found[kind, part] = learn.combine(prior, contrast, noise)
+                found[kind, part] = learn.combine(prior, contrast, noise, scale)
         priors = {kind: [found[kind, part].prior for part in ("/0", "/1")] for kind in learn.KINDS}
         return found, {kind: area(*each) for kind, each in priors.items()}
 

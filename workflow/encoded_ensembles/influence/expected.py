@@ -9,6 +9,7 @@ Source: Efron & Morris, *Data analysis using Stein's estimator*, JASA 70, 1975, 
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -211,9 +212,6 @@ def predict_prior(
 ) -> np.ndarray:
     """Return the prior influence of each pair, learnt from the pairs of other samples.
 
-    Predictions of a linear model are calibrated by a monotone function, so that they match contrasts on
-    average; a small share of the raw prediction keeps the order of units that this makes equal.
-
     Samples differ in how strongly members pull them. Contrasts are learnt in units of `scale`, so
     that all samples have the same weight and predictions are proportional to it.
 
@@ -227,8 +225,6 @@ def predict_prior(
     Returns:
         (U, B) float64.
     """
-    from sklearn.isotonic import IsotonicRegression
-
     units, samples = contrast.shape
     rng = generator(seed=seed, purpose=Purpose.EXPECTING, key=0)
     fold = rng.permutation(samples) % min(SAMPLE_FOLDS, samples)
@@ -244,19 +240,64 @@ def predict_prior(
         if len(learnt) < 2:
             continue
         rows, targets = table.reshape(-1, table.shape[2])[learnt], target.ravel()[learnt]
-        model = make_model(kind, facts.rising).fit(rows, targets)
-        raw = model.predict(table[:, in_fold].reshape(-1, table.shape[2]))
-        if kind != "boosted":  # boosted trees fit a curve without calibration
-            calibration = IsotonicRegression(out_of_bounds="clip").fit(model.predict(rows), targets)
-            raw = calibration.predict(raw) + TIE * raw
-        prior[:, in_fold] = raw.reshape(units, -1)
+        predict = _fit_shrunk(kind, facts.rising, rows, targets, fold[learnt % samples])
+        each = predict(table[:, in_fold].reshape(-1, table.shape[2]))
+        prior[:, in_fold] = each.reshape(units, -1)
     return prior * scale
 
 
-def combine(prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray) -> Posterior:
+def _fit(
+    kind: str, rising: np.ndarray, rows: np.ndarray, targets: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the prediction (K,) from facts (K, F) of a model trained on rows (N, F) and targets (N,).
+
+    Predictions of a linear model are calibrated by a monotone function, so that they match contrasts on
+    average; a small share of the raw prediction keeps the order of units that this makes equal.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    model = make_model(kind, rising).fit(rows, targets)
+    if kind == "boosted":  # trees fit a curve by themselves
+        return model.predict
+    calibration = IsotonicRegression(out_of_bounds="clip").fit(model.predict(rows), targets)
+
+    def predict(values: np.ndarray) -> np.ndarray:
+        raw = model.predict(values)
+        return calibration.predict(raw) + TIE * raw
+
+    return predict
+
+
+def _fit_shrunk(
+    kind: str, rising: np.ndarray, rows: np.ndarray, targets: np.ndarray, fold: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the prediction of `_fit`, mapped by a line so that samples it has not seen have what is predicted.
+
+    A model of few noisy contrasts is too extreme for new samples. How much shows on each fold (N,), predicted from the
+    others: the line is that of targets on these predictions, within folds, since the mean that the others predict for a
+    fold falls as its own rises.
+    """
+    predict, numbers = _fit(kind, rising, rows, targets), np.unique(fold)
+    if len(numbers) < 2:
+        return predict
+    spread = along = 0.0
+    for number in numbers:
+        out = fold == number
+        unseen = _fit(kind, rising, rows[~out], targets[~out])(rows[out])
+        unseen -= unseen.mean()
+        spread, along = spread + unseen @ unseen, along + unseen @ targets[out]
+    constant = spread <= TIE**2 * (targets @ targets)  # of folds too small for a model
+    slope = 1.0 if constant else max(along / spread, TIE)  # above 0: the order of units stays
+    mean = targets.mean()
+    return lambda values: mean + slope * (predict(values) - mean)
+
+
+def combine(
+    prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray, scale: np.ndarray
+) -> Posterior:
     """Return the posterior from the prior and each pair's own contrast.
 
-    In each of `BINS` bins of the prior the variance of the true influences is estimated by that of the contrasts
+    All are taken in units of how strongly members pull each sample. In each of `BINS` bins of the prior the variance of the true influences is estimated by that of the contrasts
     about the prior minus their mean noise. This may be negative; its standard error, in which the pairs of a unit count as
     one since they share its word, gives its distribution, and the mean of that above 0 is taken: influences
     are never known for certain, and no interval has the width zero. If a contrast is unknown, the prior stays.
@@ -265,9 +306,11 @@ def combine(prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray) -> Poste
         prior: (U, B).
         contrast: (U, B), NaN where unknown.
         noise: (U, B), variances of the contrasts.
+        scale: (B,), above 0: how strongly members pull each sample.
     """
     from scipy.stats import norm
 
+    prior, contrast, noise = prior / scale, contrast / scale, noise / np.square(scale)
     known = np.isfinite(contrast) & (noise > 0)
     edges = np.quantile(prior, np.linspace(0, 1, BINS + 1)[1:-1])
     bin_of = np.searchsorted(edges, prior, side="right")
@@ -287,4 +330,4 @@ def combine(prior: np.ndarray, contrast: np.ndarray, noise: np.ndarray) -> Poste
     true = true[bin_of]
     share = np.divide(true, true + noise, out=np.zeros(prior.shape), where=known & (true > 0))
     spread = np.sqrt(np.where(known, true * (1 - share), true))
-    return Posterior(prior, prior + share * error, spread)
+    return Posterior(prior * scale, (prior + share * error) * scale, spread * scale)
