@@ -70,16 +70,67 @@ def test_what_is_learnt_from_few_noisy_contrasts_is_not_too_extreme(kind):
 
 
 @pytest.mark.parametrize("kind", expected.KINDS)
-def test_the_line_keeps_the_order_of_units(kind, monkeypatch):
-    """Shrinking the prior of a sample changes no rank; folds too small for trees have a prior all the same."""
+@pytest.mark.parametrize("sign", [1, -1])  # of what each fold shows of what the others tell it
+def test_the_line_keeps_the_order_of_units(kind, sign):
+    """Its slope is above 0 whatever it is measured to be, and at most 1."""
+    rng = np.random.default_rng(0)
+    rows, fold = rng.normal(size=(2000, 3)), np.arange(2000) % 2
+    targets = np.where(fold, 1, sign) * rows[:, 0] + rng.normal(size=2000)
+    rising = np.array([1, 0, 0])
+    raw = expected._fit(kind, rising, rows, targets)(rows)
+    drawn = expected._fit_shrunk(kind, rising, rows, targets, fold)(rows)
+    slope, _ = np.polyfit(raw, drawn, 1)
+    assert np.allclose(drawn - drawn.mean(), slope * (raw - raw.mean()))
+    assert (slope > 0.8) if sign > 0 else (slope == pytest.approx(expected.LEAST))
+    assert slope <= 1 + 1e-9
+    assert drawn.mean() == pytest.approx(targets.mean(), abs=0.1)
+
+
+@pytest.mark.parametrize("kind", expected.KINDS)
+def test_what_all_pairs_have_in_common_stays(kind):
+    facts, _, contrast = learnable(units=120, samples=10, noise=3.0)
+    found = expected.predict_prior(facts, contrast + 50, np.ones(10), kind=kind, seed=0)
+    assert found.mean() == pytest.approx(50 + contrast.mean(), abs=0.5)
+
+
+def test_folds_are_of_samples(monkeypatch):
+    """The pairs of a sample are in one fold, those that a prior is learnt from are of the four others."""
+    seen = []
+
+    def fit(kind, rising, rows, targets, fold):
+        samples = rows[:, 0].astype(int)
+        folds = {(s, f) for s, f in zip(samples.tolist(), fold.tolist(), strict=True)}
+        assert len(folds) == len(set(samples.tolist())) == 8
+        seen.append(len(set(fold.tolist())))
+        return lambda values: np.zeros(len(values))
+
+    monkeypatch.setattr(expected, "_fit_shrunk", fit)
+    values = np.broadcast_to(np.arange(10.0)[:, None], (60, 10, 1))
+    facts = expected.Facts(values, ["sample"], np.array([0]))
+    expected.predict_prior(facts, np.ones((60, 10)), np.ones(10), kind="linear", seed=0)
+    assert seen == [4] * 5
+
+
+def test_folds_too_small_for_trees_have_a_prior_all_the_same():
     facts, _, contrast = learnable(units=60, samples=10, noise=3.0)
-    shrunk = expected.predict_prior(facts, contrast, np.ones(10), kind=kind, seed=0)
-    monkeypatch.setattr(expected, "_fit_shrunk", lambda *given: expected._fit(*given[:-1]))
-    plain = expected.predict_prior(facts, contrast, np.ones(10), kind=kind, seed=0)
-    assert (
-        np.argsort(shrunk, axis=0, kind="stable") == np.argsort(plain, axis=0, kind="stable")
-    ).all()
-    assert np.ptp(shrunk, axis=0).min() > 0.01
+    found = expected.predict_prior(facts, contrast, np.ones(10), kind="boosted", seed=0)
+    assert np.ptp(found, axis=0).min() > 0.1
+
+
+def test_an_isotonic_prior_has_the_order_of_pixels():
+    """In float32 too, in which scores are kept, but for units that are almost alike."""
+    facts, _, contrast = learnable(units=128, samples=16, noise=3.0)
+    found = expected.predict_prior(facts, contrast, np.ones(16), kind="isotonic", seed=0)
+    order = np.argsort(facts.values[..., 0], axis=0)
+    sorted_prior = np.take_along_axis(found, order, axis=0)
+    assert (np.diff(sorted_prior, axis=0) > 0).all()
+    assert (np.diff(sorted_prior.astype(np.float32), axis=0) > 0).mean() > 0.95
+
+
+def test_one_sample_has_no_other_to_learn_from():
+    facts, _, contrast = learnable(units=60, samples=1)
+    found = expected.predict_prior(facts, contrast, np.ones(1), kind="linear", seed=0)
+    assert (found == 0).all()
 
 
 @pytest.mark.parametrize("kind", expected.KINDS)
@@ -233,8 +284,9 @@ def test_scores_that_are_graded_were_made_without_the_members_that_grade(tmp_pat
         files.write_tensors(at["pulls"], {"pulls": other})
         expect_influence(**at, **tables, choices=tmp_path / "choices.json", seed=3)
         again = files.read_tensors(at["scores"])
-        assert np.array_equal(again[f"contrast/{fold}"], made[f"contrast/{fold}"])
-        assert not np.array_equal(again[f"contrast/{1 - fold}"], made[f"contrast/{1 - fold}"])
+        for name in ("contrast", "calibrated", "calibrated.isotonic"):
+            assert np.array_equal(again[f"{name}/{fold}"], made[f"{name}/{fold}"])
+            assert not np.array_equal(again[f"{name}/{1 - fold}"], made[f"{name}/{1 - fold}"])
 
 
 def test_the_error_of_a_bin_is_that_of_units():

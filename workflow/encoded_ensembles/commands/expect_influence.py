@@ -84,12 +84,9 @@ def expect_influence(
         ),
     )
     facts, alone = gather(methods), gather({name: methods[name] for name in learn.LIKENESS})
-    parts = {
-        "": learn.of_members(pull, matrix, np.ones(len(folds), bool)),
-        "/0": learn.of_members(pull, matrix, folds == 1),
-        "/1": learn.of_members(pull, matrix, folds == 0),
-    }
-    scale = learn.strength(pull)
+    members = {"": np.ones(len(folds), bool), "/0": folds == 1, "/1": folds == 0}
+    parts = {part: learn.of_members(pull, matrix, each) for part, each in members.items()}
+    scales = {part: learn.strength(pull[:, :, each]) for part, each in members.items()}
 
     def calibrate(
         facts: learn.Facts,
@@ -98,8 +95,8 @@ def expect_influence(
         found = {}
         for part, (contrast, noise) in parts.items():
             for kind in learn.KINDS:
-                prior = learn.predict_prior(facts, contrast, scale, kind=kind, seed=seed)
-                found[kind, part] = learn.combine(prior, contrast, noise, scale)
+                prior = learn.predict_prior(facts, contrast, scales[part], kind=kind, seed=seed)
+                found[kind, part] = learn.combine(prior, contrast, noise, scales[part])
         priors = {kind: [found[kind, part].prior for part in ("/0", "/1")] for kind in learn.KINDS}
         return found, {kind: area(*each) for kind, each in priors.items()}
 

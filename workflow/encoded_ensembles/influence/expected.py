@@ -19,7 +19,10 @@ from encoded_ensembles.randomness import Purpose, generator
 
 SAMPLE_FOLDS = 5
 LEARNT = 200_000  # largest number of pairs that a model learns from
-TIE = 1e-6  # share of the raw prediction added to the isotonic one, to break ties
+TIE = (
+    1e-3  # share of the raw prediction added to the isotonic one, which breaks ties in float32 too
+)
+LEAST = 0.01  # slope of the line that draws predictions together, above 0: the order of units stays
 BINS = 10  # bins of the prior, in each of which the spread of true influences is estimated
 SCALES = (0.5, 1.0, 2.0, 4.0)  # kernel widths, in distances of a sample's tenth nearest unit
 
@@ -210,7 +213,7 @@ KINDS = ("isotonic", "linear", "boosted")
 def predict_prior(
     facts: Facts, contrast: np.ndarray, scale: np.ndarray, *, kind: str, seed: int
 ) -> np.ndarray:
-    """Return the prior influence of each pair, learnt from the pairs of other samples.
+    """Return the prior influence of each pair, learnt from the pairs of other samples; 0 if there are none.
 
     Samples differ in how strongly members pull them. Contrasts are learnt in units of `scale`, so
     that all samples have the same weight and predictions are proportional to it.
@@ -228,13 +231,13 @@ def predict_prior(
     units, samples = contrast.shape
     rng = generator(seed=seed, purpose=Purpose.EXPECTING, key=0)
     fold = rng.permutation(samples) % min(SAMPLE_FOLDS, samples)
-    table = facts.values[:, :, :1] if kind == "isotonic" else facts.values
+    table = (facts.values[:, :, :1] if kind == "isotonic" else facts.values).astype(np.float64)
     target = contrast / scale
     known = np.isfinite(target)
     prior = np.zeros((units, samples))
     for number in np.unique(fold):
         in_fold = fold == number
-        learnt = np.flatnonzero((known & (~in_fold if samples > 1 else in_fold)).ravel())
+        learnt = np.flatnonzero((known & ~in_fold).ravel())
         if len(learnt) > LEARNT:
             learnt = np.sort(rng.choice(learnt, LEARNT, replace=False))
         if len(learnt) < 2:
@@ -271,11 +274,12 @@ def _fit(
 def _fit_shrunk(
     kind: str, rising: np.ndarray, rows: np.ndarray, targets: np.ndarray, fold: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the prediction of `_fit`, mapped by a line so that samples it has not seen have what is predicted.
+    """Return the prediction of `_fit`, drawn together by a line so that samples it has not seen have what is predicted.
 
     A model of few noisy contrasts is too extreme for new samples. How much shows on each fold (N,), predicted from the
     others: the line is that of targets on these predictions, within folds, since the mean that the others predict for a
-    fold falls as its own rises.
+    fold falls as its own rises. Its slope is at most 1, and 1 where it cannot be measured: rows of one fold, or too few for
+    models that differ from a constant.
     """
     predict, numbers = _fit(kind, rising, rows, targets), np.unique(fold)
     if len(numbers) < 2:
@@ -286,8 +290,8 @@ def _fit_shrunk(
         unseen = _fit(kind, rising, rows[~out], targets[~out])(rows[out])
         unseen -= unseen.mean()
         spread, along = spread + unseen @ unseen, along + unseen @ targets[out]
-    constant = spread <= TIE**2 * (targets @ targets)  # of folds too small for a model
-    slope = 1.0 if constant else max(along / spread, TIE)  # above 0: the order of units stays
+    constant = spread <= TIE**2 * (targets @ targets)
+    slope = 1.0 if constant else float(np.clip(along / spread, LEAST, 1))
     mean = targets.mean()
     return lambda values: mean + slope * (predict(values) - mean)
 
@@ -297,10 +301,11 @@ def combine(
 ) -> Posterior:
     """Return the posterior from the prior and each pair's own contrast.
 
-    All are taken in units of how strongly members pull each sample. In each of `BINS` bins of the prior the variance of the true influences is estimated by that of the contrasts
-    about the prior minus their mean noise. This may be negative; its standard error, in which the pairs of a unit count as
-    one since they share its word, gives its distribution, and the mean of that above 0 is taken: influences
-    are never known for certain, and no interval has the width zero. If a contrast is unknown, the prior stays.
+    All are taken in units of how strongly members pull each sample. In each of `BINS` bins of the prior the variance of
+    the true influences is estimated by that of the contrasts about the prior minus their mean noise. This may be negative;
+    its standard error, in which the pairs of a unit count as one since they share its word, gives its distribution, and the
+    mean of that above 0 is taken: where a bin holds several units, influences are never known for certain, and no interval
+    has the width zero. If a contrast is unknown, the prior stays.
 
     Args:
         prior: (U, B).
