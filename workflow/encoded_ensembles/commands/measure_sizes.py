@@ -1,9 +1,12 @@
 """encens measure-sizes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def measure_sizes(
@@ -14,6 +17,9 @@ def measure_sizes(
     unchanged: Annotated[
         Path, Option(help="output, .parquet with .csv: one row per (training units, metric)")
     ],
+    attributions: Annotated[
+        Path, Option(help="output, .parquet with .csv: one row per (run, metric, sample)")
+    ],
 ) -> None:
     """Collect counterfactual radius and false attribution of runs that differ in training size, or in their seeds.
 
@@ -22,18 +28,16 @@ def measure_sizes(
     samples, trials (different units of a run that are nearest to a sample), unchanged (share of samples attributed to
     their nearest unit that stay nearest to it without it), low, high (95 %, Wilson, of as many trials),
     unchanged_other (the same without another unit, mean over samples), p (exact test, two-sided: those of a unit stay
-    unchanged with the probability that they have without another unit, all of them or none).
+    unchanged with the probability that they have without another unit, all of them or none). attributions, from which these
+    follow: units, run, metric, sample, unit (nearest), unchanged, unchanged_other.
     """
     import numpy as np
     import pandas as pd
 
-    from encoded_ensembles.grading.agreement import share_interval
-    from encoded_ensembles.grading.false_attribution import count_p_value
     from encoded_ensembles.influence.ablation import published_scale
     from encoded_ensembles.runs import layout
     from encoded_ensembles.storage.files import read_table, write_table
 
-    tested = ("unit", "unchanged", "unchanged_other")
     radii, false = [], []
     for run in runs:
         radius_table = read_table(run / layout.RADIUS)
@@ -54,10 +58,27 @@ def measure_sizes(
                 }
             )
         )
-        table = read_table(run / layout.FALSE_ATTRIBUTION)
-        false.append(table.assign(units=units, unit=run.name + "/" + table["unit"].astype(str)))
+        false.append(read_table(run / layout.FALSE_ATTRIBUTION).assign(units=units, run=run.name))
+    attributed = pd.concat(false, ignore_index=True)
+    order = ["units", "run", "sample"]
+    write_table(radius, pd.concat(radii, ignore_index=True).sort_values(order))
+    write_table(unchanged, count_unchanged(attributed))
+    order = ["units", "run", "metric", "sample"]
+    columns = [*order, "unit", "unchanged", "unchanged_other"]
+    write_table(attributions, attributed[columns].sort_values(order))
+
+
+def count_unchanged(attributed: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the table `unchanged` from `attributions`."""
+    import pandas as pd
+
+    from encoded_ensembles.grading.agreement import share_interval
+    from encoded_ensembles.grading.false_attribution import count_p_value
+
+    tested = ("unit", "unchanged", "unchanged_other")
     shares = []
-    for (metric, size), rows in pd.concat(false).groupby(["metric", "units"]):
+    for (metric, size), rows in attributed.groupby(["metric", "units"]):
+        rows = rows.assign(unit=rows["run"] + "/" + rows["unit"].astype(str))
         share, trials = rows["unchanged"].mean(), rows["unit"].nunique()
         low, high = share_interval(share, trials)
         shares.append(
@@ -73,9 +94,7 @@ def measure_sizes(
                 "p": count_p_value(*(rows[name].to_numpy() for name in tested)),
             }
         )
-    order = ["units", "run", "sample"]
-    write_table(radius, pd.concat(radii, ignore_index=True).sort_values(order))
-    write_table(unchanged, pd.DataFrame(shares))
+    return pd.DataFrame(shares)
 
 
 def _shape(run: Path) -> tuple[int, int, int]:
