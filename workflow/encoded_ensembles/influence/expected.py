@@ -19,9 +19,7 @@ from encoded_ensembles.randomness import Purpose, generator
 
 SAMPLE_FOLDS = 5
 LEARNT = 200_000  # largest number of pairs that a model learns from
-TIE = (
-    1e-3  # share of the raw prediction added to the isotonic one, which breaks ties in float32 too
-)
+TIE = 1e-3  # share of the raw prediction added to the isotonic one; it breaks ties in float32 too
 LEAST = 0.01  # slope of the line that draws predictions together, above 0: the order of units stays
 BINS = 10  # bins of the prior, in each of which the spread of true influences is estimated
 SCALES = (0.5, 1.0, 2.0, 4.0)  # kernel widths, in distances of a sample's tenth nearest unit
